@@ -1,0 +1,1 @@
+"""TrainSlice models: the specification of every block in executable form (NumPy)."""

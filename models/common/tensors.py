@@ -1,0 +1,260 @@
+"""GEMM operand sets: the integer tensors that the models and test benches multiply, and the files that hold them.
+
+One `GemmTensors` is one integer matrix product ``y = x @ w``: `x` (M x K) is broadcast row by row (one row = one job),
+`w` (K x N) is stationary. Operands are plain integers `q`; their value is ``q * 2**-fl`` (docs/conventions.md,
+"Numbers").
+
+A set is a compressed .npz with, for every GEMM `g`: ``g.x`` and ``g.w`` (smallest integer type that holds them),
+``g.mask`` (bool, only if there is one) and ``g.meta`` (int64: x_bits, w_bits, x_unsigned, w_unsigned, x_fl, w_fl);
+``names`` gives the order and ``format`` the version. Pickled data is never read.
+
+Errors: everything a caller or a file can get wrong raises `TensorError` with a single line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from models.common.slices import operand_range
+
+IntArray = npt.NDArray[np.integer]
+BoolArray = npt.NDArray[np.bool_]
+
+LEGAL_BITS = (4, 8, 12, 16)
+FORMAT = 1
+_NPY_MAGIC = b"\x93NUMPY"
+_ZIP_MAGIC = b"PK"
+_STORE_TYPES = (np.int8, np.uint8, np.int16, np.uint16)
+_META_LEN = 6
+
+
+class TensorError(ValueError):
+    """A tensor or a tensor file that cannot be used; the message is one line."""
+
+
+def _check_bits(bits: int) -> None:
+    if bits not in LEGAL_BITS:
+        raise TensorError(f"operands have 4, 8, 12 or 16 bits, not {bits}")
+
+
+def check_matrix(array: npt.NDArray[np.generic], bits: int, unsigned: bool, what: str) -> npt.NDArray[np.int32]:
+    """`array` as a fresh C-ordered int32 matrix, after checking type, shape and range. Raises TensorError."""
+    _check_bits(bits)
+    low, high = operand_range(bits, unsigned)
+    if array.dtype.kind not in "iu":
+        raise TensorError(
+            f"{what}: elements are {array.dtype}, but operands are integers (int8 .. int64 or uint8 .. uint64)"
+        )
+    if array.ndim != 2:
+        raise TensorError(f"{what}: a matrix has 2 dimensions, this array has {array.ndim} (shape {array.shape})")
+    if array.size == 0:
+        raise TensorError(f"{what}: the matrix is empty (shape {array.shape})")
+    # Python integers: a uint64 compared with a negative int64 limit must not wrap.
+    if int(array.min()) < low or int(array.max()) > high:
+        bad = (array > high) if array.dtype.kind == "u" else (array < low) | (array > high)
+        row, col = (int(i) for i in np.argwhere(bad)[0])
+        kind = "unsigned" if unsigned else "signed"
+        raise TensorError(
+            f"{what}: value {int(array[row, col])} at [{row}, {col}] does not fit {bits} {kind} bits,"
+            f" legal range {low} .. {high} ({int(np.count_nonzero(bad))} such values)"
+        )
+    return np.array(array, dtype=np.int32, order="C")
+
+
+@dataclass(frozen=True, eq=False)
+class GemmTensors:
+    """Operands of one integer GEMM ``y = x @ w``, checked on construction (TensorError).
+
+    name: for example 'fp1', 'bp2', 'wg3' (phase and layer, layers from 1)
+    x: (M, K) int32, broadcast; w: (K, N) int32, stationary
+    x_bits, w_bits: 4, 8, 12 or 16; x_unsigned, w_unsigned: operand has no sign; x_fl, w_fl: fraction lengths
+    mask: (M, N) bool, True = output known to be zero (`out_mask`), or None
+    """
+
+    name: str
+    x: npt.NDArray[np.int32]
+    w: npt.NDArray[np.int32]
+    x_bits: int
+    w_bits: int
+    x_unsigned: bool
+    w_unsigned: bool
+    x_fl: int
+    w_fl: int
+    mask: BoolArray | None = None
+
+    def __post_init__(self) -> None:
+        if not self.name or "." in self.name or not self.name.isascii() or not self.name.isprintable():
+            raise TensorError(f"a GEMM's name is printable ASCII without dots, not {self.name!r}")
+        x = check_matrix(np.asarray(self.x), self.x_bits, self.x_unsigned, f"{self.name}.x")
+        w = check_matrix(np.asarray(self.w), self.w_bits, self.w_unsigned, f"{self.name}.w")
+        if x.shape[1] != w.shape[0]:
+            raise TensorError(f"{self.name}: x {x.shape} and w {w.shape} cannot be multiplied")
+        frozen: dict[str, npt.NDArray[np.generic]] = {"x": x, "w": w}
+        if self.mask is not None:
+            mask = np.array(self.mask, order="C")
+            if mask.dtype != np.bool_ or mask.shape != (x.shape[0], w.shape[1]):
+                raise TensorError(
+                    f"{self.name}: mask is bool {(x.shape[0], w.shape[1])}, not {mask.dtype} {mask.shape}"
+                )
+            frozen["mask"] = mask
+        for field, value in frozen.items():
+            value.flags.writeable = False
+            object.__setattr__(self, field, value)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(M, K, N)."""
+        return self.x.shape[0], self.x.shape[1], self.w.shape[1]
+
+    def product(self) -> npt.NDArray[np.int64]:
+        """The exact integer result (M, N), zero where masked; its fraction length is x_fl + w_fl."""
+        y = self.x.astype(np.int64) @ self.w.astype(np.int64)
+        return y if self.mask is None else np.where(self.mask, np.int64(0), y)
+
+
+def _compact(array: IntArray) -> IntArray:
+    """The same values in the smallest type of the file format."""
+    low, high = int(array.min()), int(array.max())
+    for store in _STORE_TYPES:
+        info = np.iinfo(store)
+        if info.min <= low and high <= info.max:
+            return array.astype(store)
+    return array.astype(np.int32)
+
+
+def save_set(path: str | Path, gemms: Sequence[GemmTensors]) -> None:
+    """Write a set. The same GEMMs give the same bytes (zip members carry no time stamp). Raises TensorError."""
+    names = [g.name for g in gemms]
+    if not names or len(set(names)) != len(names):
+        raise TensorError(f"{path}: a set holds at least one GEMM and every name once, not {names}")
+    arrays: dict[str, npt.NDArray[np.generic]] = {"format": np.array(FORMAT, np.int64), "names": np.array(names)}
+    for g in gemms:
+        arrays[f"{g.name}.x"] = _compact(g.x)
+        arrays[f"{g.name}.w"] = _compact(g.w)
+        arrays[f"{g.name}.meta"] = np.array([g.x_bits, g.w_bits, g.x_unsigned, g.w_unsigned, g.x_fl, g.w_fl], np.int64)
+        if g.mask is not None:
+            arrays[f"{g.name}.mask"] = g.mask
+    try:
+        with open(path, "wb") as file:
+            np.savez_compressed(file, **arrays)
+    except OSError as error:
+        raise TensorError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+
+def _open_checked(path: Path, magic: bytes, kind: str) -> None:
+    """Raise TensorError unless `path` is a readable file that starts with `magic`."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(len(magic))
+    except FileNotFoundError:
+        raise TensorError(f"{path}: no such file") from None
+    except OSError as error:
+        raise TensorError(f"{path}: cannot be read ({error.strerror or error})") from None
+    if head != magic:
+        raise TensorError(f"{path}: not a {kind} file")
+
+
+def _one_line(error: Exception) -> str:
+    """The reason that a reader gave.
+
+    Damaged bytes make NumPy, ast, tokenize, zipfile and zlib raise almost anything, hence `Exception` where it reads.
+    """
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def load_set(path: str | Path) -> list[GemmTensors]:
+    """Read a set in the order in which it was saved.
+
+    Raises TensorError if the file is missing, damaged, foreign or inconsistent.
+    """
+    path = Path(path)
+    _open_checked(path, _ZIP_MAGIC, ".npz")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+    except Exception as error:  # see _one_line
+        raise TensorError(f"{path}: damaged .npz ({_one_line(error)})") from None
+    version, names = arrays.get("format"), arrays.get("names")
+    if (
+        version is None
+        or names is None
+        or version.shape != ()
+        or version.dtype.kind not in "iu"
+        or names.dtype.kind != "U"
+    ):
+        raise TensorError(f"{path}: not a set of GEMM tensors (no format and names)")
+    if int(version) != FORMAT:
+        raise TensorError(f"{path}: format {int(version)}, this program reads format {FORMAT}")
+    gemms = []
+    for name in (str(n) for n in names.ravel()):
+        try:
+            x, w, meta = arrays[f"{name}.x"], arrays[f"{name}.w"], arrays[f"{name}.meta"]
+        except KeyError as error:
+            raise TensorError(f"{path}: array {error} is missing") from None
+        if meta.dtype.kind not in "iu" or meta.shape != (_META_LEN,):
+            raise TensorError(f"{path}: {name}.meta is not {_META_LEN} integers")
+        x_bits, w_bits, x_unsigned, w_unsigned, x_fl, w_fl = (int(v) for v in meta)
+        try:
+            gemms.append(
+                GemmTensors(
+                    name,
+                    x,
+                    w,
+                    x_bits,
+                    w_bits,
+                    bool(x_unsigned),
+                    bool(w_unsigned),
+                    x_fl,
+                    w_fl,
+                    arrays.get(f"{name}.mask"),
+                )
+            )
+        except TensorError as error:
+            raise TensorError(f"{path}: {error}") from None
+    return gemms
+
+
+def load_matrix(path: str | Path, bits: int, unsigned: bool, what: str) -> npt.NDArray[np.int32]:
+    """A user's own matrix from a .npy file, as int32; `what` names it in messages (for example 'x').
+
+    Raises TensorError: file missing, not a .npy, truncated or damaged, object or non-integer elements, not 2-D, empty,
+    or a value outside the range of `bits` (with value, index and range).
+    """
+    path = Path(path)
+    label = f"{what} ({path})"
+    _check_bits(bits)
+    _open_checked(path, _NPY_MAGIC, ".npy")
+    # Header first, through NumPy's own reader: a damaged header must not make us allocate what the file cannot hold.
+    try:
+        with open(path, "rb") as file:
+            version = np.lib.format.read_magic(file)
+            reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            if version not in ((1, 0), (2, 0)):
+                # Version 3 exists only for non-Latin field names of structured types, which are no operands.
+                raise TensorError(
+                    f"{label}: .npy format version {version[0]}.{version[1]} holds no plain integer matrix"
+                )
+            shape, _, dtype = reader(file)
+            expected = file.tell() + dtype.itemsize * int(np.prod([int(n) for n in shape], dtype=object))
+    except TensorError:
+        raise
+    except Exception as error:  # see _one_line
+        raise TensorError(f"{label}: damaged .npy header ({_one_line(error)})") from None
+    if dtype.hasobject:
+        raise TensorError(f"{label}: elements are Python objects, which are never read; save an integer array")
+    if any(n < 0 for n in shape):
+        raise TensorError(f"{label}: damaged .npy header (shape {shape})")
+    size = path.stat().st_size
+    if size != expected:
+        problem = "truncated" if size < expected else "damaged"
+        raise TensorError(f"{label}: {problem} .npy, {size} bytes where its header promises {expected}")
+    try:
+        array = np.load(path, allow_pickle=False)
+    except Exception as error:  # see _one_line
+        raise TensorError(f"{label}: damaged .npy ({_one_line(error)})") from None
+    return check_matrix(array, bits, unsigned, label)

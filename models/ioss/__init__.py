@@ -1,0 +1,1 @@
+"""Model of the IOSS core (docs/ioss/README.md): values, slice pairs and exact cycles."""

@@ -1,0 +1,1 @@
+"""Training in dynamic fixed point, and the tensors it leaves for the benches."""

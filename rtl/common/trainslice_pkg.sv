@@ -1,0 +1,13 @@
+// Constants that every block shares (docs/conventions.md). Integers only, so that simulators and synthesis read the same file.
+package trainslice_pkg;
+  parameter int BeatW = 128;      // width of every data stream
+  parameter int SliceW = 4;       // bits of a magnitude slice
+  parameter int MaxSlices = 4;    // slices of the widest operand
+  parameter int MagW = SliceW * MaxSlices;
+  parameter int BeatValues = BeatW / SliceW;  // values of a beat at the lowest precision: a "superword"
+  parameter int GroupValues = BeatW / MagW;   // values of a beat at the highest precision: the write granule
+  parameter int Groups = BeatValues / GroupValues;
+  parameter int ProdW = 10;       // signed slice product in half units: +-(2 * 15 * 15 + 15)
+  parameter int OrderW = 3;       // i + j, 0..6
+  parameter int TagW = 16;
+endpackage

@@ -1,0 +1,95 @@
+// Tile stream of the IOSS core: unpacks beats and writes them to the rows' tile copies (docs/ioss/README.md, Tile stream).
+//
+// A beat is written at the edge at which it is taken, to every row whose member index it belongs to. A tile whose `last` is not exactly at
+// its last beat is refused: swallowed up to `last`, then reported with `tile_err_o` and to the banks.
+module ioss_tile_loader #(
+  parameter int Rows = 8,
+  parameter int LanesLog2 = 4,
+  parameter int SwW = 6  // bits of a superword number of the tile
+) (
+  input  logic        clk_i,
+  input  logic        rst_ni,
+
+  input  logic        tile_valid_i,
+  output logic        tile_ready_o,
+  input  logic [trainslice_pkg::BeatW-1:0] tile_data_i,
+  input  logic        tile_last_i,
+  output logic        tile_err_o,
+
+  input  logic        load_active_i,
+  input  logic        load_first_i,
+  input  logic [2:0]  load_w_slices_i,
+  input  logic        load_w_unsigned_i,
+  input  logic [3:0]  load_reduce_factor_i,
+  input  logic [15:0] load_k_len_i,
+  input  logic [15:0] load_chunk_i,
+  output logic        load_step_o,
+  output logic        load_end_o,
+  output logic        load_bad_o,
+
+  output logic [Rows-1:0] wr_row_o,  // rows that take this beat
+  output logic [SwW-1:0] wr_sw_o,
+  output logic [trainslice_pkg::Groups-1:0]     wr_we_o,
+  output logic [trainslice_pkg::BeatValues-1:0] wr_sign_o,
+  output logic [trainslice_pkg::BeatValues*trainslice_pkg::MagW-1:0] wr_mag_o,
+  output logic [trainslice_pkg::BeatW-1:0]      wr_nz_o
+);
+  logic        swallow_q;   // the tile's length is past, its last is missing
+  logic [2:0]  member;
+  logic [15:0] beat;
+  logic        last;
+  logic [15:0] unused_len;
+
+  ioss_chunk_walker #(
+    .ScaleLog2(LanesLog2)
+  ) u_walker (
+    .clk_i,
+    .rst_ni,
+    .first_i (load_first_i),
+    .step_i  (load_step_o),
+    .k_len_i (load_k_len_i),
+    .chunk_i (load_chunk_i),
+    .slices_i(load_w_slices_i),
+    .member_o(member),
+    .beat_o  (beat),
+    .len_o   (unused_len),
+    .last_o  (last)
+  );
+
+  slice_unpack #(
+    .SwW(SwW)
+  ) u_unpack (
+    .data_i    (tile_data_i),
+    .slices_i  (load_w_slices_i),
+    .unsigned_i(load_w_unsigned_i),
+    .beat_i    (beat),
+    .sw_o      (wr_sw_o),
+    .we_o      (wr_we_o),
+    .sign_o    (wr_sign_o),
+    .mag_o     (wr_mag_o),
+    .nz_o      (wr_nz_o)
+  );
+
+  assign tile_ready_o = load_active_i;
+  assign load_step_o  = tile_valid_i && tile_ready_o;
+  assign load_end_o   = load_step_o && tile_last_i;
+  assign load_bad_o   = swallow_q || !last;
+
+  for (genvar r = 0; r < Rows; r++) begin : gen_row
+    assign wr_row_o[r] = load_step_o && !swallow_q && ((4'(r) & (load_reduce_factor_i - 4'd1)) == 4'(member));
+  end
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      swallow_q  <= 1'b0;
+      tile_err_o <= 1'b0;
+    end else begin
+      tile_err_o <= load_end_o && load_bad_o;
+      if (load_end_o) begin
+        swallow_q <= 1'b0;
+      end else if (load_step_o && last) begin
+        swallow_q <= 1'b1;
+      end
+    end
+  end
+endmodule

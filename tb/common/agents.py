@@ -1,0 +1,150 @@
+"""UVM agents that every block's environment shares: stream source, stream sink, and the monitor of a binary trace.
+
+A driver hands whole bursts to a transactor (tb/common/sv) and a monitor takes whole logs from it: no Python runs in a
+cycle. Signals are bundled with cocotb-bus.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from cocotb.triggers import FallingEdge
+from cocotb_bus.bus import Bus
+from pyuvm import (
+    ConfigDB,
+    uvm_agent,
+    uvm_analysis_port,
+    uvm_driver,
+    uvm_monitor,
+    uvm_sequence,
+    uvm_sequence_item,
+    uvm_sequencer,
+)
+
+from tb.common.streams import SourceLog, read_ready
+
+T = TypeVar("T")
+
+
+class BurstItem(uvm_sequence_item):
+    """A burst for one transactor: `records` as bytes, `count` of them; `lane` chooses a sink of several."""
+
+    def __init__(self, name: str, records: bytes, count: int, lane: int = 0) -> None:
+        super().__init__(name)
+        self.records = records
+        self.count = count
+        self.lane = lane
+
+
+class BurstSequence(uvm_sequence):
+    """Sends given bursts, one after the other, to an agent's sequencer."""
+
+    def __init__(self, name: str, bursts: list[BurstItem]) -> None:
+        super().__init__(name)
+        self.bursts = bursts
+
+    async def body(self) -> None:
+        for burst in self.bursts:
+            await self.start_item(burst)
+            await self.finish_item(burst)
+
+
+@dataclass
+class StreamConfig:
+    """One stream agent: the bench, the stream's name (of its signals and files), and the number of sinks (0: a source)."""
+
+    dut: Any
+    name: str
+    run_dir: Path
+    sinks: int = 0
+
+
+class BurstDriver(uvm_driver):
+    """Appends a burst to the transactor's file, then raises its credit at a falling clock edge."""
+
+    cfg: StreamConfig
+
+    def build_phase(self) -> None:
+        self.cfg = ConfigDB().get(self, "", "CFG")
+        signals = {"credit": "credit_i"} if self.cfg.sinks else {"credit": "credit_i", "played": "played_o"}
+        self.bus = Bus(self.cfg.dut, self.cfg.name, signals)
+        self.credits = [0] * max(1, self.cfg.sinks)
+
+    def path(self, lane: int) -> Path:
+        """The transactor's input file."""
+        suffix = f"_{lane}" if self.cfg.sinks else ""
+        return self.cfg.run_dir / f"{self.cfg.name}{suffix}.in.bin"
+
+    async def run_phase(self) -> None:
+        self.bus.credit.value = 0
+        while True:
+            item: BurstItem = await self.seq_item_port.get_next_item()
+            with self.path(item.lane).open("ab") as file:
+                file.write(item.records)
+            self.credits[item.lane] += item.count
+            await FallingEdge(self.cfg.dut.clk_i)
+            self.bus.credit.value = sum(credit << (32 * lane) for lane, credit in enumerate(self.credits))
+            self.seq_item_port.item_done()
+
+
+class StreamMonitor(uvm_monitor):
+    """Publishes a transactor's log once, when `collect` is called after the run: a `SourceLog`, or the `ready`
+    waveforms (cycles, sinks) of a sink agent."""
+
+    def build_phase(self) -> None:
+        self.cfg: StreamConfig = ConfigDB().get(self, "", "CFG")
+        self.ap = uvm_analysis_port("ap", self)
+
+    def collect(self, records: int, cycles: int) -> None:
+        """Reads the log of `records` records and `cycles` cycles and writes it to the analysis port."""
+        folder, name = self.cfg.run_dir, self.cfg.name
+        if self.cfg.sinks:
+            waves = [read_ready(folder / f"{name}_{lane}.log.bin", cycles) for lane in range(self.cfg.sinks)]
+            self.ap.write((name, np.stack(waves, axis=1)))
+        else:
+            self.ap.write((name, SourceLog.read(folder / f"{name}.log.bin", records)))
+
+
+class StreamAgent(uvm_agent):
+    """Sequencer, driver and monitor of one stream."""
+
+    def build_phase(self) -> None:
+        super().build_phase()
+        cfg: StreamConfig = ConfigDB().get(self, "", "CFG")
+        for child in ("driver", "monitor"):
+            ConfigDB().set(self, child, "CFG", cfg)
+        self.sequencer = uvm_sequencer("sequencer", self)
+        self.driver = BurstDriver("driver", self)
+        self.monitor = StreamMonitor("monitor", self)
+
+    def connect_phase(self) -> None:
+        self.driver.seq_item_port.connect(self.sequencer.seq_item_export)
+
+    def collect(self, cycles: int) -> None:
+        """Publishes what the transactor logged."""
+        self.monitor.collect(self.driver.credits[0], cycles)
+
+
+@dataclass
+class TraceConfig(Generic[T]):
+    """One binary trace: its file and the type of a record of 32-bit words."""
+
+    path: Path
+    dtype: npt.DTypeLike
+    name: str = field(default="trace")
+
+
+class TraceMonitor(uvm_monitor):
+    """Publishes a whole binary trace as a structured array."""
+
+    def build_phase(self) -> None:
+        self.cfg: TraceConfig = ConfigDB().get(self, "", "CFG")
+        self.ap = uvm_analysis_port("ap", self)
+
+    def collect(self, cycles: int) -> None:  # noqa: ARG002 - same call as a stream agent's
+        """Reads the file and writes (name, records) to the analysis port."""
+        self.ap.write((self.cfg.name, np.fromfile(self.cfg.path, self.cfg.dtype)))

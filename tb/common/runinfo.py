@@ -1,0 +1,45 @@
+"""What one simulation runs: read once from the environment that `tb.flow.simulate` sets up (docs/environment.md)."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+CLOCK_NS = 10
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """Block, simulator, test, seed, parameters and configuration of this run, and the folder that it writes to."""
+
+    block: str
+    sim: str
+    test: str
+    seed: int
+    params: Mapping[str, int] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    run_dir: Path = Path()
+
+    @classmethod
+    def from_environment(cls) -> RunInfo:
+        """The run that TS_BLOCK, TS_SIM, TS_TEST, TS_SEED, TS_PARAMS, TS_CONFIG and TS_RUN_DIR describe."""
+        env = os.environ
+        return cls(
+            block=env["TS_BLOCK"],
+            sim=env["TS_SIM"],
+            test=env["TS_TEST"],
+            seed=int(env["TS_SEED"]),
+            params=json.loads(env["TS_PARAMS"]),
+            config=json.loads(Path(env["TS_CONFIG"]).read_text()),
+            run_dir=Path(env["TS_RUN_DIR"]),
+        )
+
+    def rng(self, purpose: str = "") -> np.random.Generator:
+        """A generator of this run's random numbers: the same for the same test, seed and purpose on every simulator."""
+        return np.random.default_rng([self.seed, *self.test.encode(), 0, *purpose.encode()])

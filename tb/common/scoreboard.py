@@ -1,0 +1,163 @@
+"""What every block's scoreboard shares: collecting what the monitors publish, comparing in bulk, and the verdict.
+
+A scoreboard has passed only if something was compared, nothing diverged, and at least the number of comparisons that
+the test declares was made (docs/environment.md, Verdict).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pyuvm import uvm_analysis_export, uvm_scoreboard
+
+KINDS = ("value", "slice", "cycle")
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """Where a boundary first differs from the model: cycle, what, and both values."""
+
+    boundary: str
+    cycle: int
+    what: str
+    observed: str
+    expected: str
+
+    def line(self) -> str:
+        """One line for people."""
+        return f"{self.boundary} at cycle {self.cycle}: {self.what}: observed {self.observed}, expected {self.expected}"
+
+
+@dataclass
+class Verdict:
+    """Comparisons made by kind, mismatches found, and the first divergence of each boundary in the order of checking.
+
+    `mismatches` counts differing entries up to the first divergence's table, not consequences in later boundaries.
+    """
+
+    checks: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
+    divergences: list[Divergence] = field(default_factory=list)
+    mismatches: int = 0
+
+    def count(self, kind: str, number: int) -> None:
+        """Adds `number` comparisons of `kind`."""
+        self.checks[kind] += int(number)
+
+    def diverge(self, boundary: str, cycle: int, what: str, observed: Any, expected: Any, mismatches: int = 1) -> None:
+        """Notes a divergence."""
+        self.divergences.append(Divergence(boundary, int(cycle), what, str(observed), str(expected)))
+        self.mismatches += mismatches
+
+    @property
+    def first(self) -> Divergence | None:
+        """The earliest divergence; of those in one cycle the one that was checked first (upstream boundaries come first)."""
+        return min(self.divergences, key=lambda d: d.cycle, default=None)
+
+    def error(self, minimum: dict[str, int]) -> str:
+        """One line, empty if passed. `minimum` gives the comparisons by kind that must have been made."""
+        if self.first:
+            return self.first.line()
+        if not any(self.checks.values()):
+            return "nothing was compared"
+        for kind, least in minimum.items():
+            if self.checks[kind] < least:
+                return f"only {self.checks[kind]} {kind} comparisons were made, the test declares at least {least}"
+        return ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "checks": dict(self.checks),
+            "mismatches": self.mismatches,
+            "first_divergence": asdict(self.first) if self.first else None,
+            "divergences": [asdict(d) for d in sorted(self.divergences, key=lambda d: d.cycle)[:20]],
+        }
+
+
+def _show(row: np.void | Any) -> str:
+    if isinstance(row, np.void):
+        return "{" + ", ".join(f"{name}={row[name]}" for name in row.dtype.names or ()) + "}"
+    return str(row)
+
+
+def compare_tables(
+    verdict: Verdict,
+    boundary: str,
+    what: str,
+    observed: npt.NDArray[Any],
+    expected: npt.NDArray[Any],
+    *,
+    cycle: str = "cycle",
+    kinds: tuple[str, ...] = ("cycle",),
+    base: int = 0,
+) -> bool:
+    """Compares two tables (structured arrays of one dtype, in order of time) entry by entry.
+
+    Counts one comparison of every kind in `kinds` per entry. The divergence's cycle is the earlier one of the two first
+    differing entries, plus `base`. Returns whether they are equal.
+    """
+    both = min(len(observed), len(expected))
+    different = observed[:both] != expected[:both]
+    for kind in kinds:
+        verdict.count(kind, max(len(observed), len(expected)))
+    bad = np.flatnonzero(different)
+    if len(bad) == 0 and len(observed) == len(expected):
+        return True
+    at = int(bad[0]) if len(bad) else both
+    got = observed[at] if at < len(observed) else None
+    want = expected[at] if at < len(expected) else None
+    cycles = [int(entry[cycle]) for entry in (got, want) if entry is not None and entry[cycle] >= 0]
+    number = len(bad) + abs(len(observed) - len(expected))
+    missing = "nothing"
+    verdict.diverge(
+        boundary,
+        min(cycles) + base,
+        f"{what} {at}",
+        missing if got is None else _show(got),
+        missing if want is None else _show(want),
+        number,
+    )
+    return False
+
+
+def compare_by_row(
+    verdict: Verdict,
+    boundary: str,
+    what: str,
+    observed: npt.NDArray[np.void],
+    expected: npt.NDArray[np.void],
+    rows: int,
+    *,
+    kinds: tuple[str, ...] = ("cycle",),
+    base: int = 0,
+) -> bool:
+    """`compare_tables` for each of `rows` rows of tables that are sorted by their field `row`."""
+    same = True
+    for row in range(rows):
+        parts = [table[slice(*np.searchsorted(table["row"], [row, row + 1]))] for table in (observed, expected)]
+        same &= compare_tables(verdict, boundary, f"row {row} {what}", *parts, kinds=kinds, base=base)
+    return same
+
+
+class Scoreboard(uvm_scoreboard):
+    """Collects what monitors publish by name; a block's scoreboard implements `judge`."""
+
+    def build_phase(self) -> None:
+        self.seen: dict[str, Any] = {}
+        self.verdict = Verdict()
+        self.imp = _Collector("imp", self)
+
+    def judge(self) -> Verdict:
+        """Compares everything collected with the model."""
+        raise NotImplementedError
+
+
+class _Collector(uvm_analysis_export):
+    def write(self, datum: tuple[str, Any]) -> None:
+        name, data = datum
+        parent = self.get_parent()
+        assert isinstance(parent, Scoreboard)
+        parent.seen[name] = data

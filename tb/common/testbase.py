@@ -1,0 +1,122 @@
+"""Base class of every block's UVM tests: clock, reset, end of work, collection, verdict, result.json.
+
+A block's test base gives the environment (`make_env`) and the judgement (`judge`); a test gives its stimulus (`body`) and what it
+must at least compare (`MINIMUM`). Sequence: docs/environment.md, A test's life.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any, ClassVar
+
+import cocotb
+from cocotb.clock import Clock
+from cocotb.triggers import FallingEdge, RisingEdge, SimTimeoutError, Timer, with_timeout
+from pyuvm import uvm_env, uvm_test
+
+from tb.common.runinfo import CLOCK_NS, RunInfo
+from tb.common.scoreboard import Verdict
+
+RESET_CYCLES = 4
+
+
+class BlockTest(uvm_test):
+    """One test of a block. `MINIMUM`: least number of comparisons by kind; fewer is a failure."""
+
+    MINIMUM: ClassVar[dict[str, int]] = {"value": 1, "slice": 1, "cycle": 1}
+
+    def build_phase(self) -> None:
+        self.run_info = RunInfo.from_environment()
+        self.dut = cocotb.top
+        self.drained = True
+        self.report: dict[str, Any] = {}
+        self.seconds: dict[str, float] = {}
+        self.env = self.make_env()
+
+    # ---- what a block's test base supplies --------------------------------------------------------------------------
+    def make_env(self) -> uvm_env:
+        """Builds the block's environment."""
+        raise NotImplementedError
+
+    def idle_inputs(self) -> None:
+        """Gives every input of the bench that no agent drives its resting value."""
+
+    async def body(self) -> None:
+        """The test's stimulus."""
+        raise NotImplementedError
+
+    async def before_collect(self) -> None:
+        """Reads what must be read from the running device (counters, say)."""
+
+    def judge(self, cycles: int) -> Verdict:
+        """The verdict over `cycles` cycles; may add to `self.report`."""
+        raise NotImplementedError
+
+    # ---- a test's life ------------------------------------------------------------------------------------------------
+    async def run_phase(self) -> None:
+        self.raise_objection()
+        start = time.perf_counter()
+        dut = self.dut
+        dut.rst_ni.value = 0
+        dut.flush_i.value = 0
+        dut.trace_i.value = 1
+        self.idle_inputs()
+        Clock(dut.clk_i, CLOCK_NS, unit="ns", impl="gpi").start()
+        await self.reset()
+        await self.body()
+        self.seconds["simulate"] = time.perf_counter() - start
+        await self.before_collect()
+        await FallingEdge(dut.clk_i)
+        dut.flush_i.value = 1
+        await FallingEdge(dut.clk_i)
+        self.cycles = int(dut.cycle_o.value)
+        dut.trace_i.value = 0
+        self.drop_objection()
+
+    async def cycles_pass(self, number: int) -> None:
+        """Waits `number` cycles and ends behind a falling edge."""
+        if number > 0:
+            await Timer(number * CLOCK_NS, unit="ns")
+        await FallingEdge(self.dut.clk_i)
+
+    async def reset(self, cycles: int = RESET_CYCLES) -> None:
+        """Holds reset for `cycles` cycles."""
+        await FallingEdge(self.dut.clk_i)
+        self.dut.rst_ni.value = 0
+        await self.cycles_pass(cycles)
+        self.dut.rst_ni.value = 1
+
+    async def until_quiet(self, bound: int) -> bool:
+        """Waits until nothing is left to play or in the device, at most `bound` cycles; notes a miss as not drained."""
+        await self.cycles_pass(3)
+        if not int(self.dut.quiet_o.value):
+            try:
+                await with_timeout(RisingEdge(self.dut.quiet_o), bound * CLOCK_NS, "ns")
+            except SimTimeoutError:
+                self.drained = False
+        return self.drained
+
+    def check_phase(self) -> None:
+        start = time.perf_counter()
+        try:
+            verdict = self.judge(self.cycles)
+            error = verdict.error(self.MINIMUM)
+        except Exception as failure:  # a checker that dies is a failed check, with its reason in the result
+            self._write({"status": "error", "error": f"the checker failed: {type(failure).__name__}: {failure}"})
+            raise
+        self.seconds["check"] = time.perf_counter() - start
+        result = {
+            "status": "fail" if error else "pass",
+            "error": error,
+            "minimum": self.MINIMUM,
+            "cycles": self.cycles,
+            "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
+            **verdict.as_dict(),
+            "report": self.report,
+        }
+        self._write(result)
+        assert not error, error
+
+    def _write(self, result: dict[str, Any]) -> None:
+        (self.run_info.run_dir / "result.json").write_text(json.dumps(result, indent=1))

@@ -1,0 +1,187 @@
+"""UVM environment of the IOSS core: agents, trace monitors, scoreboard, virtual sequences and the test base."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from cocotb.triggers import FallingEdge, gather
+from pyuvm import ConfigDB, uvm_env, uvm_sequence, uvm_sequencer
+
+from models.ioss.config import CoreParams, GlobalCounter, RowCounter, counter_address
+from tb.common.agents import (
+    BurstItem,
+    BurstSequence,
+    StreamAgent,
+    StreamConfig,
+    TraceConfig,
+    TraceMonitor,
+)
+from tb.common.scoreboard import Verdict
+from tb.common.streams import sink_records
+from tb.common.testbase import BlockTest
+from tb.ioss.coverage import sample
+from tb.ioss.program import Program
+from tb.ioss.scoreboard import IossScoreboard
+from tb.ioss.trace import EVENT_DTYPE, issue_dtype, prod_dtype
+
+SOURCES = ("desc", "tile", "vec")
+
+
+@dataclass(frozen=True)
+class IossEnvConfig:
+    """Configuration of the environment, with those of its agents and monitors."""
+
+    params: CoreParams
+    streams: tuple[StreamConfig, ...]
+    traces: tuple[TraceConfig, ...]
+
+    @classmethod
+    def of(cls, dut: Any, params: CoreParams, run_dir: Path) -> IossEnvConfig:
+        """The environment of a bench `dut` whose files lie in `run_dir`."""
+        sinks = {"prod": params.rows, "byp": 1}
+        return cls(
+            params,
+            tuple(StreamConfig(dut, name, run_dir, sinks.get(name, 0)) for name in (*SOURCES, *sinks)),
+            (
+                TraceConfig(run_dir / "issue.bin", issue_dtype(params), "issue"),
+                TraceConfig(run_dir / "prod.bin", prod_dtype(params), "product"),
+                TraceConfig(run_dir / "event.bin", EVENT_DTYPE, "event"),
+            ),
+        )
+
+
+class IossEnv(uvm_env):
+    """One agent a stream, one monitor a trace, the scoreboard behind all of them."""
+
+    def build_phase(self) -> None:
+        self.cfg: IossEnvConfig = ConfigDB().get(self, "", "CFG")
+        self.agents: dict[str, StreamAgent] = {}
+        self.traces: list[TraceMonitor] = []
+        for stream in self.cfg.streams:
+            ConfigDB().set(self, f"{stream.name}_agent", "CFG", stream)
+            self.agents[stream.name] = StreamAgent(f"{stream.name}_agent", self)
+        for trace in self.cfg.traces:
+            ConfigDB().set(self, f"{trace.name}_monitor", "CFG", trace)
+            self.traces.append(TraceMonitor(f"{trace.name}_monitor", self))
+        self.scoreboard = IossScoreboard("scoreboard", self)
+        self.scoreboard.params = self.cfg.params
+
+    def connect_phase(self) -> None:
+        for agent in self.agents.values():
+            agent.monitor.ap.connect(self.scoreboard.imp)
+        for trace in self.traces:
+            trace.ap.connect(self.scoreboard.imp)
+
+    @property
+    def sequencers(self) -> dict[str, uvm_sequencer]:
+        """The agents' sequencers by stream."""
+        return {name: agent.sequencer for name, agent in self.agents.items()}
+
+    def collect(self, cycles: int) -> None:
+        """Lets every monitor publish."""
+        for agent in self.agents.values():
+            agent.collect(cycles)
+        for trace in self.traces:
+            trace.collect(cycles)
+
+
+class ProgramSequence(uvm_sequence):
+    """Virtual sequence: plays a program on the three sources at the same time."""
+
+    def __init__(self, name: str, program: Program, sequencers: dict[str, uvm_sequencer]) -> None:
+        super().__init__(name)
+        self.program = program
+        self.sequencers = sequencers
+
+    async def body(self) -> None:
+        await gather(
+            *(
+                BurstSequence(f"{name}_bursts", [burst]).start(self.sequencers[name])
+                for name, burst in self.program.bursts().items()
+            )
+        )
+
+
+class ReadySequence(uvm_sequence):
+    """Virtual sequence: gives sinks their ready waveforms, pairs of (cycles ready, cycles not ready) by (stream, lane)."""
+
+    def __init__(
+        self, name: str, waves: dict[tuple[str, int], npt.NDArray[np.integer]], sequencers: dict[str, uvm_sequencer]
+    ) -> None:
+        super().__init__(name)
+        self.waves = waves
+        self.sequencers = sequencers
+
+    async def body(self) -> None:
+        for (stream, lane), pairs in self.waves.items():
+            burst = BurstItem(stream, sink_records(pairs), len(pairs), lane)
+            await BurstSequence(f"{stream}_{lane}_ready", [burst]).start(self.sequencers[stream])
+
+
+class IossTest(BlockTest):
+    """Base of the IOSS tests: plays programs, reads counters, judges."""
+
+    READ_COUNTERS = True
+
+    def make_env(self) -> IossEnv:
+        params = self.run_info.params
+        self.params = CoreParams(params["ROWS"], params["LANES"], params["DEPTH"])
+        self.programs: list[Program] = []
+        self.counters: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None
+        ConfigDB().set(self, "env", "CFG", IossEnvConfig.of(self.dut, self.params, self.run_info.run_dir))
+        return IossEnv("env", self)
+
+    def idle_inputs(self) -> None:
+        for name in (
+            "ctr_addr_i", "ctr_clear_i", "direct_i", "dtile_valid_i", "dtile_data_i", "dtile_last_i", "dvec_valid_i",
+            "dvec_data_i", "dvec_last_i", "dvec_tag_i", "dvec_mask_i",
+        ):  # fmt: skip
+            getattr(self.dut, name).value = 0
+
+    def program(self) -> Program:
+        """A new, empty program for this core."""
+        return Program(self.params)
+
+    async def start(self, program: Program) -> None:
+        """Hands a program to the sources without waiting for its end."""
+        self.programs.append(program)
+        await ProgramSequence("program", program, self.env.sequencers).start()
+
+    async def play(self, program: Program, slack: int = 0) -> bool:
+        """Plays a program to its end; `slack` is added to the bound (cycles in which consumers are not ready)."""
+        await self.start(program)
+        return await self.until_quiet(program.bound() + slack)
+
+    async def back_pressure(self, waves: dict[tuple[str, int], npt.NDArray[np.integer]]) -> int:
+        """Starts ready waveforms; returns the cycles without ready of the worst of them."""
+        await ReadySequence("ready", waves, self.env.sequencers).start()
+        return max((int(np.asarray(pairs)[:, 1].sum()) for pairs in waves.values()), default=0)
+
+    async def read_counter(self, address: int) -> int:
+        """One counter, through the read port."""
+        self.dut.ctr_addr_i.value = address
+        await FallingEdge(self.dut.clk_i)
+        return int(self.dut.ctr_data_o.value)
+
+    async def before_collect(self) -> None:
+        if not self.READ_COUNTERS:
+            return
+        await FallingEdge(self.dut.clk_i)
+        rows = np.zeros((self.params.rows, len(RowCounter)), np.int64)
+        for row in range(self.params.rows):
+            for counter in RowCounter:
+                rows[row, counter] = await self.read_counter(counter_address(counter, row))
+        whole = np.array([await self.read_counter(counter_address(counter)) for counter in GlobalCounter], np.int64)
+        self.counters = (rows, whole)
+
+    def judge(self, cycles: int) -> Verdict:
+        board = self.env.scoreboard
+        board.programs, board.cycles, board.counters, board.drained = self.programs, cycles, self.counters, self.drained
+        self.env.collect(cycles)
+        verdict = board.judge()
+        sample(self.run_info, self.params, board)
+        return verdict

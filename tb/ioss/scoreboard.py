@@ -1,0 +1,266 @@
+"""Scoreboard of the IOSS core: every boundary of the bench against the model, to the bit and the cycle.
+
+Boundaries, upstream first: descriptor, tile, vector, dispatch, issue, product, bypass, counter, drain. The model gets only what was
+offered at the inputs and when the outputs were ready (docs/ioss/README.md; models/ioss/cycle.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from models.ioss.config import CoreParams, Descriptor
+from models.ioss.cycle import Prediction, Stimulus, predict
+from models.ioss.value import accumulate
+from tb.common.scoreboard import Scoreboard, Verdict, compare_by_row, compare_tables
+from tb.common.streams import SourceLog
+from tb.ioss.program import TAGS, Program
+from tb.ioss.trace import (
+    ISSUE_TAG_BITS,
+    RSP_DTYPE,
+    TRACE_BYP_DTYPE,
+    TRACE_PROD_DTYPE,
+    Events,
+    events,
+    issues,
+    products,
+)
+
+Predictor = Callable[[CoreParams, Stimulus], Prediction]
+
+
+@dataclass
+class Inputs:
+    """All records that were handed to the sources, in order, over the whole run."""
+
+    descs: list[Descriptor]
+    tile_data: npt.NDArray[np.uint8]
+    tile_last: npt.NDArray[np.bool_]
+    vec_data: npt.NDArray[np.uint8]
+    vec_last: npt.NDArray[np.bool_]
+    vec_tag: npt.NDArray[np.uint16]
+    vec_mask: npt.NDArray[np.uint32]
+
+    @classmethod
+    def of(cls, programs: list[Program]) -> Inputs:
+        """The records of programs played one after the other."""
+        return cls(
+            [desc for program in programs for desc in program.descs],
+            *(
+                np.concatenate([getattr(program, name) for program in programs])
+                for name in ("tile_data", "tile_last", "vec_data", "vec_last", "vec_tag", "vec_mask")
+            ),
+        )
+
+
+@dataclass
+class Epoch:
+    """What was observed between two resets; cycles count from `base`."""
+
+    base: int
+    stim: Stimulus
+    prediction: Prediction
+    issue: npt.NDArray[np.void]
+    prod: npt.NDArray[np.void]
+    prod_data: npt.NDArray[np.int16]
+    byp: npt.NDArray[np.void]
+    selected: dict[str, npt.NDArray[np.bool_]]
+    """Which records of each source belong to this epoch."""
+
+
+def _accepts(accept: npt.NDArray[np.int64]) -> npt.NDArray[np.void]:
+    out = np.zeros(len(accept), np.dtype([("cycle", "<i8")]))
+    out["cycle"] = accept
+    return out
+
+
+def _in(table: npt.NDArray[np.void], base: int, horizon: int) -> npt.NDArray[np.void]:
+    part = table[(table["cycle"] >= base) & (table["cycle"] < base + horizon)]
+    part["cycle"] -= base
+    return part
+
+
+def _job_order(table: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
+    """First issue of every job of every row."""
+    new = np.ones(len(table), bool)
+    new[1:] = (table["tag"][1:] != table["tag"][:-1]) | (table["row"][1:] != table["row"][:-1])
+    return table[new]
+
+
+def job_numbers(tags: npt.NDArray[np.uint16], rows: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """Running job numbers behind 16-bit tags (Q,), sorted by row, then time: along a row they only grow."""
+    number = tags.astype(np.int64)
+    for row in np.unique(rows):
+        part = slice(*np.searchsorted(rows, [row, row + 1]))
+        mine = number[part]
+        mine[1:] = mine[0] + np.cumsum(np.diff(mine) % TAGS)
+    return number
+
+
+class IossScoreboard(Scoreboard):
+    """Set `params`, `programs`, `cycles`, `counters` (None if they were not read) and `drained`, then call `judge`."""
+
+    params: CoreParams
+    programs: list[Program]
+    cycles: int
+    counters: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None
+    drained: bool
+    predictor: Predictor = staticmethod(predict)
+    epochs: list[Epoch]
+
+    def judge(self) -> Verdict:
+        """Splits the run at resets and compares each part; counters belong to the last part."""
+        self.inputs = Inputs.of(self.programs)
+        seen_events = events(self.seen["event"])
+        all_issues = issues(self.seen["issue"])
+        all_prod, all_data = products(self.seen["product"])
+        self.epochs = []
+        for base, end in self._spans(seen_events):
+            inside = (all_prod["cycle"] >= base) & (all_prod["cycle"] < end)
+            prod = all_prod[inside]
+            prod["cycle"] -= base
+            stim, selected = self._stimulus(base, end)
+            epoch = Epoch(
+                base, stim, self.predictor(self.params, stim), _in(all_issues, base, end - base), prod, all_data[inside],
+                _in(seen_events.byp, base, end - base), selected,
+            )  # fmt: skip
+            self.epochs.append(epoch)
+            self._compare(epoch, seen_events, end)
+        if self.counters is not None and self.epochs:
+            self._compare_counters(self.epochs[-1])
+        if not self.drained:
+            self.verdict.diverge("drain", self.cycles, "work left when the bound on cycles was reached", "busy", "quiet")
+        return self.verdict
+
+    def _spans(self, seen: Events) -> list[tuple[int, int]]:
+        edges = [cycle for cycle, _ in seen.reset] + [self.cycles]
+        return [(cycle, edges[at + 1]) for at, (cycle, value) in enumerate(seen.reset) if value]
+
+    def _stimulus(self, base: int, end: int) -> tuple[Stimulus, dict[str, npt.NDArray[np.bool_]]]:
+        inputs = self.inputs
+        log: dict[str, SourceLog] = {name: self.seen[name] for name in ("desc", "tile", "vec")}
+        pick = {name: (entry.offer >= base) & (entry.offer < end) for name, entry in log.items()}
+        offer = {name: entry.offer[pick[name]] - base for name, entry in log.items()}
+        stim = Stimulus(
+            descs=[desc for desc, take in zip(inputs.descs, pick["desc"], strict=True) if take],
+            desc_offer=offer["desc"],
+            tile_data=inputs.tile_data[pick["tile"]],
+            tile_last=inputs.tile_last[pick["tile"]],
+            tile_offer=offer["tile"],
+            vec_data=inputs.vec_data[pick["vec"]],
+            vec_last=inputs.vec_last[pick["vec"]],
+            vec_tag=inputs.vec_tag[pick["vec"]],
+            vec_mask=inputs.vec_mask[pick["vec"]],
+            vec_offer=offer["vec"],
+            horizon=end - base,
+            prod_ready=None if self.seen["prod"][base:end].all() else self.seen["prod"][base:end],
+            byp_ready=None if self.seen["byp"][base:end].all() else self.seen["byp"][base:end, 0],
+        )
+        return stim, pick
+
+    def _compare(self, epoch: Epoch, seen: Events, end: int) -> None:
+        verdict, want, base = self.verdict, epoch.prediction, epoch.base
+        horizon = end - base
+
+        def accepts(name: str, expected: npt.NDArray[np.int64], boundary: str) -> None:
+            got = self.seen[name].accept[epoch.selected[name]]
+            got = np.where(got >= 0, got - base, -1)
+            compare_tables(verdict, boundary, "beat", _accepts(got), _accepts(expected), base=base)
+
+        accepts("desc", want.desc_accept, "descriptor")
+        answers = np.zeros(int((want.desc_accept >= 0).sum()), RSP_DTYPE)
+        answers["cycle"] = want.desc_accept[want.desc_accept >= 0] + 1
+        answers["code"] = want.desc_code[want.desc_accept >= 0]
+        answers = answers[answers["cycle"] < horizon]
+        compare_tables(verdict, "descriptor", "answer", _in(seen.rsp, base, horizon), answers, kinds=("cycle", "value"), base=base)
+
+        accepts("tile", want.tile_accept, "tile")
+        got_err = seen.tile_err[(seen.tile_err >= base) & (seen.tile_err < end)] - base
+        compare_tables(verdict, "tile", "error", _accepts(got_err), _accepts(want.tile_err_cycle), base=base)
+
+        accepts("vec", want.vec_accept, "vector")
+        compare_tables(
+            verdict, "vector", "error", _in(seen.job_err, base, horizon), want.job_err, kinds=("cycle", "value"), base=base
+        )
+
+        expected = want.issue.copy()
+        expected["tag"] &= (1 << ISSUE_TAG_BITS) - 1
+        self._compare_dispatch(_job_order(epoch.issue), _job_order(expected), base)
+        compare_by_row(verdict, "issue", "issue", epoch.issue, expected, self.params.rows, kinds=("cycle", "slice"), base=base)
+        self._compare_products(epoch)
+        wanted = np.zeros(len(want.byp), TRACE_BYP_DTYPE)
+        for name in TRACE_BYP_DTYPE.names or ():
+            wanted[name] = want.byp[name]
+        compare_tables(verdict, "bypass", "job", epoch.byp, wanted, kinds=("cycle", "value"), base=base)
+
+    def _compare_dispatch(self, got: npt.NDArray[np.void], want: npt.NDArray[np.void], base: int) -> None:
+        """Which jobs each row worked on, in order; when is the issue boundary's affair."""
+        for row in range(self.params.rows):
+            mine = [table[table["row"] == row] for table in (got, want)]
+            both = min(len(mine[0]), len(mine[1]))
+            bad = np.flatnonzero(mine[0]["tag"][:both] != mine[1]["tag"][:both])
+            self.verdict.count("slice", max(len(mine[0]), len(mine[1])))
+            if len(bad) or len(mine[0]) != len(mine[1]):
+                at = int(bad[0]) if len(bad) else both
+                tags = [f"tag {int(table['tag'][at])}" if at < len(table) else "no job" for table in mine]
+                cycle = min(int(table["cycle"][at]) for table in mine if at < len(table))
+                self.verdict.diverge("dispatch", cycle + base, f"row {row} job {at}", tags[0], tags[1])
+
+    def _compare_products(self, epoch: Epoch) -> None:
+        """Handshake fields and lanes of every product; lanes count as values."""
+        want, base = epoch.prediction, epoch.base
+        expected = np.zeros(len(want.prod), TRACE_PROD_DTYPE)
+        for name in TRACE_PROD_DTYPE.names or ():
+            expected[name] = want.prod[name]
+        same = compare_by_row(self.verdict, "product", "product", epoch.prod, expected, self.params.rows, base=base)
+        self.verdict.count("value", want.prod_data.size)
+        if same:
+            if np.array_equal(epoch.prod_data, want.prod_data):
+                return
+            at, lane = np.argwhere(epoch.prod_data != want.prod_data)[
+                np.argmin(epoch.prod["cycle"][np.nonzero(epoch.prod_data != want.prod_data)[0]])
+            ]
+            number = int((epoch.prod_data != want.prod_data).sum())
+            got, exp = epoch.prod_data[at, lane], want.prod_data[at, lane]
+            entry = epoch.prod[at]
+            what = f"row {entry['row']} lane {lane} order {entry['order']} tag {entry['tag']}"
+            self.verdict.diverge("product", int(entry["cycle"]) + base, what, got, exp, number)
+            return
+        # The tables differ: compare data up to the first entry of each row that is missing or late.
+        for row in range(self.params.rows):
+            spans = [slice(*np.searchsorted(table["row"], [row, row + 1])) for table in (epoch.prod, expected)]
+            data = [epoch.prod_data[spans[0]], want.prod_data[spans[1]]]
+            both = min(len(data[0]), len(data[1]))
+            bad = np.argwhere(data[0][:both] != data[1][:both])
+            if len(bad):
+                at, lane = bad[0]
+                cycle = int(epoch.prod[spans[0]]["cycle"][at])
+                self.verdict.diverge("product", cycle + base, f"row {row} lane {lane}", data[0][at, lane], data[1][at, lane])
+
+    def _compare_counters(self, epoch: Epoch) -> None:
+        assert self.counters is not None
+        rows, whole = self.counters
+        want = epoch.prediction
+        for name, got, expected in (("row counter", rows, want.row_counters), ("counter", whole, want.global_counters)):
+            self.verdict.count("value", expected.size)
+            wrapped = expected % (1 << 32)
+            if not np.array_equal(got, wrapped):
+                at = tuple(int(n) for n in np.argwhere(got != wrapped)[0])
+                self.verdict.diverge("counter", self.cycles, f"{name} {at}", got[at], wrapped[at], int((got != wrapped).sum()))
+
+    # ---- independent of the model --------------------------------------------------------------------------------------
+    def results(self, shapes: list[tuple[int, int]]) -> list[npt.NDArray[np.int64]]:
+        """Output matrices (M, N) of the programs' GEMMs, summed from the products that left the core (last epoch)."""
+        epoch, program = self.epochs[-1], self.programs[-1]
+        number = job_numbers(epoch.prod["tag"], epoch.prod["row"])
+        order = np.argsort(number, kind="stable")
+        sums = accumulate(number[order], epoch.prod["order"][order], epoch.prod_data[order], program.jobs)
+        out = [np.zeros((m, -(-n // self.params.lanes) * self.params.lanes), np.int64) for m, n in shapes]
+        place = program.placements
+        for job in np.flatnonzero(sums.any(axis=1)):
+            at = place[job]
+            out[at.gemm][at.m, at.n0 : at.n0 + self.params.lanes] += sums[job]
+        return [full[:, :n] for full, (_, n) in zip(out, shapes, strict=True)]

@@ -1,0 +1,255 @@
+// Test bench of the IOSS core: transactors on every stream, a binary trace of every boundary, and, for the conventional driver and
+// protocol abuse, a direct way to the tile and vector streams (docs/environment.md; docs/ioss/README.md).
+//
+// Trace files (little-endian 32-bit words), written while rst_ni is high:
+//   issue.bin  a record a cycle with an issue: cycle, then a word a row {valid, null, k[9:0], i[1:0], j[1:0], x[4:0], tag[10:0]}
+//   prod.bin   a record a cycle with a transfer: cycle, then a row's {tag[15:0], 8'b0, transfer, last, null, bank, 1'b0, order[2:0]},
+//              its mask, and its Lanes products as 16-bit numbers
+//   event.bin  {cycle, kind and data, mask} a record; kinds below
+module tb_ioss #(
+  parameter int Rows = 8,
+  parameter int Lanes = 16,
+  parameter int Depth = 128
+) (
+  input  logic        clk_i,
+  input  logic        rst_ni,
+  input  logic        trace_i,        // write issue and product traces
+  input  logic        flush_i,        // write everything out
+
+  input  logic [31:0] desc_credit_i,
+  output logic [31:0] desc_played_o,
+  input  logic [31:0] tile_credit_i,
+  output logic [31:0] tile_played_o,
+  input  logic [31:0] vec_credit_i,
+  output logic [31:0] vec_played_o,
+  input  logic [32*Rows-1:0] prod_credit_i,
+  input  logic [31:0] byp_credit_i,
+
+  output logic [31:0] cycle_o,
+  output logic        quiet_o,        // nothing to play, nothing in the core, for QuietCycles cycles
+
+  input  logic [8:0]  ctr_addr_i,
+  output logic [31:0] ctr_data_o,
+  input  logic        ctr_clear_i,
+
+  // Direct drive
+  input  logic        direct_i,
+  input  logic        dtile_valid_i,
+  output logic        dtile_ready_o,
+  input  logic [127:0] dtile_data_i,
+  input  logic        dtile_last_i,
+  input  logic        dvec_valid_i,
+  output logic        dvec_ready_o,
+  input  logic [127:0] dvec_data_i,
+  input  logic        dvec_last_i,
+  input  logic [15:0] dvec_tag_i,
+  input  logic [Lanes-1:0] dvec_mask_i,
+
+  // What a conventional monitor samples
+  output logic [Rows-1:0] prod_valid_o,
+  output logic [Rows-1:0] prod_ready_o,
+  output logic [Rows*Lanes*10-1:0] prod_data_o,
+  output logic [Rows*3-1:0] prod_order_o,
+  output logic [Rows*16-1:0] prod_tag_o
+);
+  localparam logic [3:0] QuietCycles = 4'd8;
+  localparam logic [7:0] EvRsp = 8'd1;
+  localparam logic [7:0] EvTileErr = 8'd2;
+  localparam logic [7:0] EvJobErr = 8'd3;
+  localparam logic [7:0] EvByp = 8'd4;
+  localparam logic [7:0] EvReset = 8'd5;    // data: new value of rst_ni, logged with the first cycle that has it
+  localparam logic [7:0] EvBusy = 8'd6;     // data: new value of busy_o
+
+  logic [31:0] cycle_q;
+  initial cycle_q = 0;
+  always @(posedge clk_i) cycle_q <= cycle_q + 1;
+  assign cycle_o = cycle_q;
+
+  // ---- sources -------------------------------------------------------------------------------------------------------------------
+  logic        desc_valid, desc_ready, tile_valid, tile_ready, vec_valid, vec_ready;
+  logic        stile_valid, svec_valid;
+  logic [47:0] desc_payload;    // n_jobs, k_len, 00, reduce_factor, x_unsigned, w_unsigned, compensate, x, w, min_order
+  logic [8*17-1:0] stile_payload;   // last, data
+  logic [8*23-1:0] svec_payload;    // mask (32), tag, last, data
+  logic [127:0] tile_data, vec_data;
+  logic        tile_last, vec_last;
+  logic [15:0] vec_tag;
+  logic [Lanes-1:0] vec_mask;
+
+  ts_source #(.Name("desc"), .PayloadBytes(6)) u_desc_source (
+    .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .credit_i(desc_credit_i), .played_o(desc_played_o),
+    .valid_o(desc_valid), .ready_i(desc_ready), .payload_o(desc_payload)
+  );
+  ts_source #(.Name("tile"), .PayloadBytes(17)) u_tile_source (
+    .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .credit_i(tile_credit_i), .played_o(tile_played_o),
+    .valid_o(stile_valid), .ready_i(tile_ready), .payload_o(stile_payload)
+  );
+  ts_source #(.Name("vec"), .PayloadBytes(23)) u_vec_source (
+    .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .credit_i(vec_credit_i), .played_o(vec_played_o),
+    .valid_o(svec_valid), .ready_i(vec_ready), .payload_o(svec_payload)
+  );
+
+  assign tile_valid = direct_i ? dtile_valid_i : stile_valid;
+  assign tile_data  = direct_i ? dtile_data_i : stile_payload[127:0];
+  assign tile_last  = direct_i ? dtile_last_i : stile_payload[128];
+  assign vec_valid  = direct_i ? dvec_valid_i : svec_valid;
+  assign vec_data   = direct_i ? dvec_data_i : svec_payload[127:0];
+  assign vec_last   = direct_i ? dvec_last_i : svec_payload[128];
+  assign vec_tag    = direct_i ? dvec_tag_i : svec_payload[151:136];
+  assign vec_mask   = direct_i ? dvec_mask_i : svec_payload[152 +: Lanes];
+  assign dtile_ready_o = tile_ready;
+  assign dvec_ready_o  = vec_ready;
+
+  // ---- device --------------------------------------------------------------------------------------------------------------------
+  logic            rsp_valid, tile_err, job_err_valid, byp_valid, byp_ready, busy;
+  logic [3:0]      rsp_code, job_err_code;
+  logic [15:0]     job_err_tag, byp_tag;
+  logic [Lanes-1:0] byp_mask;
+  logic [Rows-1:0] prod_last, prod_null, prod_bank, issue_valid, issue_null;
+  logic [Rows*Lanes-1:0] prod_mask;
+  logic [Rows*10-1:0] issue_k;
+  logic [Rows*2-1:0] issue_i, issue_j;
+  logic [Rows*5-1:0] issue_x;
+  logic [Rows*16-1:0] issue_tag;
+
+  ioss_core #(
+    .Rows (Rows),
+    .Lanes(Lanes),
+    .Depth(Depth)
+  ) dut (
+    .clk_i,
+    .rst_ni,
+    .desc_valid_i        (desc_valid),
+    .desc_ready_o        (desc_ready),
+    .desc_x_slices_i     (desc_payload[8:6]),
+    .desc_w_slices_i     (desc_payload[5:3]),
+    .desc_x_unsigned_i   (desc_payload[11]),
+    .desc_w_unsigned_i   (desc_payload[10]),
+    .desc_min_order_i    (desc_payload[2:0]),
+    .desc_compensate_i   (desc_payload[9]),
+    .desc_reduce_factor_i(desc_payload[15:12]),
+    .desc_k_len_i        (desc_payload[31:16]),
+    .desc_n_jobs_i       (desc_payload[47:32]),
+    .rsp_valid_o         (rsp_valid),
+    .rsp_code_o          (rsp_code),
+    .tile_valid_i        (tile_valid),
+    .tile_ready_o        (tile_ready),
+    .tile_data_i         (tile_data),
+    .tile_last_i         (tile_last),
+    .tile_err_o          (tile_err),
+    .vec_valid_i         (vec_valid),
+    .vec_ready_o         (vec_ready),
+    .vec_data_i          (vec_data),
+    .vec_last_i          (vec_last),
+    .vec_tag_i           (vec_tag),
+    .vec_mask_i          (vec_mask),
+    .job_err_valid_o     (job_err_valid),
+    .job_err_code_o      (job_err_code),
+    .job_err_tag_o       (job_err_tag),
+    .prod_valid_o        (prod_valid_o),
+    .prod_ready_i        (prod_ready_o),
+    .prod_data_o         (prod_data_o),
+    .prod_order_o        (prod_order_o),
+    .prod_last_o         (prod_last),
+    .prod_null_o         (prod_null),
+    .prod_bank_o         (prod_bank),
+    .prod_tag_o          (prod_tag_o),
+    .prod_mask_o         (prod_mask),
+    .byp_valid_o         (byp_valid),
+    .byp_ready_i         (byp_ready),
+    .byp_tag_o           (byp_tag),
+    .byp_mask_o          (byp_mask),
+    .issue_valid_o       (issue_valid),
+    .issue_null_o        (issue_null),
+    .issue_k_o           (issue_k),
+    .issue_i_o           (issue_i),
+    .issue_j_o           (issue_j),
+    .issue_x_o           (issue_x),
+    .issue_tag_o         (issue_tag),
+    .ctr_addr_i,
+    .ctr_data_o,
+    .ctr_clear_i,
+    .busy_o              (busy)
+  );
+
+  // ---- sinks and handshake checks ------------------------------------------------------------------------------------------------
+  for (genvar r = 0; r < Rows; r++) begin : gen_sink
+    ts_sink #(.Name("prod"), .Index(r)) u_sink (
+      .clk_i, .cycle_i(cycle_q), .flush_i, .credit_i(prod_credit_i[32*r +: 32]), .ready_o(prod_ready_o[r])
+    );
+    ts_stream_check #(.PayloadW(Lanes * 10 + 3 + 3 + 16 + Lanes)) u_check (
+      .clk_i, .rst_ni, .valid_i(prod_valid_o[r]), .ready_i(prod_ready_o[r]),
+      .payload_i({prod_data_o[Lanes*10*r +: Lanes*10], prod_order_o[3*r +: 3], prod_last[r], prod_null[r], prod_bank[r],
+                  prod_tag_o[16*r +: 16], prod_mask[Lanes*r +: Lanes]})
+    );
+  end
+  ts_sink #(.Name("byp"), .Index(0)) u_byp_sink (
+    .clk_i, .cycle_i(cycle_q), .flush_i, .credit_i(byp_credit_i), .ready_o(byp_ready)
+  );
+  ts_stream_check #(.PayloadW(16 + Lanes)) u_byp_check (
+    .clk_i, .rst_ni, .valid_i(byp_valid), .ready_i(byp_ready), .payload_i({byp_tag, byp_mask})
+  );
+
+  // ---- trace ---------------------------------------------------------------------------------------------------------------------
+  localparam int ProdWords = 2 + Lanes / 2;
+  logic [32*(Rows+1)-1:0] issue_record;
+  logic [32*(ProdWords*Rows+1)-1:0] prod_record;
+  assign issue_record[31:0] = cycle_q;
+  assign prod_record[31:0]  = cycle_q;
+  for (genvar r = 0; r < Rows; r++) begin : gen_record
+    localparam int P = 32 + 32 * ProdWords * r;
+    assign issue_record[32+32*r +: 32] = {issue_valid[r], issue_null[r], issue_k[10*r +: 10], issue_i[2*r +: 2], issue_j[2*r +: 2],
+                                          issue_x[5*r +: 5], issue_tag[16*r +: 11]};
+    assign prod_record[P +: 64] = {32'(prod_mask[Lanes*r +: Lanes]), prod_tag_o[16*r +: 16], 8'd0, prod_valid_o[r] && prod_ready_o[r],
+                                   prod_last[r], prod_null[r], prod_bank[r], 1'b0, prod_order_o[3*r +: 3]};
+    for (genvar l = 0; l < Lanes; l++) begin : gen_lane
+      localparam int D = 10 * (Lanes * r + l);
+      assign prod_record[P + 64 + 16*l +: 16] = {{6{prod_data_o[D + 9]}}, prod_data_o[D +: 10]};
+    end
+  end
+
+  integer issue_fd, prod_fd, event_fd;
+  logic   rst_q, busy_q;
+  initial begin
+    issue_fd = $fopen("issue.bin", "wb");
+    prod_fd  = $fopen("prod.bin", "wb");
+    event_fd = $fopen("event.bin", "wb");
+    rst_q    = 1'b0;
+    busy_q   = 1'b0;
+  end
+
+  always @(posedge clk_i) begin
+    rst_q   <= rst_ni;
+    if (rst_ni != rst_q) $fwrite(event_fd, "%u%u%u", cycle_q, {EvReset, 23'd0, rst_ni}, 32'd0);
+    if (rst_ni) begin
+      busy_q <= busy;
+      if (busy != busy_q) $fwrite(event_fd, "%u%u%u", cycle_q, {EvBusy, 23'd0, busy}, 32'd0);
+      if (rsp_valid) $fwrite(event_fd, "%u%u%u", cycle_q, {EvRsp, 20'd0, rsp_code}, 32'd0);
+      if (tile_err) $fwrite(event_fd, "%u%u%u", cycle_q, {EvTileErr, 24'd0}, 32'd0);
+      if (job_err_valid) $fwrite(event_fd, "%u%u%u", cycle_q, {EvJobErr, 4'd0, job_err_code, job_err_tag}, 32'd0);
+      if (byp_valid && byp_ready) $fwrite(event_fd, "%u%u%u", cycle_q, {EvByp, 8'd0, byp_tag}, 32'(byp_mask));
+      if (trace_i && (issue_valid | issue_null) != '0) $fwrite(issue_fd, "%u", issue_record);
+      if (trace_i && (prod_valid_o & prod_ready_o) != '0) $fwrite(prod_fd, "%u", prod_record);
+    end else begin
+      busy_q <= 1'b0;
+    end
+    if (flush_i) begin
+      $fflush(issue_fd);
+      $fflush(prod_fd);
+      $fflush(event_fd);
+    end
+  end
+
+  // ---- end of work ---------------------------------------------------------------------------------------------------------------
+  logic [3:0] quiet_q;
+  initial quiet_q = 0;
+  always @(posedge clk_i) begin
+    if (!rst_ni || busy || desc_valid || tile_valid || vec_valid || desc_played_o != desc_credit_i || tile_played_o != tile_credit_i ||
+        vec_played_o != vec_credit_i) begin
+      quiet_q <= 0;
+    end else if (quiet_q != QuietCycles) begin
+      quiet_q <= quiet_q + 1;
+    end
+  end
+  assign quiet_o = quiet_q == QuietCycles;
+endmodule
