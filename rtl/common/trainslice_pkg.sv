@@ -4,6 +4,7 @@ package trainslice_pkg;
   parameter int SliceW = 4;       // bits of a magnitude slice
   parameter int MaxSlices = 4;    // slices of the widest operand
   parameter int MagW = SliceW * MaxSlices;
+  parameter int ElemW = MagW + 1; // an operand as {sign, magnitude}
   parameter int BeatValues = BeatW / SliceW;  // values of a beat at the lowest precision: a "superword"
   parameter int GroupValues = BeatW / MagW;   // values of a beat at the highest precision: the write granule
   parameter int Groups = BeatValues / GroupValues;

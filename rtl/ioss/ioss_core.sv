@@ -82,7 +82,7 @@ module ioss_core #(
   localparam int BeatW = trainslice_pkg::BeatW;
   localparam int Values = trainslice_pkg::BeatValues;
   localparam int Groups = trainslice_pkg::Groups;
-  localparam int MagW = trainslice_pkg::MagW;
+  localparam int ElemW = trainslice_pkg::ElemW;
   localparam int ProdW = trainslice_pkg::ProdW;
   localparam int OrderW = trainslice_pkg::OrderW;
   localparam int TagW = trainslice_pkg::TagW;
@@ -196,8 +196,7 @@ module ioss_core #(
   logic [Rows-1:0]        wr_row;
   logic [TileSwW-1:0]     wr_sw;
   logic [Groups-1:0]      wr_we;
-  logic [Values-1:0]      wr_sign;
-  logic [Values*MagW-1:0] wr_mag;
+  logic [Values*ElemW-1:0] wr_elem;
   logic [BeatW-1:0]       wr_nz;
 
   ioss_tile_loader #(
@@ -225,8 +224,7 @@ module ioss_core #(
     .wr_row_o            (wr_row),
     .wr_sw_o             (wr_sw),
     .wr_we_o             (wr_we),
-    .wr_sign_o           (wr_sign),
-    .wr_mag_o            (wr_mag),
+    .wr_elem_o           (wr_elem),
     .wr_nz_o             (wr_nz)
   );
 
@@ -234,8 +232,8 @@ module ioss_core #(
   logic [Rows-1:0]        ld_start, ld_beat, ld_commit, ld_group;
   logic [VecSwW-1:0]      ld_sw;
   logic [Groups-1:0]      ld_we;
-  logic [Values-1:0]      ld_live, ld_sign;
-  logic [Values*MagW-1:0] ld_mag;
+  logic [Values-1:0]      ld_live;
+  logic [Values*ElemW-1:0] ld_elem;
   logic [BeatW-1:0]       ld_nz;
   logic [TagW-1:0]        ld_tag;
   logic [Lanes-1:0]       ld_mask;
@@ -282,8 +280,7 @@ module ioss_core #(
     .ld_sw_o            (ld_sw),
     .ld_we_o            (ld_we),
     .ld_live_o          (ld_live),
-    .ld_sign_o          (ld_sign),
-    .ld_mag_o           (ld_mag),
+    .ld_elem_o          (ld_elem),
     .ld_nz_o            (ld_nz),
     .ld_tag_o           (ld_tag),
     .ld_mask_o          (ld_mask)
@@ -304,8 +301,7 @@ module ioss_core #(
       .wr_bank_i      (load_bank),
       .wr_sw_i        (wr_sw),
       .wr_we_i        (wr_we),
-      .wr_sign_i      (wr_sign),
-      .wr_mag_i       (wr_mag),
+      .wr_elem_i      (wr_elem),
       .wr_nz_i        (wr_nz),
       .ld_start_i     (ld_start[r]),
       .ld_beat_i      (ld_beat[r]),
@@ -313,8 +309,7 @@ module ioss_core #(
       .ld_sw_i        (ld_sw),
       .ld_we_i        (ld_we),
       .ld_live_i      (ld_live),
-      .ld_sign_i      (ld_sign),
-      .ld_mag_i       (ld_mag),
+      .ld_elem_i      (ld_elem),
       .ld_nz_i        (ld_nz),
       .ld_tag_i       (ld_tag),
       .ld_mask_i      (ld_mask),

@@ -49,8 +49,7 @@ module ioss_dispatch #(
   output logic [SwW-1:0] ld_sw_o,
   output logic [trainslice_pkg::Groups-1:0]     ld_we_o,
   output logic [trainslice_pkg::BeatValues-1:0] ld_live_o,  // positions that belong to the vector
-  output logic [trainslice_pkg::BeatValues-1:0] ld_sign_o,
-  output logic [trainslice_pkg::BeatValues*trainslice_pkg::MagW-1:0] ld_mag_o,
+  output logic [trainslice_pkg::BeatValues*trainslice_pkg::ElemW-1:0] ld_elem_o,
   output logic [trainslice_pkg::BeatW-1:0]      ld_nz_o,
   output logic [trainslice_pkg::TagW-1:0]       ld_tag_o,
   output logic [Lanes-1:0]                      ld_mask_o
@@ -103,13 +102,15 @@ module ioss_dispatch #(
     .beat_i    (beat),
     .sw_o      (ld_sw_o),
     .we_o      (ld_we_o),
-    .sign_o    (ld_sign_o),
-    .mag_o     (ld_mag_o),
+    .elem_o    (ld_elem_o),
     .nz_o      (ld_nz_o)
   );
 
-  for (genvar p = 0; p < Values; p++) begin : gen_live
-    assign ld_live_o[p] = ld_we_o[p / GroupValues] && (16'({ld_sw_o, 5'(p)}) < len);
+  always_comb begin : p_live
+    logic [Values-1:0] live;
+    live = '0;
+    for (int p = 0; p < Values; p++) live[p] = ld_we_o[p / GroupValues] && (16'({ld_sw_o, 5'(p)}) < len);
+    ld_live_o = live;
   end
 
   // ---- choice of the group -------------------------------------------------------------------------------------------------------

@@ -16,8 +16,7 @@ module ioss_row #(
   input  logic wr_bank_i,
   input  logic [TileSwW-1:0] wr_sw_i,
   input  logic [trainslice_pkg::Groups-1:0]     wr_we_i,
-  input  logic [trainslice_pkg::BeatValues-1:0] wr_sign_i,
-  input  logic [trainslice_pkg::BeatValues*trainslice_pkg::MagW-1:0] wr_mag_i,
+  input  logic [trainslice_pkg::BeatValues*trainslice_pkg::ElemW-1:0] wr_elem_i,
   input  logic [trainslice_pkg::BeatW-1:0]      wr_nz_i,
 
   input  logic ld_start_i,
@@ -26,8 +25,7 @@ module ioss_row #(
   input  logic [VecSwW-1:0] ld_sw_i,
   input  logic [trainslice_pkg::Groups-1:0]     ld_we_i,
   input  logic [trainslice_pkg::BeatValues-1:0] ld_live_i,
-  input  logic [trainslice_pkg::BeatValues-1:0] ld_sign_i,
-  input  logic [trainslice_pkg::BeatValues*trainslice_pkg::MagW-1:0] ld_mag_i,
+  input  logic [trainslice_pkg::BeatValues*trainslice_pkg::ElemW-1:0] ld_elem_i,
   input  logic [trainslice_pkg::BeatW-1:0]      ld_nz_i,
   input  logic [trainslice_pkg::TagW-1:0]       ld_tag_i,
   input  logic [Lanes-1:0]                      ld_mask_i,
@@ -63,6 +61,7 @@ module ioss_row #(
   output logic [trainslice_pkg::TagW-1:0] issue_tag_o
 );
   localparam int MagW = trainslice_pkg::MagW;
+  localparam int ElemW = trainslice_pkg::ElemW;
   localparam int ProdW = trainslice_pkg::ProdW;
   localparam int SliceW = trainslice_pkg::SliceW;
   localparam int OrderW = trainslice_pkg::OrderW;
@@ -75,8 +74,7 @@ module ioss_row #(
   logic [SliceW-1:0] x_slice;
   logic [TagW-1:0] tag;
   logic [Lanes-1:0] mask;
-  logic [Lanes-1:0] w_sign;
-  logic [Lanes*MagW-1:0] w_mag;
+  logic [Lanes*ElemW-1:0] w_elem;
   logic issue, op_ready, prod_ready;
 
   ioss_tile_mem #(
@@ -90,13 +88,11 @@ module ioss_row #(
     .wr_bank_i,
     .wr_sw_i,
     .wr_we_i,
-    .wr_sign_i,
-    .wr_mag_i,
+    .wr_elem_i,
     .wr_nz_i,
     .rd_bank_i (tile_bank),
     .rd_k_i    (k),
-    .rd_sign_o (w_sign),
-    .rd_mag_o  (w_mag),
+    .rd_elem_o (w_elem),
     .map_en_i  (ld_beat_i),
     .map_bank_i(ld_bank_i),
     .map_sw_i  (ld_sw_i),
@@ -118,8 +114,7 @@ module ioss_row #(
     .ld_sw_i,
     .ld_we_i,
     .ld_live_i,
-    .ld_sign_i,
-    .ld_mag_i,
+    .ld_elem_i,
     .ld_nz_i,
     .ld_map_i   (ld_map_o),
     .ld_tag_i,
@@ -153,15 +148,26 @@ module ioss_row #(
   logic [TagW-1:0]   op_tag_q;
   logic [Lanes-1:0]  op_mask_q, op_w_sign_q, op_comp_q;
   logic [Lanes*SliceW-1:0] op_w_q, w_slice;
-  logic [Lanes-1:0]  w_nonzero;
+  logic [Lanes-1:0]  w_sign, w_nonzero;
 
   assign prod_ready = !prod_valid_o || prod_ready_i;
   assign op_ready   = !op_valid_q || prod_ready;
   assign issue      = full && op_ready;
 
-  for (genvar l = 0; l < Lanes; l++) begin : gen_operand
-    assign w_slice[SliceW * l +: SliceW] = w_mag[MagW * l + SliceW * 32'(j) +: SliceW];
-    assign w_nonzero[l] = w_mag[MagW * l +: MagW] != '0;
+  always_comb begin : p_operand
+    logic [Lanes*SliceW-1:0] slices;
+    logic [Lanes-1:0]        signs, nonzero;
+    slices  = '0;
+    signs   = '0;
+    nonzero = '0;
+    for (int l = 0; l < Lanes; l++) begin
+      slices[SliceW * l +: SliceW] = w_elem[ElemW * l + SliceW * 32'(j) +: SliceW];
+      signs[l]   = w_elem[ElemW * l + MagW];
+      nonzero[l] = w_elem[ElemW * l +: MagW] != '0;
+    end
+    w_slice   = slices;
+    w_sign    = signs;
+    w_nonzero = nonzero;
   end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -198,13 +204,19 @@ module ioss_row #(
 
   // ---- product register ----------------------------------------------------------------------------------------------------------
   logic [Lanes*ProdW-1:0] prod;
-  for (genvar l = 0; l < Lanes; l++) begin : gen_mul
-    logic [7:0]       mul;
-    logic [ProdW-1:0] half;   // half units, unsigned
-    assign mul  = 8'(op_x_q) * 8'(op_w_q[SliceW * l +: SliceW]);
-    assign half = {1'b0, mul, 1'b0} + (op_comp_q[l] ? ProdW'(op_x_q) : '0);
-    assign prod[ProdW * l +: ProdW] =
-        (op_mask_q[l] || op_null_q) ? '0 : (op_x_sign_q != op_w_sign_q[l]) ? ProdW'(~half + 1'b1) : half;
+  always_comb begin : p_product
+    logic [Lanes*ProdW-1:0] lanes;
+    logic [7:0]             mul;
+    logic [ProdW-1:0]       half;   // half units, unsigned
+    lanes = '0;
+    for (int l = 0; l < Lanes; l++) begin
+      mul  = 8'(op_x_q) * 8'(op_w_q[SliceW * l +: SliceW]);
+      half = {1'b0, mul, 1'b0} + (op_comp_q[l] ? ProdW'(op_x_q) : '0);
+      if (!op_mask_q[l] && !op_null_q) begin
+        lanes[ProdW * l +: ProdW] = (op_x_sign_q != op_w_sign_q[l]) ? ProdW'(~half + 1'b1) : half;
+      end
+    end
+    prod = lanes;
   end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin

@@ -19,8 +19,7 @@ module ioss_slots #(
   input  logic [SwW-1:0] ld_sw_i,
   input  logic [trainslice_pkg::Groups-1:0]     ld_we_i,
   input  logic [trainslice_pkg::BeatValues-1:0] ld_live_i,
-  input  logic [trainslice_pkg::BeatValues-1:0] ld_sign_i,
-  input  logic [trainslice_pkg::BeatValues*trainslice_pkg::MagW-1:0] ld_mag_i,
+  input  logic [trainslice_pkg::BeatValues*trainslice_pkg::ElemW-1:0] ld_elem_i,
   input  logic [trainslice_pkg::BeatW-1:0]      ld_nz_i,
   input  logic [trainslice_pkg::BeatW-1:0]      ld_map_i,   // stationary slices that are not zero in a live lane
   input  logic [trainslice_pkg::TagW-1:0]       ld_tag_i,
@@ -54,14 +53,19 @@ module ioss_slots #(
   localparam int MagW = trainslice_pkg::MagW;
   localparam int Slices = trainslice_pkg::MaxSlices;
   localparam int BeatW = trainslice_pkg::BeatW;
-  localparam int ElemW = MagW + 1;
+  localparam int ElemW = trainslice_pkg::ElemW;
   localparam int KW = $clog2(Depth);
   localparam int Pairs = Slices * Slices;
 
-  // Bits of a vector of Depth bits whose index has bit b set: turns a one-hot vector into an index.
-  function automatic logic [Depth-1:0] index_mask(input int b);
-    for (int d = 0; d < Depth; d++) index_mask[d] = ((d >> b) % 2) == 1;
+  // For every index bit b the vector of Depth bits whose index has bit b set: turns a one-hot vector into an index.
+  function automatic logic [KW*Depth-1:0] index_masks();
+    logic [KW*Depth-1:0] masks;
+    for (int b = 0; b < KW; b++) begin
+      for (int d = 0; d < Depth; d++) masks[Depth * b + d] = ((d >> b) % 2) == 1;
+    end
+    return masks;
   endfunction
+  localparam logic [KW*Depth-1:0] IndexMask = index_masks();
 
   logic       wr_q, rd_q;         // slot that loads next, slot that issues
   logic [1:0] full_q;
@@ -80,46 +84,43 @@ module ioss_slots #(
   logic [Values-1:0] ld_work;
   logic [Depth-1:0]  ld_work_wide;
 
-  always_comb begin
-    ld_work = '0;
+  always_comb begin : p_ld_work
+    logic [Values-1:0] found;
+    found = '0;
     if (ld_beat_i) begin
       for (int i = 0; i < Slices; i++) begin
         for (int j = 0; j < Slices; j++) begin
           if (i + j >= 32'(ld_min_order_i)) begin
-            ld_work = ld_work | (ld_nz_i[Values * i +: Values] & ld_map_i[Values * j +: Values]);
+            found = found | (ld_nz_i[Values * i +: Values] & ld_map_i[Values * j +: Values]);
           end
         end
       end
-      ld_work = ld_work & ld_live_i;
     end
+    ld_work = found & ld_live_i;
   end
   assign ld_any_o     = ld_work != '0;
   assign ld_work_wide = Depth'(ld_work) << {ld_sw_i, 5'd0};
 
-  logic [Values*ElemW-1:0] ld_word, rd_word;
-  logic [BeatW-1:0]        rd_nz;
-  for (genvar p = 0; p < Values; p++) begin : gen_wr
-    assign ld_word[ElemW * p +: ElemW] = {ld_sign_i[p], ld_mag_i[MagW * p +: MagW]};
-  end
-
-  logic [KW-1:0] k;
+  // A word of a granule: {slices that are not zero, plane by plane; values}
+  localparam int NzW = Slices * GroupValues;
+  localparam int ValW = GroupValues * ElemW;
+  logic [Groups*ValW-1:0] rd_values;
+  logic [Groups*NzW-1:0]  rd_nz;
+  logic [KW-1:0]          k;
   for (genvar g = 0; g < Groups; g++) begin : gen_mem
-    localparam int GW = GroupValues * ElemW;
-    logic [GW-1:0]                 mem_q [2 << SwW];
-    logic [Slices*GroupValues-1:0] nz_q [2 << SwW];
-    logic [Slices*GroupValues-1:0] nz_wr, nz_rd;
-    for (genvar i = 0; i < Slices; i++) begin : gen_plane
-      assign nz_wr[GroupValues * i +: GroupValues] = ld_nz_i[Values * i + GroupValues * g +: GroupValues];
-      assign rd_nz[Values * i + GroupValues * g +: GroupValues] = nz_rd[GroupValues * i +: GroupValues];
-    end
+    logic [ValW-1:0] mem_q [2 << SwW];
+    logic [NzW-1:0]  nz_q [2 << SwW];
     always_ff @(posedge clk_i) begin
       if (ld_beat_i && ld_we_i[g]) begin
-        mem_q[{wr_q, ld_sw_i}] <= ld_word[GW * g +: GW];
-        nz_q[{wr_q, ld_sw_i}]  <= nz_wr;
+        mem_q[{wr_q, ld_sw_i}] <= ld_elem_i[ValW * g +: ValW];
+        nz_q[{wr_q, ld_sw_i}]  <= {ld_nz_i[Values * 3 + GroupValues * g +: GroupValues],
+                                   ld_nz_i[Values * 2 + GroupValues * g +: GroupValues],
+                                   ld_nz_i[Values * 1 + GroupValues * g +: GroupValues],
+                                   ld_nz_i[GroupValues * g +: GroupValues]};
       end
     end
-    assign rd_word[GW * g +: GW] = mem_q[{rd_q, SwW'(k >> 5)}];
-    assign nz_rd                 = nz_q[{rd_q, SwW'(k >> 5)}];
+    assign rd_values[ValW * g +: ValW] = mem_q[{rd_q, SwW'(k >> 5)}];
+    assign rd_nz[NzW * g +: NzW]       = nz_q[{rd_q, SwW'(k >> 5)}];
   end
 
   // Every beat of a superword finds the same map, so a whole word is written each time.
@@ -132,7 +133,6 @@ module ioss_slots #(
 
   // ---- skip unit -----------------------------------------------------------------------------------------------------------------
   logic [Depth-1:0] work, lowest, left;
-  logic [Slices-1:0] x_nz, w_nz;
   logic [Pairs-1:0] todo, pick, rest;
   logic [3:0]       pair;
   logic [ElemW-1:0] elem;
@@ -141,19 +141,29 @@ module ioss_slots #(
   assign work   = work_q[rd_q];
   assign lowest = work & (~work + 1'b1);
   assign left   = work & ~lowest;
-  for (genvar b = 0; b < KW; b++) begin : gen_k
-    localparam logic [Depth-1:0] IndexMask = index_mask(b);
-    assign k[b] = |(lowest & IndexMask);
+  always_comb begin : p_index
+    logic [KW-1:0] index;
+    index = '0;
+    for (int b = 0; b < KW; b++) index[b] = |(lowest & IndexMask[Depth * b +: Depth]);
+    k = index;
   end
 
-  for (genvar i = 0; i < Slices; i++) begin : gen_nz
-    assign x_nz[i] = rd_nz[Values * i + 32'(k[4:0])];
-    assign w_nz[i] = rd_map[Values * i + 32'(k[4:0])];
-  end
-  for (genvar i = 0; i < Slices; i++) begin : gen_pair_i
-    for (genvar j = 0; j < Slices; j++) begin : gen_pair_j
-      assign todo[Slices * i + j] = x_nz[i] && w_nz[j] && 3'(i + j) >= min_order_q[rd_q] && !done_q[Slices * i + j];
+  // The granule of element k, then the pairs of the element that are left.
+  logic [ValW-1:0] values;
+  logic [NzW-1:0]  value_nz;
+  assign values   = rd_values[ValW * 32'(k[4:3]) +: ValW];
+  assign value_nz = rd_nz[NzW * 32'(k[4:3]) +: NzW];
+
+  always_comb begin : p_todo
+    logic [Pairs-1:0] found;
+    found = '0;
+    for (int i = 0; i < Slices; i++) begin
+      for (int j = 0; j < Slices; j++) begin
+        found[Slices * i + j] = value_nz[GroupValues * i + 32'(k[2:0])] && rd_map[Values * j + 32'(k[4:0])] &&
+                                (i + j >= 32'(min_order_q[rd_q])) && !done_q[Slices * i + j];
+      end
     end
+    todo = found;
   end
   assign pick = todo & (~todo + 1'b1);
   assign rest = todo & ~pick;
@@ -162,7 +172,7 @@ module ioss_slots #(
   assign pair[1] = |(pick & 16'hcccc);
   assign pair[0] = |(pick & 16'haaaa);
 
-  assign elem  = rd_word[ElemW * 32'(k[4:0]) +: ElemW];
+  assign elem  = values[ElemW * 32'(k[2:0]) +: ElemW];
   assign order = 3'(i_o) + 3'(j_o);
 
   assign full_o      = full_q[rd_q];

@@ -30,8 +30,7 @@ module ioss_tile_loader #(
   output logic [Rows-1:0] wr_row_o,  // rows that take this beat
   output logic [SwW-1:0] wr_sw_o,
   output logic [trainslice_pkg::Groups-1:0]     wr_we_o,
-  output logic [trainslice_pkg::BeatValues-1:0] wr_sign_o,
-  output logic [trainslice_pkg::BeatValues*trainslice_pkg::MagW-1:0] wr_mag_o,
+  output logic [trainslice_pkg::BeatValues*trainslice_pkg::ElemW-1:0] wr_elem_o,
   output logic [trainslice_pkg::BeatW-1:0]      wr_nz_o
 );
   logic        swallow_q;   // the tile's length is past, its last is missing
@@ -65,8 +64,7 @@ module ioss_tile_loader #(
     .beat_i    (beat),
     .sw_o      (wr_sw_o),
     .we_o      (wr_we_o),
-    .sign_o    (wr_sign_o),
-    .mag_o     (wr_mag_o),
+    .elem_o    (wr_elem_o),
     .nz_o      (wr_nz_o)
   );
 

@@ -15,15 +15,13 @@ module ioss_tile_mem #(
   input  logic wr_bank_i,
   input  logic [TileSwW-1:0] wr_sw_i,
   input  logic [trainslice_pkg::Groups-1:0]     wr_we_i,
-  input  logic [trainslice_pkg::BeatValues-1:0] wr_sign_i,
-  input  logic [trainslice_pkg::BeatValues*trainslice_pkg::MagW-1:0] wr_mag_i,
+  input  logic [trainslice_pkg::BeatValues*trainslice_pkg::ElemW-1:0] wr_elem_i,
   input  logic [trainslice_pkg::BeatW-1:0]      wr_nz_i,
 
   // Operand read: element k, all lanes
   input  logic rd_bank_i,
   input  logic [$clog2(Depth)-1:0] rd_k_i,
-  output logic [Lanes-1:0]                      rd_sign_o,
-  output logic [Lanes*trainslice_pkg::MagW-1:0] rd_mag_o,
+  output logic [Lanes*trainslice_pkg::ElemW-1:0] rd_elem_o,
 
   // Map read: elements of one superword of a vector, reduced over the live lanes; plane j (32 bits) is slice j
   input  logic map_en_i,
@@ -35,43 +33,37 @@ module ioss_tile_mem #(
   localparam int Values = trainslice_pkg::BeatValues;
   localparam int Groups = trainslice_pkg::Groups;
   localparam int GroupValues = trainslice_pkg::GroupValues;
-  localparam int MagW = trainslice_pkg::MagW;
   localparam int Slices = trainslice_pkg::MaxSlices;
-  localparam int ElemW = MagW + 1;
+  localparam int ElemW = trainslice_pkg::ElemW;
   localparam int KRows = Values / Lanes;       // elements of a superword of the tile
   localparam int KRowsLog2 = $clog2(KRows);
   localparam int KW = $clog2(Depth);
   localparam int BeatW = trainslice_pkg::BeatW;
 
   // ---- operands ------------------------------------------------------------------------------------------------------------------
-  logic [Values*ElemW-1:0] wr_word, rd_word;
-  for (genvar p = 0; p < Values; p++) begin : gen_wr
-    assign wr_word[ElemW * p +: ElemW] = {wr_sign_i[p], wr_mag_i[MagW * p +: MagW]};
-  end
+  logic [Values*ElemW-1:0] rd_word;
 
   for (genvar g = 0; g < Groups; g++) begin : gen_mem
     localparam int GW = GroupValues * ElemW;
     logic [GW-1:0] mem_q [2 << TileSwW];
     always_ff @(posedge clk_i) begin
-      if (wr_en_i && wr_we_i[g]) mem_q[{wr_bank_i, wr_sw_i}] <= wr_word[GW * g +: GW];
+      if (wr_en_i && wr_we_i[g]) mem_q[{wr_bank_i, wr_sw_i}] <= wr_elem_i[GW * g +: GW];
     end
     assign rd_word[GW * g +: GW] = mem_q[{rd_bank_i, rd_k_i[KW-1:KRowsLog2]}];
   end
 
-  logic [Lanes*ElemW-1:0] rd_row;
   if (KRows == 1) begin : gen_one_row
-    assign rd_row = rd_word;
+    assign rd_elem_o = rd_word;
   end else begin : gen_rows
-    assign rd_row = rd_word[Lanes * ElemW * 32'(rd_k_i[KRowsLog2-1:0]) +: Lanes * ElemW];
-  end
-  for (genvar l = 0; l < Lanes; l++) begin : gen_rd
-    assign {rd_sign_o[l], rd_mag_o[MagW * l +: MagW]} = rd_row[ElemW * l +: ElemW];
+    assign rd_elem_o = rd_word[Lanes * ElemW * 32'(rd_k_i[KRowsLog2-1:0]) +: Lanes * ElemW];
   end
 
   // ---- map -----------------------------------------------------------------------------------------------------------------------
   // Element of a tile superword s, row r: k = s * KRows + r; it sits in map word k / 32 at bit k % 32 of each plane.
   logic [KW-1:0]    wr_k;
   logic [BeatW-1:0] lane_map [Lanes];
+  logic [VecSwW:0]  map_addr;   // rests at 0 while the map is not read
+  assign map_addr = map_en_i ? {map_bank_i, map_sw_i} : '0;
   assign wr_k  = KW'(wr_sw_i) << KRowsLog2;
 
   for (genvar l = 0; l < Lanes; l++) begin : gen_map
@@ -87,15 +79,17 @@ module ioss_tile_mem #(
         end
       end
     end
-    assign lane_map[l] = map_q[{map_bank_i, map_sw_i}];
+    assign lane_map[l] = map_q[map_addr];
   end
 
-  always_comb begin
-    map_o = '0;
+  always_comb begin : p_map
+    logic [BeatW-1:0] live;
+    live = '0;
     if (map_en_i) begin
       for (int l = 0; l < Lanes; l++) begin
-        if (!map_mask_i[l]) map_o = map_o | lane_map[l];
+        if (!map_mask_i[l]) live = live | lane_map[l];
       end
     end
+    map_o = live;
   end
 endmodule

@@ -1,13 +1,14 @@
 """Base class of every block's UVM tests: clock, reset, end of work, collection, verdict, result.json.
 
-A block's test base gives the environment (`make_env`) and the judgement (`judge`); a test gives its stimulus (`body`) and what it
-must at least compare (`MINIMUM`). Sequence: docs/environment.md, A test's life.
+A block's test base gives the environment (`make_env`) and the judgement (`judge`); a test gives its stimulus (`body`); what it
+must at least compare stands in the testplan. Sequence: docs/environment.md, A test's life.
 """
 
 from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import Any, ClassVar
 
 import cocotb
@@ -17,17 +18,19 @@ from pyuvm import uvm_env, uvm_test
 
 from tb.common.runinfo import CLOCK_NS, RunInfo
 from tb.common.scoreboard import Verdict
+from tb.common.testplan import load_testplan, minimum_checks
 
 RESET_CYCLES = 4
 
 
 class BlockTest(uvm_test):
-    """One test of a block. `MINIMUM`: least number of comparisons by kind; fewer is a failure."""
+    """One test of a block. `TESTPLAN` is the block's plan, which says what the test must at least compare."""
 
-    MINIMUM: ClassVar[dict[str, int]] = {"value": 1, "slice": 1, "cycle": 1}
+    TESTPLAN: ClassVar[Path]
 
     def build_phase(self) -> None:
         self.run_info = RunInfo.from_environment()
+        self.minimum = minimum_checks(load_testplan(self.TESTPLAN), self.run_info.test)
         self.dut = cocotb.top
         self.drained = True
         self.report: dict[str, Any] = {}
@@ -58,10 +61,13 @@ class BlockTest(uvm_test):
         self.raise_objection()
         start = time.perf_counter()
         dut = self.dut
+        # From a known level, so that both simulators count the same edges.
+        dut.clk_i.value = 0
         dut.rst_ni.value = 0
         dut.flush_i.value = 0
         dut.trace_i.value = 1
         self.idle_inputs()
+        await Timer(CLOCK_NS, unit="ns")
         Clock(dut.clk_i, CLOCK_NS, unit="ns", impl="gpi").start()
         await self.reset()
         await self.body()
@@ -101,7 +107,7 @@ class BlockTest(uvm_test):
         start = time.perf_counter()
         try:
             verdict = self.judge(self.cycles)
-            error = verdict.error(self.MINIMUM)
+            error = verdict.error(self.minimum)
         except Exception as failure:  # a checker that dies is a failed check, with its reason in the result
             self._write({"status": "error", "error": f"the checker failed: {type(failure).__name__}: {failure}"})
             raise
@@ -109,7 +115,7 @@ class BlockTest(uvm_test):
         result = {
             "status": "fail" if error else "pass",
             "error": error,
-            "minimum": self.MINIMUM,
+            "minimum": self.minimum,
             "cycles": self.cycles,
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
             **verdict.as_dict(),

@@ -12,6 +12,7 @@ from cocotb.triggers import FallingEdge, gather
 from pyuvm import ConfigDB, uvm_env, uvm_sequence, uvm_sequencer
 
 from models.ioss.config import CoreParams, GlobalCounter, RowCounter, counter_address
+from models.ioss.oracle import PairCount, count_pairs, kept_product
 from tb.common.agents import (
     BurstItem,
     BurstSequence,
@@ -122,15 +123,30 @@ class ReadySequence(uvm_sequence):
             await BurstSequence(f"{stream}_{lane}_ready", [burst]).start(self.sequencers[stream])
 
 
-class IossTest(BlockTest):
-    """Base of the IOSS tests: plays programs, reads counters, judges."""
+@dataclass(frozen=True)
+class Gemm:
+    """A product that was played: its expected result and pair counts from the oracles, and the options it ran with."""
 
+    name: str
+    shape: tuple[int, int, int]  # M, K, N
+    expected: npt.NDArray[np.int64]
+    pairs: PairCount
+    options: dict[str, Any]
+
+
+class IossTest(BlockTest):
+    """Base of the IOSS tests: plays programs and products, reads counters, judges."""
+
+    TESTPLAN = Path(__file__).parent / "testplan.hjson"
     READ_COUNTERS = True
+    OBSERVABLE = True  # what entered the core is known from the transactors, so the model can be asked
 
     def make_env(self) -> IossEnv:
         params = self.run_info.params
         self.params = CoreParams(params["ROWS"], params["LANES"], params["DEPTH"])
         self.programs: list[Program] = []
+        self.epoch_programs: list[Program] = []  # since the last reset
+        self.gemms: list[Gemm] = []  # likewise
         self.counters: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None
         ConfigDB().set(self, "env", "CFG", IossEnvConfig.of(self.dut, self.params, self.run_info.run_dir))
         return IossEnv("env", self)
@@ -142,19 +158,40 @@ class IossTest(BlockTest):
         ):  # fmt: skip
             getattr(self.dut, name).value = 0
 
+    # ---- stimulus ----------------------------------------------------------------------------------------------------
     def program(self) -> Program:
-        """A new, empty program for this core."""
-        return Program(self.params)
+        """A new, empty program for this core; its jobs are numbered on."""
+        return Program(self.params, first_job=sum(program.jobs for program in self.epoch_programs))
+
+    def gemm(
+        self, program: Program, x: npt.NDArray[np.integer], w: npt.NDArray[np.integer], n_x: int, n_w: int, name: str = "", **options: Any
+    ) -> None:
+        """Adds `x` @ `w` to a program (options: `Program.gemm`) and notes what must come out.
+
+        Programs must be started in the order in which they were made.
+        """
+        lanes = self.params.lanes
+        order, mask = options.get("min_order", 0), options.get("mask")
+        program.gemm(x, w, n_x, n_w, index=len(self.gemms), **options)
+        expected = kept_product(x, w, n_x, n_w, lanes, order, options.get("compensate", False), mask)
+        pairs = count_pairs(x, w, n_x, n_w, lanes, order, mask)
+        shape = (*x.shape, w.shape[1])
+        self.gemms.append(Gemm(name or f"gemm{len(self.gemms)}", shape, expected, pairs, {"n_x": n_x, "n_w": n_w, **options}))
 
     async def start(self, program: Program) -> None:
         """Hands a program to the sources without waiting for its end."""
         self.programs.append(program)
+        self.epoch_programs.append(program)
         await ProgramSequence("program", program, self.env.sequencers).start()
 
     async def play(self, program: Program, slack: int = 0) -> bool:
         """Plays a program to its end; `slack` is added to the bound (cycles in which consumers are not ready)."""
         await self.start(program)
         return await self.until_quiet(program.bound() + slack)
+
+    async def reset(self, cycles: int = 4) -> None:
+        self.epoch_programs, self.gemms = [], []
+        await super().reset(cycles)
 
     async def back_pressure(self, waves: dict[tuple[str, int], npt.NDArray[np.integer]]) -> int:
         """Starts ready waveforms; returns the cycles without ready of the worst of them."""
@@ -183,5 +220,24 @@ class IossTest(BlockTest):
         board.programs, board.cycles, board.counters, board.drained = self.programs, cycles, self.counters, self.drained
         self.env.collect(cycles)
         verdict = board.judge()
+        if self.gemms:
+            self.judge_gemms(verdict)
         sample(self.run_info, self.params, board)
         return verdict
+
+    def judge_gemms(self, verdict: Verdict) -> None:
+        """Results and issue counts of the products since the last reset against the oracles."""
+        board = self.env.scoreboard
+        self.results = board.results(self.epoch_programs, [(gemm.shape[0], gemm.shape[2]) for gemm in self.gemms])
+        number = board.job_of_products()
+        place = [at.gemm for program in self.epoch_programs for at in program.placements]
+        issued = np.bincount(np.asarray(place)[number[board.epochs[-1].prod["null"] == 0]], minlength=len(self.gemms))
+        for gemm, got, issues in zip(self.gemms, self.results, issued, strict=True):
+            verdict.count("value", got.size + 1)
+            bad = np.argwhere(got != gemm.expected)
+            if len(bad):
+                at = tuple(int(n) for n in bad[0])
+                what = f"{gemm.name} element {at}"
+                verdict.diverge("result", self.cycles, what, got[at], gemm.expected[at], len(bad))
+            if issues != gemm.pairs.issues:
+                verdict.diverge("result", self.cycles, f"{gemm.name} issues", issues, gemm.pairs.issues)

@@ -49,12 +49,14 @@ class Placement:
 class Program:
     """Beats in the order of the streams. Arrays are appended in chunks; `finish` joins them.
 
-    `placements[job]` tells where job number `job` (tag = job mod 65536) adds its result.
+    Jobs are numbered from `first_job` on; `placements[job - first_job]` tells where a job (tag = number mod 65536) adds
+    its result.
     """
 
     params: CoreParams
     descs: list[Descriptor] = field(default_factory=list)
     desc_gap: list[int] = field(default_factory=list)
+    first_job: int = 0
     placements: list[Placement] = field(default_factory=list)
     _tile: list[tuple[U8, npt.NDArray[np.bool_], npt.NDArray[np.integer]]] = field(default_factory=list)
     _vec: list[tuple[U8, npt.NDArray[np.bool_], npt.NDArray[np.integer], npt.NDArray[np.uint16], npt.NDArray[np.uint32]]] = (
@@ -109,7 +111,7 @@ class Program:
         pad_fill: int = 0,
     ) -> None:
         """Adds jobs `x` (J, K) with running tags."""
-        tags = (self.jobs + np.arange(len(x))) % TAGS
+        tags = (self.first_job + self.jobs + np.arange(len(x))) % TAGS
         self.jobs += len(x)
         self.job_beats(pack_jobs(desc, x, pad_fill), tags, masks, gap=gap)
 
@@ -197,7 +199,7 @@ class Program:
     def bound(self) -> int:
         """Cycles after which this program is over with every consumer always ready, however badly it goes: everything
         one after the other, every pair issued by one row."""
-        pairs = sum(d.k_len * d.x_slices * d.w_slices * d.n_jobs for d in self.descs if d.check(self.params) == 0)
+        pairs = sum(d.k_len * d.x_slices * d.w_slices * d.n_jobs for d in self.descs if not d.check(self.params))
         gaps = int(self.tile_gap.sum() + self.vec_gap.sum() + sum(self.desc_gap))
         return 200 + 8 * len(self.descs) + len(self.tile_data) + len(self.vec_data) + gaps + pairs + 4 * self.jobs
 

@@ -90,13 +90,14 @@ def _job_order(table: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
     return table[new]
 
 
-def job_numbers(tags: npt.NDArray[np.uint16], rows: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-    """Running job numbers behind 16-bit tags (Q,), sorted by row, then time: along a row they only grow."""
+def job_numbers(
+    tags: npt.NDArray[np.uint16], rows: npt.NDArray[np.uint8], modulus: int = TAGS
+) -> npt.NDArray[np.int64]:
+    """Running job numbers behind tags (Q,) modulo `modulus`, sorted by row, then time: along a row they only grow."""
     number = tags.astype(np.int64)
     for row in np.unique(rows):
-        part = slice(*np.searchsorted(rows, [row, row + 1]))
-        mine = number[part]
-        mine[1:] = mine[0] + np.cumsum(np.diff(mine) % TAGS)
+        mine = number[slice(*np.searchsorted(rows, [row, row + 1]))]
+        mine[1:] = mine[0] + np.cumsum(np.diff(mine) % modulus)
     return number
 
 
@@ -252,15 +253,24 @@ class IossScoreboard(Scoreboard):
                 self.verdict.diverge("counter", self.cycles, f"{name} {at}", got[at], wrapped[at], int((got != wrapped).sum()))
 
     # ---- independent of the model --------------------------------------------------------------------------------------
-    def results(self, shapes: list[tuple[int, int]]) -> list[npt.NDArray[np.int64]]:
-        """Output matrices (M, N) of the programs' GEMMs, summed from the products that left the core (last epoch)."""
-        epoch, program = self.epochs[-1], self.programs[-1]
-        number = job_numbers(epoch.prod["tag"], epoch.prod["row"])
+    def job_of_products(self) -> npt.NDArray[np.int64]:
+        """Running job number of each product of the last epoch."""
+        prod = self.epochs[-1].prod
+        return job_numbers(prod["tag"], prod["row"])
+
+    def results(self, programs: list[Program], shapes: list[tuple[int, int]]) -> list[npt.NDArray[np.int64]]:
+        """Output matrices (M, N) of GEMMs, summed from the products that left the core since the last reset.
+
+        `programs` were played since then, with job numbers from 0 on; GEMM number g has shape `shapes[g]`.
+        """
+        epoch = self.epochs[-1]
+        number = self.job_of_products()
         order = np.argsort(number, kind="stable")
-        sums = accumulate(number[order], epoch.prod["order"][order], epoch.prod_data[order], program.jobs)
-        out = [np.zeros((m, -(-n // self.params.lanes) * self.params.lanes), np.int64) for m, n in shapes]
-        place = program.placements
+        place = [at for program in programs for at in program.placements]
+        sums = accumulate(number[order], epoch.prod["order"][order], epoch.prod_data[order], len(place))
+        lanes = self.params.lanes
+        out = [np.zeros((m, -(-n // lanes) * lanes), np.int64) for m, n in shapes]
         for job in np.flatnonzero(sums.any(axis=1)):
             at = place[job]
-            out[at.gemm][at.m, at.n0 : at.n0 + self.params.lanes] += sums[job]
+            out[at.gemm][at.m, at.n0 : at.n0 + lanes] += sums[job]
         return [full[:, :n] for full, (_, n) in zip(out, shapes, strict=True)]

@@ -194,19 +194,6 @@ module tb_ioss #(
   localparam int ProdWords = 2 + Lanes / 2;
   logic [32*(Rows+1)-1:0] issue_record;
   logic [32*(ProdWords*Rows+1)-1:0] prod_record;
-  assign issue_record[31:0] = cycle_q;
-  assign prod_record[31:0]  = cycle_q;
-  for (genvar r = 0; r < Rows; r++) begin : gen_record
-    localparam int P = 32 + 32 * ProdWords * r;
-    assign issue_record[32+32*r +: 32] = {issue_valid[r], issue_null[r], issue_k[10*r +: 10], issue_i[2*r +: 2], issue_j[2*r +: 2],
-                                          issue_x[5*r +: 5], issue_tag[16*r +: 11]};
-    assign prod_record[P +: 64] = {32'(prod_mask[Lanes*r +: Lanes]), prod_tag_o[16*r +: 16], 8'd0, prod_valid_o[r] && prod_ready_o[r],
-                                   prod_last[r], prod_null[r], prod_bank[r], 1'b0, prod_order_o[3*r +: 3]};
-    for (genvar l = 0; l < Lanes; l++) begin : gen_lane
-      localparam int D = 10 * (Lanes * r + l);
-      assign prod_record[P + 64 + 16*l +: 16] = {{6{prod_data_o[D + 9]}}, prod_data_o[D +: 10]};
-    end
-  end
 
   integer issue_fd, prod_fd, event_fd;
   logic   rst_q, busy_q;
@@ -228,8 +215,29 @@ module tb_ioss #(
       if (tile_err) $fwrite(event_fd, "%u%u%u", cycle_q, {EvTileErr, 24'd0}, 32'd0);
       if (job_err_valid) $fwrite(event_fd, "%u%u%u", cycle_q, {EvJobErr, 4'd0, job_err_code, job_err_tag}, 32'd0);
       if (byp_valid && byp_ready) $fwrite(event_fd, "%u%u%u", cycle_q, {EvByp, 8'd0, byp_tag}, 32'(byp_mask));
-      if (trace_i && (issue_valid | issue_null) != '0) $fwrite(issue_fd, "%u", issue_record);
-      if (trace_i && (prod_valid_o & prod_ready_o) != '0) $fwrite(prod_fd, "%u", prod_record);
+      /* verilator lint_off BLKSEQ */
+      if (trace_i && (issue_valid | issue_null) != '0) begin
+        issue_record[31:0] = cycle_q;
+        for (int r = 0; r < Rows; r++) begin
+          issue_record[32+32*r +: 32] = {issue_valid[r], issue_null[r], issue_k[10*r +: 10], issue_i[2*r +: 2], issue_j[2*r +: 2],
+                                         issue_x[5*r +: 5], issue_tag[16*r +: 11]};
+        end
+        $fwrite(issue_fd, "%u", issue_record);
+      end
+      if (trace_i && (prod_valid_o & prod_ready_o) != '0) begin
+        prod_record[31:0] = cycle_q;
+        for (int r = 0; r < Rows; r++) begin
+          prod_record[32 + 32*ProdWords*r +: 64] = {
+              32'(prod_mask[Lanes*r +: Lanes]), prod_tag_o[16*r +: 16], 8'd0, prod_valid_o[r] && prod_ready_o[r], prod_last[r],
+              prod_null[r], prod_bank[r], 1'b0, prod_order_o[3*r +: 3]};
+          for (int l = 0; l < Lanes; l++) begin
+            prod_record[96 + 32*ProdWords*r + 16*l +: 16] =
+                {{6{prod_data_o[10*(Lanes*r + l) + 9]}}, prod_data_o[10*(Lanes*r + l) +: 10]};
+          end
+        end
+        $fwrite(prod_fd, "%u", prod_record);
+      end
+      /* verilator lint_on BLKSEQ */
     end else begin
       busy_q <= 1'b0;
     end

@@ -1,0 +1,35 @@
+"""A block's one list of tests: what runs with which seeds, parameters and simulators, and why that many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tb.flow.blocks import RunSpec
+
+BOTH = ("verilator", "icarus")
+
+
+@dataclass(frozen=True)
+class TestEntry:
+    """A test with its runs. `seeds` with `why`; `params` are further parameter sets beside the default one; `config`
+    reaches the test; `icarus_config` replaces entries of it on Icarus, which is a hundred times slower."""
+
+    __test__ = False
+    test: str
+    why: str
+    seeds: Sequence[int] = (1,)
+    sims: Sequence[str] = BOTH
+    params: Sequence[Mapping[str, int]] = ({},)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    icarus_config: Mapping[str, Any] = field(default_factory=dict)
+
+    def runs(self, sim: str) -> Iterator[RunSpec]:
+        """The runs of this test on one simulator."""
+        if sim not in self.sims:
+            return
+        config = {**self.config, **(self.icarus_config if sim == "icarus" else {})}
+        for params in self.params:
+            for seed in self.seeds:
+                yield RunSpec(self.test, seed, sim, params, config)
