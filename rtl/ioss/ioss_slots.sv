@@ -223,7 +223,7 @@ module ioss_slots #(
         wr_q         <= !wr_q;
       end
       if (take_i) begin
-        if (rest != '0) begin
+        if (!null_o && rest != '0) begin
           done_q <= done_q | pick;
         end else begin
           done_q       <= '0;

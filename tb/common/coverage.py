@@ -11,7 +11,7 @@ import itertools
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -289,6 +289,24 @@ def merge(groups: Sequence[CoverGroup], runs: Iterable[RunCoverage]) -> Merged:
     return merged
 
 
+def collect(groups: Sequence[CoverGroup], results: Iterable[Any]) -> Merged:
+    """Merges the runs behind `RunResult`s (of tb.flow.simulate). `CoverageError` if a run that passed wrote no file."""
+    runs: list[RunCoverage] = []
+    notes: list[str] = []
+    for result in results:
+        path = result.run_dir / FILE_NAME
+        if path.exists():
+            run = RunCoverage.read(groups, path)
+            runs.append(replace(run, passed=run.passed and result.passed))
+        elif result.passed:
+            raise CoverageError(f"{path} is missing although the run passed")
+        else:
+            notes.append(f"{result.test} seed {result.seed} {result.sim} failed and left no coverage")
+    merged = merge(groups, runs)
+    merged.notes += notes
+    return merged
+
+
 def percent(covered: int, total: int) -> float:
     """Share in per cent, rounded down to two places, so that 100 means all."""
     return math.floor(10000 * covered / total) / 100 if total else 100.0
@@ -365,6 +383,7 @@ def write_ucis(path: Path, block: str, merged: Merged) -> Path:
     from ucis.xml.xml_factory import XmlFactory
 
     db = MemFactory.create()
+    db.setWrittenBy("trainslice")
     for run in merged.runs:
         node = db.createHistoryNode(None, run, run, "TEST")
         node.setTestStatus(1)

@@ -94,13 +94,15 @@ class BlockTest(uvm_test):
         self.dut.rst_ni.value = 1
 
     async def until_quiet(self, bound: int) -> bool:
-        """Waits until nothing is left to play or in the device, at most `bound` cycles; notes a miss as not drained."""
+        """Waits until nothing is left to play or in the device, at most `bound` cycles, and ends behind a falling edge; notes a
+        miss as not drained."""
         await self.cycles_pass(3)
         if not int(self.dut.quiet_o.value):
             try:
                 await with_timeout(RisingEdge(self.dut.quiet_o), bound * CLOCK_NS, "ns")
             except SimTimeoutError:
                 self.drained = False
+            await FallingEdge(self.dut.clk_i)
         return self.drained
 
     def check_phase(self) -> None:
@@ -119,7 +121,7 @@ class BlockTest(uvm_test):
             "cycles": self.cycles,
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
             **verdict.as_dict(),
-            "report": self.report,
+            "report": {**self.report, "checks": verdict.checks, "mismatches": verdict.mismatches},
         }
         self._write(result)
         assert not error, error

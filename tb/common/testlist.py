@@ -33,3 +33,9 @@ class TestEntry:
         for params in self.params:
             for seed in self.seeds:
                 yield RunSpec(self.test, seed, sim, params, config)
+
+
+def block_runs(entries: Sequence[TestEntry], sim: str, default_params_only: bool = False) -> tuple[RunSpec, ...]:
+    """All runs of a list on one simulator; coverage looks at the default parameters alone."""
+    runs = (spec for entry in entries for spec in entry.runs(sim))
+    return tuple(spec for spec in runs if not (default_params_only and spec.params))

@@ -2,8 +2,79 @@
 
 from __future__ import annotations
 
-from models.ioss.config import LEGAL_DEPTH, LEGAL_LANES, LEGAL_ROWS
-from tb.flow.blocks import Block, Param
+from pathlib import Path
+from typing import Any
+
+from models.common.tensors import TensorError, load_matrix
+from models.ioss.config import LEGAL_DEPTH, LEGAL_LANES, LEGAL_REDUCE, LEGAL_ROWS
+from tb.common.testlist import block_runs
+from tb.common.testplan import TestplanError, findings, load_testplan, uvm_tests
+from tb.flow.blocks import Block, Option, Param
+from tb.flow.errors import UserError
+from tb.ioss.report import print_report
+from tb.ioss.testlist import TESTS
+
+HERE = Path(__file__).parent
+BITS = (4, 8, 12, 16)
+# Issues whose traces and tables fit into the memory of a small machine (about 100 bytes an issue).
+MAX_ISSUES = 100_000_000
+
+
+def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """(test, configuration) of `make sim`: a user's tensors if X or W is given, a listed test otherwise.
+
+    Raises `UserError` for matrices or options that the core cannot take.
+    """
+    test, params = options["TEST"], options["PARAMS"]
+    if options["X"] is None and options["W"] is None:
+        test = test or BLOCK.default_test
+        known = uvm_tests(HERE / "tests.py")
+        if test not in known:
+            raise UserError(f"TEST={test} is unknown to ioss: choose one of {', '.join(known)}")
+        if test == "user_tensors":
+            raise UserError("TEST=user_tensors needs X= and W=, the .npy files of the matrices")
+        return test, {}
+    if test not in (None, "user_tensors"):
+        raise UserError(f"TEST={test} does not take X and W: leave TEST out")
+    if options["X"] is None or options["W"] is None:
+        raise UserError("X and W belong together: give both .npy files")
+    n_x, n_w, order, factor = options["X_BITS"] // 4, options["W_BITS"] // 4, options["MIN_ORDER"], options["REDUCE_FACTOR"]
+    if not 0 <= order <= n_x + n_w - 2:
+        raise UserError(f"MIN_ORDER={order} is not legal for these precisions: choose 0..{n_x + n_w - 2}")
+    if factor > params["ROWS"]:
+        raise UserError(f"REDUCE_FACTOR={factor} needs at least {factor} rows, ROWS is {params['ROWS']}")
+    try:
+        x = load_matrix(options["X"], options["X_BITS"], options["X_UNSIGNED"], "X")
+        w = load_matrix(options["W"], options["W_BITS"], options["W_UNSIGNED"], "W")
+    except TensorError as error:
+        raise UserError(str(error)) from error
+    if x.shape[1] != w.shape[0]:
+        raise UserError(f"X {x.shape} and W {w.shape} cannot be multiplied: the columns of X must be the rows of W")
+    most = x.size * n_x * n_w * -(-w.shape[1] // params["LANES"])
+    if most > MAX_ISSUES:
+        raise UserError(f"X @ W could take {most:,} issues, more than the {MAX_ISSUES:,} that one run traces: split X by rows")
+    return "user_tensors", {
+        "x": str(options["X"]),
+        "w": str(options["W"]),
+        "x_bits": options["X_BITS"],
+        "w_bits": options["W_BITS"],
+        "x_unsigned": options["X_UNSIGNED"],
+        "w_unsigned": options["W_UNSIGNED"],
+        "min_order": order,
+        "compensate": options["COMPENSATE"],
+        "reduce_factor": factor,
+        "out": str(options["OUT"]) if options["OUT"] else None,
+    }
+
+
+def check() -> list[str]:
+    """Testplan, test list and tests must name the same tests."""
+    try:
+        points = load_testplan(HERE / "testplan.hjson")
+    except TestplanError as error:
+        return [str(error)]
+    return findings(points, uvm_tests(HERE / "tests.py"), [entry.test for entry in TESTS])
+
 
 BLOCK = Block(
     name="ioss",
@@ -34,11 +105,32 @@ BLOCK = Block(
     rtl_top="ioss_core",
     tb_top="tb_ioss",
     test_module="tb.ioss.tests",
-    default_test="smoke",
+    default_test="real_tensors",
     params={
         "ROWS": Param(8, LEGAL_ROWS, "Rows", "rows of the array"),
         "LANES": Param(16, LEGAL_LANES, "Lanes", "outputs (multipliers) of a row"),
         "DEPTH": Param(128, LEGAL_DEPTH, "Depth", "longest vector of one row, elements"),
     },
     public_vlt="tb/ioss/tb_ioss.vlt",
+    testplan="tb/ioss/testplan.hjson",
+    faults_dir="tb/ioss/faults",
+    options=(
+        Option("X", "broadcast matrix (M x K), .npy of integers", "in_file"),
+        Option("W", "stationary matrix (K x N), .npy of integers", "in_file"),
+        Option("X_BITS", "precision of X", "int", 8, BITS),
+        Option("W_BITS", "precision of W", "int", 8, BITS),
+        Option("X_UNSIGNED", "X is unsigned", "flag", False),
+        Option("W_UNSIGNED", "W is unsigned", "flag", False),
+        Option("MIN_ORDER", "lowest order i + j that is issued", "int", 0),
+        Option("COMPENSATE", "compensate what MIN_ORDER drops", "flag", False),
+        Option("REDUCE_FACTOR", "rows that share a job's K", "int", 1, LEGAL_REDUCE),
+        Option("OUT", "write the result (M x N, int64) to this .npy file", "out_file"),
+    ),
+    sim_options=sim_options,
+    print_report=print_report,
+    lint_params=({"ROWS": 4, "LANES": 8, "DEPTH": 32}, {"ROWS": 16, "LANES": 32, "DEPTH": 512}),
+    tests=TESTS,
+    coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),
+    coverage_goals={"line": 98.0, "branch": 98.0},
+    check=check,
 )

@@ -147,6 +147,7 @@ class IossTest(BlockTest):
         self.programs: list[Program] = []
         self.epoch_programs: list[Program] = []  # since the last reset
         self.gemms: list[Gemm] = []  # likewise
+        self.held = 0  # cycles of not ready handed to sinks
         self.counters: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None
         ConfigDB().set(self, "env", "CFG", IossEnvConfig.of(self.dut, self.params, self.run_info.run_dir))
         return IossEnv("env", self)
@@ -184,19 +185,21 @@ class IossTest(BlockTest):
         self.epoch_programs.append(program)
         await ProgramSequence("program", program, self.env.sequencers).start()
 
-    async def play(self, program: Program, slack: int = 0) -> bool:
-        """Plays a program to its end; `slack` is added to the bound (cycles in which consumers are not ready)."""
+    async def play(self, program: Program) -> bool:
+        """Plays a program to its end. The bound: its own, behind what was started before, one consumer waiting after
+        the other."""
         await self.start(program)
-        return await self.until_quiet(program.bound() + slack)
+        return await self.until_quiet(sum(entry.bound() for entry in self.epoch_programs) + self.held)
 
     async def reset(self, cycles: int = 4) -> None:
         self.epoch_programs, self.gemms = [], []
         await super().reset(cycles)
 
-    async def back_pressure(self, waves: dict[tuple[str, int], npt.NDArray[np.integer]]) -> int:
-        """Starts ready waveforms; returns the cycles without ready of the worst of them."""
+    async def back_pressure(self, waves: dict[tuple[str, int], npt.NDArray[np.integer]]) -> None:
+        """Starts ready waveforms (behind those that still play)."""
+        waves = {key: pairs for key, pairs in waves.items() if len(pairs)}
+        self.held += sum(int(pairs[:, 1].sum()) for pairs in waves.values())
         await ReadySequence("ready", waves, self.env.sequencers).start()
-        return max((int(np.asarray(pairs)[:, 1].sum()) for pairs in waves.values()), default=0)
 
     async def read_counter(self, address: int) -> int:
         """One counter, through the read port."""

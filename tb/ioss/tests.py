@@ -221,8 +221,8 @@ class idle_back_pressure(IossTest):
             span = 600
             waves = {("prod", row): ready_wave(rng, ready_style, span) for row in range(self.params.rows)}
             waves["byp", 0] = ready_wave(rng, ready_style, span)
-            slack = await self.back_pressure({key: wave for key, wave in waves.items() if len(wave)})
-            await self.play(program, slack)
+            await self.back_pressure(waves)
+            await self.play(program)
 
 
 @pyuvm.test()
@@ -305,7 +305,7 @@ class reset_mid_jobs(IossTest):
             await self.cycles_pass(int(rng.integers(200)))
         program = self.program()
         self.gemm(program, operands(rng, (30, 20), 2, zero=0.4), operands(rng, (20, self.params.lanes), 2), 2, 2)
-        await self.play(program, 3000 * self.run_info.config.get("resets", 12))
+        await self.play(program)
 
 
 @pyuvm.test()
@@ -339,7 +339,7 @@ class framing_errors(IossTest):
         await self.cycles_pass(120)
         late = self.program()
         late.descriptor(desc)
-        await self.play(late, early.bound())
+        await self.play(late)
         program = self.program()
         for at in range(self.run_info.config.get("tiles", 24)):
             rf = 2 if at % 6 == 5 else 1
@@ -354,8 +354,8 @@ class framing_errors(IossTest):
                 one, job_last = (beats, None) if rng.random() < 0.5 else bad_last(rng, beats)
                 program.job_beats(one[None], [(program.first_job + program.jobs) % 65536], last=None if job_last is None else job_last[None])
                 program.jobs += 1
-        waves = {("byp", 0): ready_wave(rng, "starved", 300)}
-        await self.play(program, await self.back_pressure(waves))
+        await self.back_pressure({("byp", 0): ready_wave(rng, "starved", 300)})
+        await self.play(program)
 
 
 @pyuvm.test()
@@ -433,8 +433,8 @@ class constrained_random(IossTest):
         span = 4000
         waves = {("prod", row): ready_wave(rng, str(rng.choice([*styles, "starved"])), span) for row in range(self.params.rows)}
         waves["byp", 0] = ready_wave(rng, str(rng.choice(styles)), span)
-        slack = await self.back_pressure({key: wave for key, wave in waves.items() if len(wave)})
-        await self.play(program, slack)
+        await self.back_pressure(waves)
+        await self.play(program)
 
 
 @pyuvm.test()
@@ -495,8 +495,8 @@ class withdrawn_valid(IossTest):
         rng = self.run_info.rng()
         dut, lanes = self.dut, self.params.lanes
         dut.direct_i.value = 1
-        self.desc = Descriptor(2, 2, k_len=12, n_jobs=40)
-        self.x = operands(rng, (40, 12), 2)
+        self.desc = Descriptor(2, 2, k_len=12, n_jobs=80)
+        self.x = operands(rng, (80, 12), 2)
         self.w = operands(rng, (12, lanes), 2)
         only = Program(self.params)
         only.descriptor(self.desc)

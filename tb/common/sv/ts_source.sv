@@ -45,19 +45,17 @@ module ts_source #(
     if (!rst_ni) begin
       if (valid_o) begin
         $fwrite(log_fd, "%u", Never);
-        played_o <= read_q;
       end else if (held_q) begin
         $fwrite(log_fd, "%u%u", Never, Never);
-        played_o <= read_q;
       end
       held_q = 1'b0;
       valid_o <= 1'b0;
-      if (read_q < credit_i) begin
+      while (read_q < credit_i) begin
         got = $fread(record, in_fd);
         read_q = read_q + 1;
         $fwrite(log_fd, "%u%u", Never, Never);
-        played_o <= read_q;
       end
+      played_o <= read_q;
     end else begin
       if (valid_o && ready_i) begin
         $fwrite(log_fd, "%u", cycle_i);

@@ -1,0 +1,18 @@
+# TrainSlice. `make help` lists every target and variable; the work is done in tb/flow (python -m tb.flow).
+PYTHON  ?= python3
+TARGETS := sim test coverage lint faults bench tensors help
+
+# Names the targets of this call, so that a variable of one is not refused by another.
+export TS_GOALS := $(MAKECMDGOALS)
+
+.DEFAULT_GOAL := help
+.PHONY: $(TARGETS) setup clean
+
+setup:
+	@$(PYTHON) tb/flow/setup_env.py
+
+$(TARGETS): setup
+	@.venv/bin/python -m tb.flow $@
+
+clean:
+	@rm -rf build

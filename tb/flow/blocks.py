@@ -1,0 +1,142 @@
+"""What the flow must know about a block, and how it finds the blocks.
+
+A block is a folder `tb/<name>/` with a `block.py` that defines `BLOCK = Block(...)`; nothing else registers it. All
+paths of a `Block` are strings relative to the root of the clone.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from tb.flow.errors import UserError
+from tb.flow.paths import ROOT
+
+__all__ = ["Block", "Option", "Param", "RunSpec", "UserError", "all_blocks", "block_names", "get_block"]
+
+
+@dataclass(frozen=True)
+class Param:
+    """A parameter of the test bench: its default and legal values and its name in SystemVerilog."""
+
+    default: int
+    legal: tuple[int, ...]
+    sv_name: str
+    help: str = ""
+
+
+@dataclass(frozen=True)
+class Option:
+    """A make variable that `make sim` takes for one block beside the common ones.
+
+    `kind`: `int`, `str`, `flag` (0 or 1), `in_file` (must exist), `out_file`. `choices` limits an `int` or `str`. A
+    variable that is not given arrives in `Block.sim_options` as `default`.
+    """
+
+    name: str
+    help: str
+    kind: Literal["int", "str", "flag", "in_file", "out_file"] = "str"
+    default: Any = None
+    choices: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One simulation: what `simulate.run` needs beside the block. Parameters that are absent have their defaults."""
+
+    test: str
+    seed: int = 1
+    sim: str = "verilator"
+    params: Mapping[str, int] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block under test.
+
+    `rtl` and `tb_sources` are in compile order, shared packages first. `params` maps make variables (`ROWS`) to
+    parameters; they are set on `tb_top` and, in lint, on `rtl_top`. `public_vlt` is a Verilator configuration file
+    that lists the signals cocotb reaches (without one everything is public, at half the speed). `timing` is needed
+    only if a test bench source has delays or waits. `verilator_args` and `icarus_args` are added to the build
+    command. `sim_options(options)` turns the values of `options` (by name), plus `TEST` (None if not given) and
+    `PARAMS` (the parameters by name), into (test, config); `print_report(result)` prints `result.json` for a person.
+    `lint_params` are parameter sets beside the default. `coverage_runs` is what `make coverage` simulates;
+    `coverage_goals` gives per cents per kind; `functional_coverage(results)` gets the list of `RunResult` and returns
+    a JSON-able dict, with `passed` false if a functional goal is missed. `bench(report path or None)` and `tensors()`
+    are called by the commands of that name and return an exit status. `faults_dir` holds the planted faults.
+    `check()` is a hook of `make lint` that returns findings (the testplan against the tests, say).
+    """
+
+    name: str
+    title: str
+    rtl: tuple[str, ...]
+    tb_sources: tuple[str, ...]
+    rtl_top: str
+    tb_top: str
+    test_module: str
+    default_test: str
+    params: Mapping[str, Param] = field(default_factory=dict)
+    include_dirs: tuple[str, ...] = ()
+    public_vlt: str | None = None
+    timing: bool = False
+    verilator_args: tuple[str, ...] = ()
+    icarus_args: tuple[str, ...] = ()
+    testplan: str | None = None
+    faults_dir: str | None = None
+    coverage_exclusions: str | None = None
+    options: tuple[Option, ...] = ()
+    sim_options: Callable[[dict[str, Any]], tuple[str, dict[str, Any]]] | None = None
+    print_report: Callable[[dict[str, Any]], None] | None = None
+    lint_params: tuple[Mapping[str, int], ...] = ()
+    tests: tuple[Any, ...] = ()
+    coverage_runs: tuple[RunSpec, ...] = ()
+    coverage_goals: Mapping[str, float] = field(default_factory=dict)
+    functional_coverage: Callable[[list[Any]], dict[str, Any]] | None = None
+    bench: Callable[[Path | None], int] | None = None
+    tensors: Callable[[], int] | None = None
+    check: Callable[[], list[str]] | None = None
+
+    def resolve_params(self, given: Mapping[str, int | None] | None) -> dict[str, int]:
+        """Every parameter with its value: the given ones checked, the others at their default.
+
+        Raises `UserError` for an unknown parameter or a value outside its legal ones.
+        """
+        values = {name: param.default for name, param in self.params.items()}
+        for name, value in (given or {}).items():
+            if value is None:
+                continue
+            if name not in self.params:
+                raise UserError(
+                    f"block {self.name} has no parameter {name} (it has {', '.join(self.params) or 'none'})"
+                )
+            legal = self.params[name].legal
+            if value not in legal:
+                raise UserError(
+                    f"{name}={value} is not legal for {self.name}: choose one of {', '.join(map(str, legal))}"
+                )
+            values[name] = value
+        return values
+
+
+def block_names(root: Path = ROOT) -> list[str]:
+    """Names of all blocks: the folders of tb/ that have a block.py."""
+    return sorted(path.parent.name for path in (root / "tb").glob("*/block.py"))
+
+
+def get_block(name: str) -> Block:
+    """The block called `name`; `UserError` that lists the known ones otherwise."""
+    if name not in block_names():
+        raise UserError(f"there is no block '{name}': choose one of {', '.join(block_names()) or '(none yet)'}")
+    block = importlib.import_module(f"tb.{name}.block").BLOCK
+    if not isinstance(block, Block) or block.name != name:
+        raise UserError(f"tb/{name}/block.py must define BLOCK = Block(name='{name}', ...)")
+    return block
+
+
+def all_blocks() -> list[Block]:
+    """Every block, by name."""
+    return [get_block(name) for name in block_names()]

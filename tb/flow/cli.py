@@ -1,0 +1,510 @@
+"""The commands behind the Makefile's targets. Every option is a make variable (its `envvar`), and `help` is made from
+these definitions.
+
+Exit status: 0 passed, 1 something failed, 2 a mistake in the call or a missing tool (one line says which).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from tb.flow.blocks import Block, Option, all_blocks, block_names, get_block
+from tb.flow.errors import UserError
+from tb.flow.makevars import clean_environment, given_variables, refuse_unknown
+from tb.flow.paths import REPORTS, ROOT, shown
+
+DEFAULT_BLOCK = "ioss"
+JUNIT = REPORTS / "pytest.xml"
+
+
+class _Choice(click.ParamType):
+    """One of a few values; says which in its help and its error."""
+
+    def __init__(self, values: Sequence[Any]) -> None:
+        self.values = tuple(values)
+        self.name = "|".join(map(str, values))
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        for candidate in self.values:
+            if str(candidate) == str(value):
+                return candidate
+        return self.fail(f"choose one of {', '.join(map(str, self.values))}", param, ctx)
+
+
+class _Flag(_Choice):
+    name = "0|1"
+
+    def __init__(self) -> None:
+        super().__init__(("0", "1"))
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bool:
+        return value if isinstance(value, bool) else super().convert(value, param, ctx) == "1"
+
+
+class _Seed(click.ParamType):
+    name = "1..2147483647"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        if not re.fullmatch(r"\d{1,10}", value) or not 1 <= int(value) < 2**31:
+            self.fail("must be a number from 1 to 2147483647 (Verilator refuses seed 0)", param, ctx)
+        return int(value)
+
+
+class _Seconds(click.FloatRange):
+    name = "seconds"
+
+    def __init__(self) -> None:
+        super().__init__(min=1)
+
+
+class _Count(click.IntRange):
+    name = "1..64"
+
+    def __init__(self) -> None:
+        super().__init__(1, 64)
+
+
+class _File(click.ParamType):
+    """A path, made absolute: an input must be a readable file, the folder of an output must exist."""
+
+    name = "file"
+
+    def __init__(self, output: bool = False) -> None:
+        self.output = output
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = Path(value).expanduser().absolute()
+        if self.output:
+            if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+                self.fail(f"cannot write {path}", param, ctx)
+        elif not path.is_file() or not os.access(path, os.R_OK):
+            self.fail(f"cannot read {path}", param, ctx)
+        return path
+
+
+def _variable(name: str, kind: click.ParamType, text: str, default: Any = None) -> click.Option:
+    return click.Option(
+        [f"--{name.lower().replace('_', '-')}", name], envvar=name, type=kind, default=default, help=text
+    )
+
+
+def _block_variable() -> click.Option:
+    return _variable("BLOCK", _Choice(block_names()), "block under test", DEFAULT_BLOCK)
+
+
+def _report_variable(what: str) -> click.Option:
+    return _variable("REPORT", _File(output=True), f"write {what} to this JSON file")
+
+
+def _jobs_variable() -> click.Option:
+    return _variable("JOBS", _Count(), "simulations at the same time", 2)
+
+
+def _option_variable(option: Option) -> click.Option:
+    kinds: dict[str, click.ParamType] = {
+        "int": click.INT,
+        "str": click.STRING,
+        "flag": _Flag(),
+        "in_file": _File(),
+        "out_file": _File(output=True),
+    }
+    kind = _Choice(option.choices) if option.choices else kinds[option.kind]
+    default = bool(option.default) if option.kind == "flag" else option.default
+    return _variable(option.name, kind, option.help, default)
+
+
+# --- sim ----------------------------------------
+
+
+def _sim_variables(block: Block) -> list[click.Parameter]:
+    from tb.flow.simulate import DEFAULT_TIMEOUT
+    from tb.flow.tools import SIMULATORS
+
+    common = [
+        _block_variable(),
+        _variable("SIM", _Choice(SIMULATORS), "simulator", SIMULATORS[0]),
+        _variable("TEST", click.STRING, f"test of {block.test_module} to run (default: {block.default_test})"),
+        _variable("SEED", _Seed(), "seed of everything that is random", 1),
+        _variable("WAVES", _Flag(), "record waveforms", False),
+        _variable("TIMEOUT", _Seconds(), "seconds after which the simulation is killed", DEFAULT_TIMEOUT),
+        _variable("CONFIG", _File(), "the test's configuration as JSON, as a replay line names it"),
+        _report_variable("the result"),
+    ]
+    params = [
+        _variable(name, _Choice(param.legal), param.help or f"parameter {param.sv_name}", param.default)
+        for name, param in block.params.items()
+    ]
+    return [*common, *params, *map(_option_variable, block.options)]
+
+
+def _write_report(path: Path | None, content: Mapping[str, Any]) -> None:
+    if path is not None:
+        path.write_text(json.dumps(content, indent=1, default=str) + "\n")
+        print(f"report: {shown(path)}")
+
+
+def _sim_command(block: Block) -> click.Command:
+    def sim(**values: Any) -> int:
+        from tb.flow.simulate import run
+
+        context = click.get_current_context()
+        source = click.core.ParameterSource.ENVIRONMENT
+        report_path, config_path = values["REPORT"], values["CONFIG"]
+        params = {name: values[name] for name in block.params}
+        options = {option.name: values[option.name] for option in block.options}
+        given = {name: context.obj[name] for name in options if context.get_parameter_source(name) is source}
+        facts = {"block": block.name, "sim": values["SIM"], "seed": values["SEED"], "parameters": params}
+        try:
+            variables: dict[str, Any] = dict(given)
+            if config_path:
+                if given:
+                    raise UserError(f"CONFIG already says what {', '.join(given)} would")
+                test, config = values["TEST"] or block.default_test, _load_config(config_path)
+                variables = {"CONFIG": shown(config_path)}
+            elif block.sim_options:
+                test, config = block.sim_options({**options, "TEST": values["TEST"], "PARAMS": params})
+            else:
+                test, config = values["TEST"] or block.default_test, {}
+            facts["test"] = test
+            result = run(
+                block,
+                values["SIM"],
+                test,
+                values["SEED"],
+                params,
+                config,
+                waves=values["WAVES"],
+                timeout=values["TIMEOUT"],
+                variables=variables,
+            )
+        except UserError as error:
+            _write_report(report_path, facts | {"status": "error", "error": str(error)})
+            raise
+        for line in result.warnings:
+            print(f"warning: {line}", file=sys.stderr)
+        if result.result is not None and block.print_report is not None:
+            block.print_report(result.result)
+        print(result.summary())
+        status = {
+            "status": "pass" if result.passed else "fail",
+            "error": result.error,
+            "seconds": round(result.seconds, 3),
+        }
+        details = (result.result or {}).get("report")
+        _write_report(
+            report_path, {**(details if isinstance(details, dict) else {}), **facts, **status, "replay": result.replay}
+        )
+        return 0 if result.passed else 1
+
+    return click.Command(
+        "sim",
+        callback=sim,
+        params=_sim_variables(block),
+        help="simulate one test (default: real tensors) or your own tensors",
+    )
+
+
+def _load_config(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_text())
+    except ValueError as error:
+        raise UserError(f"CONFIG={path} is not JSON: {error}") from error
+    if not isinstance(config, dict):
+        raise UserError(f"CONFIG={path} is not a JSON object")
+    return config
+
+
+# --- the other targets ----------------------------------------
+
+
+def _test(JOBS: int) -> int:
+    from tb.flow.tools import SIMULATORS, ensure_simulator
+
+    for sim in SIMULATORS:
+        ensure_simulator(sim)
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        str(JOBS),
+        "--dist",
+        "worksteal",
+        "--junitxml",
+        str(JUNIT),
+        "models",
+        "tb",
+    ]
+    status = subprocess.run(command, cwd=ROOT, check=False).returncode
+    print(f"{'PASS' if status == 0 else 'FAIL'} make test (results: {shown(JUNIT)})")
+    return 0 if status == 0 else 1
+
+
+def _coverage(BLOCK: str, REPORT: Path | None, JOBS: int) -> int:
+    from tb.flow import codecov
+    from tb.flow.simulate import run, run_all
+
+    block = get_block(BLOCK)
+    if not block.coverage_runs:
+        raise UserError(f"block {block.name} names no runs for coverage")
+
+    def task(index: int) -> Any:
+        spec = block.coverage_runs[index]
+        result = run(block, "verilator", spec.test, spec.seed, spec.params, spec.config, coverage=True)
+        print(result.summary(), flush=True)
+        return result
+
+    results = run_all([lambda index=index: task(index) for index in range(len(block.coverage_runs))], JOBS)
+    failed = [result for result in results if not result.passed]
+    content: dict[str, Any] = {
+        "block": block.name,
+        "runs": len(results),
+        "failed_runs": [result.replay for result in failed],
+    }
+    missed: list[str] = [f"{len(failed)} of {len(results)} runs failed"] if failed else []
+    silent = [result for result in results if result.passed and result.coverage is None]
+    if silent:
+        raise UserError(f"{silent[0].test} wrote no coverage.dat: see {shown(silent[0].log)}")
+    merged = codecov.merge(result.coverage for result in results if result.coverage)
+    if not merged.counts:
+        raise UserError("the runs counted no coverage point in rtl/")
+    exclusions = codecov.load_exclusions(ROOT / block.coverage_exclusions) if block.coverage_exclusions else []
+    code = codecov.report(merged, exclusions)
+    lcov = codecov.write_lcov(merged, REPORTS / block.name / "lcov")
+    content["code"] = code.as_dict()
+    console = Console()
+    console.print(_coverage_table(block, code))
+    for line in codecov.grouped(code.uncovered)[:60]:
+        print(f"uncovered: {line}")
+    for kind, goal in block.coverage_goals.items():
+        if code.kinds[kind].percent < goal:
+            missed.append(f"{kind} coverage is {code.kinds[kind].as_dict()['percent']} %, the goal {goal} %")
+    if block.functional_coverage is not None:
+        functional = block.functional_coverage(results)
+        content["functional"] = functional
+        if not functional.get("passed", True):
+            missed.append("functional coverage misses its goal")
+    content |= {"status": "fail" if missed else "pass", "missed": missed}
+    print(f"lcov: {shown(lcov[0].parent)}/<kind>.info")
+    _write_report(REPORT, content)
+    for line in missed:
+        print(f"FAIL {line}")
+    print(f"{'FAIL' if missed else 'PASS'} coverage of {block.name}")
+    return 1 if missed else 0
+
+
+def _coverage_table(block: Block, code: Any) -> Table:
+    from tb.flow.codecov import KINDS
+
+    table = Table("file", *KINDS, title=f"code coverage of {block.name}", box=box.SIMPLE)
+
+    def cells(row: Mapping[str, Any]) -> list[str]:
+        return [
+            f"{row[kind].covered}/{row[kind].total} {row[kind].as_dict()['percent']} %" if kind in row else "-"
+            for kind in KINDS
+        ]
+
+    for file, row in code.files.items():
+        table.add_row(file, *cells(row))
+    table.add_section()
+    table.add_row("all", *cells(code.kinds))
+    return table
+
+
+def _lint() -> int:
+    from tb.flow.lint import lint
+
+    failed = 0
+    for name, findings in lint():
+        print(f"{'FAIL' if findings else 'ok  '} {name}")
+        for line in findings:
+            print(f"  {line}")
+        failed += bool(findings)
+    print(f"FAIL lint: {failed} checks have findings" if failed else "PASS lint")
+    return 1 if failed else 0
+
+
+def _faults(BLOCK: str, REPORT: Path | None, JOBS: int) -> int:
+    from tb.flow.faults import try_faults
+
+    block = get_block(BLOCK)
+    results = try_faults(block, JOBS)
+    table = Table(
+        "fault",
+        "what it breaks",
+        "outcome",
+        "first at",
+        "expected",
+        title=f"planted faults of {block.name}",
+        box=box.SIMPLE,
+    )
+    for result in results:
+        table.add_row(result.name, result.title, result.outcome, result.boundary or "-", ", ".join(result.expected))
+    Console().print(table)
+    bad = [result for result in results if result.outcome != "caught"]
+    for result in bad:
+        print(f"{result.name}: {result.outcome}{f': {result.detail}' if result.detail else ''}")
+        if result.replay:
+            print(
+                f"  plant it: git apply {block.faults_dir}/{result.name}.patch (undo: git apply -R ...); {result.replay}"
+            )
+    content = {
+        "block": block.name,
+        "status": "fail" if bad else "pass",
+        "caught": len(results) - len(bad),
+        "faults": len(results),
+    }
+    content["results"] = [result.as_dict() for result in results]
+    path = REPORT or REPORTS / block.name / "faults.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write_report(path, content)
+    print(f"{'FAIL' if bad else 'PASS'} {content['caught']} of {len(results)} faults caught where expected")
+    return 1 if bad else 0
+
+
+def _bench(BLOCK: str, REPORT: Path | None) -> int:
+    block = get_block(BLOCK)
+    if block.bench is None:
+        raise UserError(f"block {block.name} has no benchmark")
+    return block.bench(REPORT)
+
+
+def _tensors() -> int:
+    hooks = [block.tensors for block in all_blocks() if block.tensors is not None]
+    if not hooks:
+        raise UserError("no block makes tensors")
+    return max(hook() for hook in hooks)
+
+
+def _help() -> int:
+    console = Console(width=max(100, Console().width))
+    commands = _commands()
+    targets = Table("target", "what it does", "variables", title="make <target> [VARIABLE=value ...]", box=box.SIMPLE)
+    variables = Table("variable", "value", "default", "meaning", "targets", title="variables", box=box.SIMPLE)
+    rows: dict[tuple[str, str], tuple[click.Parameter, list[str]]] = {}
+    for name, command in commands.items():
+        targets.add_row(name, command.help, " ".join(str(param.envvar) for param in command.params))
+        for param in command.params:
+            rows.setdefault((str(param.envvar), getattr(param, "help", "") or ""), (param, []))[1].append(name)
+    targets.add_row("setup", "make or renew .venv (every target does)", "PYTHON")
+    targets.add_row("clean", "remove build/ (builds, runs, reports)", "")
+    for (name, text), (param, names) in rows.items():
+        default = param.default
+        words = (
+            ""
+            if default is None or repr(default).startswith("Sentinel")
+            else int(default)
+            if isinstance(default, bool)
+            else default
+        )
+        variables.add_row(name, param.type.name.lower(), str(words), text, " ".join(names))
+    variables.add_row("PYTHON", "program", "python3", "Python that .venv is made with", "all")
+    console.print(targets)
+    console.print(variables)
+    console.print(
+        "Variables go on make's command line. Relative paths count from the folder that make runs in; "
+        "docs/ says what a block does."
+    )
+    return 0
+
+
+def _commands(block: Block | None = None) -> dict[str, click.Command]:
+    """All commands by name; `sim` takes the variables of `block` (of every block, for `help`)."""
+    block_report: list[click.Parameter] = [_block_variable(), _report_variable("the figures")]
+    made: list[click.Command] = []
+    if block is not None:
+        made.append(_sim_command(block))
+    elif block_names():
+        sims = [_sim_command(each) for each in all_blocks()]
+        for other in sims[1:]:
+            have = {param.envvar for param in sims[0].params}
+            sims[0].params += [param for param in other.params if param.envvar not in have]
+        made.append(sims[0])
+    made += [
+        click.Command(
+            "test", callback=_test, params=[_jobs_variable()], help="run every automatic test on both simulators"
+        ),
+        click.Command(
+            "coverage",
+            callback=_coverage,
+            params=[*block_report, _jobs_variable()],
+            help="functional and code coverage of a block",
+        ),
+        click.Command("lint", callback=_lint, help="static checks of RTL, Python and testplans"),
+        click.Command(
+            "faults",
+            callback=_faults,
+            params=[*block_report, _jobs_variable()],
+            help="plant known faults, check that each is caught",
+        ),
+        click.Command("bench", callback=_bench, params=block_report, help="measure a block and check its figures"),
+        click.Command("tensors", callback=_tensors, help="make the training tensors anew"),
+        click.Command("help", callback=_help, help="this list"),
+    ]
+    return {str(command.name): command for command in made}
+
+
+def _chosen_block(name: str) -> Block | None:
+    # Only `sim` has variables that depend on the block.
+    if name != "sim":
+        return None
+    return get_block(os.environ.get("BLOCK") or DEFAULT_BLOCK)
+
+
+def _on_term(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs one target; prints a user's mistake as one line. Returns the exit status."""
+    signal.signal(signal.SIGTERM, _on_term)
+    try:
+        name = arguments[0] if arguments else "help"
+        goals = os.environ.get("TS_GOALS", "").split() or [name]
+        commands = _commands(_chosen_block("sim" if "sim" in goals else name) if "help" not in goals else None)
+        if name not in commands:
+            raise UserError(f"there is no target '{name}' (make help lists them)")
+        known = {str(param.envvar) for goal in (*goals, name) if goal in commands for param in commands[goal].params}
+        refuse_unknown(given_variables(os.environ.get("MAKEFLAGS", "")), known, [name])
+        status = _invoke(commands[name], list(arguments[1:]), known)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except click.ClickException as error:
+        print(f"error: {_one_line(error)}", file=sys.stderr)
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        print("interrupted", file=sys.stderr)
+        return 130
+    return status
+
+
+def _invoke(command: click.Command, arguments: list[str], known: set[str]) -> int:
+    with command.make_context("make", arguments) as context:
+        context.obj = {name: os.environ[name] for name in known if name in os.environ}  # as given, for replay lines
+        clean_environment(known)
+        return int(context.invoke(command.callback, **context.params))
+
+
+def _one_line(error: click.ClickException) -> str:
+    if isinstance(error, click.BadParameter) and error.param is not None:
+        name = str(error.param.envvar)
+        return f"{name}={os.environ.get(name, '')}: {error.message.strip().rstrip('.')}"
+    return error.format_message().replace("\n", " ")

@@ -1,0 +1,7 @@
+"""Errors that a user can act on."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """A mistake or a missing tool that one line explains; the command line prints it and exits with status 2."""

@@ -1,0 +1,105 @@
+"""`make lint`: static checks of RTL, Python and testplans. Any finding fails.
+
+Verilator (-Wall) checks the RTL of every block at its default parameters and at those of `Block.lint_params`; verible
+checks style (rules in rtl/verible.rules); ruff checks Python (pyproject.toml); `Block.check` is the block's own
+check.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tb.flow.blocks import Block, all_blocks
+from tb.flow.paths import ROOT
+from tb.flow.tools import verible_lint, verilator_root
+
+_VERIBLE_RULES = "rtl/verible.rules"
+
+
+def _call(command: Sequence[str], **environment: str) -> tuple[int, str]:
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=os.environ | environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, (done.stdout + done.stderr).replace(f"{ROOT}/", "").strip()
+
+
+def _outcome(command: Sequence[str], **environment: str) -> list[str]:
+    """No finding if `command` succeeds silently; its output, or its status, otherwise."""
+    status, text = _call(command, **environment)
+    if status == 0:
+        return []
+    return [line for line in text.splitlines() if line.strip()] or [
+        f"{Path(command[0]).name} ended with status {status}"
+    ]
+
+
+def lint_rtl(block: Block, params: Mapping[str, int]) -> list[str]:
+    """Findings of Verilator in the RTL of `block` at `params`."""
+    values = block.resolve_params(params)
+    root = verilator_root()
+    command = [
+        str(root / "bin" / "verilator_bin"),
+        "--lint-only",
+        "-Wall",
+        "--no-timing",
+        "--quiet",
+        "--top-module",
+        block.rtl_top,
+    ]
+    command += [f"-G{block.params[name].sv_name}={value}" for name, value in values.items()]
+    command += [f"-I{folder}" for folder in block.include_dirs] + list(block.rtl)
+    return _outcome(command, VERILATOR_ROOT=str(root))
+
+
+def lint_style() -> list[str]:
+    """Findings of verible in all SystemVerilog files."""
+    files = sorted(str(path.relative_to(ROOT)) for folder in ("rtl", "tb") for path in (ROOT / folder).rglob("*.sv*"))
+    if not files:
+        return []
+    rules = [f"--rules_config={_VERIBLE_RULES}"] if (ROOT / _VERIBLE_RULES).is_file() else []
+    return _outcome([str(verible_lint()), "--show_diagnostic_context=false", *rules, *files])
+
+
+def lint_sources(blocks: Sequence[Block]) -> list[str]:
+    """RTL that no block names, and coverage switched off in the source, where it would need no reason."""
+    findings: list[str] = []
+    named = {path for block in blocks for path in block.rtl}
+    for path in sorted((ROOT / "rtl").rglob("*.sv*")):
+        name = path.relative_to(ROOT).as_posix()
+        if path.suffix == ".sv" and name not in named:
+            findings.append(f"{name}: belongs to no block, so nothing checks it")
+        for number, line in enumerate(path.read_text().splitlines(), start=1):
+            if re.search(r"verilator\s+coverage_o(ff|n)|pragma\s+coverage", line):
+                findings.append(
+                    f"{name}:{number}: coverage exclusions belong into the block's exclusions file, with a reason"
+                )
+    return findings
+
+
+def lint_python() -> list[str]:
+    """Findings of ruff."""
+    return _outcome([sys.executable, "-m", "ruff", "check", "--quiet", "--no-cache", "--output-format=concise", "."])
+
+
+def lint() -> list[tuple[str, list[str]]]:
+    """Every check with its findings."""
+    blocks = all_blocks()
+    checks: list[tuple[str, list[str]]] = []
+    for block in blocks:
+        for params in ({}, *block.lint_params):
+            what = " ".join(f"{name}={value}" for name, value in block.resolve_params(params).items())
+            checks.append((f"verilator {block.name} {what}".strip(), lint_rtl(block, params)))
+        if block.check is not None:
+            checks.append((f"checks of {block.name}", block.check()))
+    return [*checks, ("verible", lint_style()), ("sources", lint_sources(blocks)), ("ruff", lint_python())]

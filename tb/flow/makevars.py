@@ -1,0 +1,46 @@
+"""The variables that were given to make on its command line, and the environment without them."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Collection, MutableMapping
+
+from tb.flow.errors import UserError
+
+# Variables of the Makefile itself.
+_OWN = {"PYTHON"}
+_MAKE = ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "MAKE_TERMOUT", "MAKE_TERMERR", "TS_GOALS")
+
+
+def given_variables(makeflags: str) -> list[str]:
+    """Names of the variables on make's command line, from MAKEFLAGS: `<flags> -- NAME=value ...`, blanks escaped."""
+    _, found, definitions = f" {makeflags}".partition(" -- ")
+    if not found:
+        return []
+    words = re.findall(r"(?:\\.|[^\s\\])+", definitions, re.DOTALL)
+    names = [re.match(r"([^\s:+?!=]+)[:+?!]*=", word) for word in words]
+    return [name[1] for name in names if name]
+
+
+def refuse_unknown(given: Collection[str], known: Collection[str], targets: Collection[str]) -> None:
+    """`UserError` for a variable that none of `targets` takes: a typing error must not run something else."""
+    for name in given:
+        if name in known or name in _OWN:
+            continue
+        close = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.6)
+        hint = (
+            f": did you mean {close[0]}?"
+            if close
+            else f" (they are: {', '.join(sorted(known))})"
+            if known
+            else " (it takes none)"
+        )
+        raise UserError(f"make {' '.join(targets)} takes no variable {name}{hint}")
+
+
+def clean_environment(known: Collection[str], environment: MutableMapping[str, str] = os.environ) -> None:
+    """Removes make's own and our variables, which would reach the makefiles that Verilator writes."""
+    for name in (*_MAKE, *known):
+        environment.pop(name, None)

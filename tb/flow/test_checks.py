@@ -1,0 +1,170 @@
+"""Planted faults, lint and set-up."""
+
+import dataclasses
+import difflib
+import os
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+from tb.flow import faults, lint, objcache
+from tb.flow.errors import UserError
+from tb.flow.paths import ROOT
+
+HEADER = "# title: counts by two\n# test: wrong\n# seed: 2\n# boundary: count, other\n"
+
+
+def write_fault(toy, folder, old="+ 1'b1", new="+ 2'd2", header=HEADER):
+    source = Path(toy.rtl[0]).read_text()
+    assert old in source
+    names = ("a/rtl/flow_toy.sv", "b/rtl/flow_toy.sv")
+    diff = difflib.unified_diff(source.splitlines(True), source.replace(old, new).splitlines(True), *names)
+    path = folder / "fault.patch"
+    path.write_text(header + "".join(diff))
+    return path
+
+
+def test_header(toy, tmp_path):
+    fault = faults.load_fault(write_fault(toy, tmp_path, header=HEADER + "# params: WIDTH=4\n"))
+    assert (fault.name, fault.test, fault.seed, fault.boundaries) == ("fault", "wrong", 2, ("count", "other"))
+    assert fault.params == {"WIDTH": 4}
+    with pytest.raises(UserError, match="header lacks boundary"):
+        faults.load_fault(write_fault(toy, tmp_path, header=HEADER.rpartition("# boundary")[0]))
+    with pytest.raises(UserError, match="must be numbers"):
+        faults.load_fault(write_fault(toy, tmp_path, header=HEADER.replace("2", "two")))
+
+
+def test_plant(toy, tmp_path):
+    fault = faults.load_fault(write_fault(toy, tmp_path))
+    faults.plant(fault, tmp_path / "copy", tmp_path)
+    assert "+ 2'd2" in (tmp_path / "copy/rtl/flow_toy.sv").read_text()
+    assert "+ 2'd2" not in Path(toy.rtl[0]).read_text()
+    # Inside this repository too, where git would take the paths from the repository's root.
+    inside = ROOT / "build" / "flow_toy" / "planted"
+    faults.plant(fault, inside, tmp_path)
+    assert "+ 2'd2" in (inside / "rtl/flow_toy.sv").read_text()
+
+
+@pytest.mark.parametrize("change", ["context", "elsewhere", "empty"])
+def test_patch_must_apply_exactly(toy, tmp_path, change):
+    path = write_fault(toy, tmp_path)
+    text = path.read_text()
+    if change == "context":
+        path.write_text(text.replace("-        count_o <= count_o + 1'b1;", "-        count_o <= count_o + 1'b0;"))
+    elif change == "elsewhere":
+        path.write_text(text.replace("rtl/flow_toy.sv", "rtl/no_such.sv"))
+    else:
+        path.write_text(HEADER)
+    with pytest.raises(UserError, match=r"fault.patch (does not apply|changes nothing)"):
+        faults.plant(faults.load_fault(path), tmp_path / "copy", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("test", "boundary", "outcome"),
+    [
+        ("wrong", "count", "caught"),
+        ("wrong", "issue", "wrong boundary"),
+        ("crash", "count", "wrong boundary"),
+        ("good", "count", "survived"),
+    ],
+)
+def test_outcomes(toy, tmp_path, monkeypatch, test, boundary, outcome):
+    header = f"# title: t\n# test: {test}\n# seed: 2\n# boundary: {boundary}\n"
+    fault = faults.load_fault(write_fault(toy, tmp_path, header=header))
+    block = dataclasses.replace(toy, rtl=("rtl/flow_toy.sv",))
+    plant, run = faults.plant, faults.run
+    monkeypatch.setattr(faults, "plant", lambda fault, folder: plant(fault, folder, tmp_path))
+    monkeypatch.setattr(faults, "BUILD", tmp_path)  # one folder a test: they may run at the same time
+    monkeypatch.setattr(faults, "run", lambda block, sim, *args, **more: run(block, "icarus", *args, **more))
+    result = faults.try_fault(block, fault)
+    assert (result.outcome, result.boundary) == (outcome, "count" if test == "wrong" else None)
+
+
+def test_fault_that_does_not_build_is_an_error(toy, tmp_path, monkeypatch):
+    fault = faults.load_fault(write_fault(toy, tmp_path, new="+ nonsense"))
+    plant = faults.plant
+    monkeypatch.setattr(faults, "plant", lambda fault, folder: plant(fault, folder, tmp_path))
+    monkeypatch.setattr(faults, "BUILD", tmp_path)
+    result = faults.try_fault(dataclasses.replace(toy, rtl=("rtl/flow_toy.sv",)), fault)
+    assert result.outcome == "error"
+    assert result.detail.startswith("does not build")
+
+
+def test_lint_of_rtl(toy):
+    assert lint.lint_rtl(toy, {}) == []
+    rtl = Path(toy.rtl[0])
+    rtl.write_text(rtl.read_text().replace("+ 1'b1", "+ 2'd2"))
+    assert any("WIDTHEXPAND" in line for line in lint.lint_rtl(toy, {"WIDTH": 4}))
+
+
+def test_lint_of_sources(toy, tmp_path, monkeypatch):
+    monkeypatch.setattr(lint, "ROOT", tmp_path)
+    block = dataclasses.replace(toy, rtl=("rtl/flow_toy.sv",))
+    assert lint.lint_sources([block]) == []
+    (tmp_path / "rtl" / "stray.sv").write_text("module stray;\n// verilator coverage_off\nendmodule\n")
+    findings = lint.lint_sources([block])
+    assert findings[0] == "rtl/stray.sv: belongs to no block, so nothing checks it"
+    assert findings[1].startswith("rtl/stray.sv:2: coverage exclusions belong")
+
+
+def test_objects_of_the_runtime_are_shared(tmp_path, monkeypatch):
+    root = tmp_path / "verilator"
+    (root / "include").mkdir(parents=True)
+    source = root / "include" / "verilated.cpp"
+    source.write_text("source")
+    log = tmp_path / "log"
+    compiler = tmp_path / "c++"
+    compiler.write_text(f'#!/bin/sh\necho call >> {log}\nwhile [ "$1" != -o ]; do shift; done\necho object > "$2"\n')
+    compiler.chmod(0o755)
+    monkeypatch.setenv("VERILATOR_ROOT", str(root))
+    monkeypatch.setenv("TS_OBJCACHE", str(tmp_path / "cache"))
+    for name, flag in (("a.o", "-O1"), ("b.o", "-O1"), ("c.o", "-O2")):
+        assert objcache.main([str(compiler), flag, "-c", "-o", str(tmp_path / name), str(source)]) == 0
+        assert (tmp_path / name).read_text() == "object\n"
+    assert log.read_text().count("call") == 2
+    other = tmp_path / "Vtop.cpp"
+    for _ in range(2):
+        assert objcache.main([str(compiler), "-c", "-o", str(tmp_path / "d.o"), str(other)]) == 0
+    assert log.read_text().count("call") == 4
+
+
+@pytest.fixture
+def setup(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "requirements.txt").write_text("# nothing\n")
+    return runpy.run_path(str(ROOT / "tb/flow/setup_env.py"))["main"]
+
+
+def test_setup_says_what_is_missing(setup, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    assert "apt-get install python3-venv" in setup()
+    assert not (tmp_path / ".venv").exists()
+    os.unlink("requirements.txt")
+    assert "root of the clone" in setup()
+
+
+def test_setup_makes_anew_what_was_interrupted(setup, tmp_path, monkeypatch, capsys):
+    calls = []
+    python = tmp_path / ".venv" / "bin" / "python"
+
+    def call(command, **_):
+        calls.append(command)
+        python.parent.mkdir(parents=True, exist_ok=True)
+        python.write_text("")
+        return 0
+
+    monkeypatch.setattr("subprocess.call", call)
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "half").write_text("interrupted")
+    assert setup() is None
+    assert len(calls) == 2
+    assert capsys.readouterr().out == "setting up .venv ...\n"
+    assert not (tmp_path / ".venv" / "half").exists()
+    assert setup() is None
+    assert len(calls) == 2
+    assert capsys.readouterr().out == ""
+    (tmp_path / "requirements.txt").write_text("# changed\n")
+    assert setup() is None
+    assert len(calls) == 4
