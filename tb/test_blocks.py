@@ -1,6 +1,7 @@
 """Every block's test list on both simulators, and the comparison of what the two simulators logged.
 
-Each run is a simulation of its own. The same test, seed, parameters and configuration must leave byte-identical transaction logs.
+Each run is a simulation of its own. The same test, seed, parameters and configuration must leave byte-identical
+transaction logs.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ def _cases(sim: str) -> list:
     return out
 
 
-def _run(block: Block, spec: RunSpec) -> RunResult:
-    result = run(block, spec.sim, spec.test, spec.seed, spec.params, spec.config)
+def _run(block: Block, spec: RunSpec, label: str = "") -> RunResult:
+    result = run(block, spec.sim, spec.test, spec.seed, spec.params, spec.config, label=label)
     assert result.passed, result.summary()
     return result
 
@@ -45,7 +46,7 @@ def test_verilator(block: Block, spec: RunSpec) -> None:
 @pytest.mark.parametrize(("block", "spec"), _cases("icarus"))
 def test_icarus_and_the_same_logs(block: Block, spec: RunSpec) -> None:
     icarus = _run(block, spec)
-    verilator = _run(block, RunSpec(spec.test, spec.seed, "verilator", spec.params, spec.config))
+    verilator = _run(block, RunSpec(spec.test, spec.seed, "verilator", spec.params, spec.config), "compare")
     logs = [transaction_logs(result.run_dir) for result in (icarus, verilator)]
     assert len(logs[0]) > 3
     assert sum((icarus.run_dir / name).stat().st_size for name in logs[0]) > 1000

@@ -90,7 +90,7 @@ module ioss_core #(
   localparam int TileSwW = $clog2(Depth * Lanes / Values);
   localparam int VecSwW = (Depth == Values) ? 1 : $clog2(Depth / Values);  // at least one bit
 
-  // ---- descriptor and banks ------------------------------------------------------------------------------------------------------
+  // ---- descriptor and banks ----------------
   logic        pend_valid, pend_x_unsigned, pend_w_unsigned, pend_compensate;
   logic [2:0]  pend_x_slices, pend_w_slices, pend_min_order;
   logic [3:0]  pend_reduce_factor;
@@ -107,7 +107,7 @@ module ioss_core #(
   logic [3:0]  job_reduce_factor;
   logic [15:0] job_k_len, job_chunk;
 
-  logic [Rows-1:0] row_free, row_empty, row_idle, row_any, row_end, row_end_bank;
+  logic [Rows-1:0] row_free, row_empty, row_idle, row_end, row_end_bank;
   logic [Rows-1:0] row_stall_operand, row_stall_ran;
 
   ioss_desc #(
@@ -192,7 +192,7 @@ module ioss_core #(
     .active_o            (active)
   );
 
-  // ---- tile loading --------------------------------------------------------------------------------------------------------------
+  // ---- tile loading ----------------
   logic [Rows-1:0]        wr_row;
   logic [TileSwW-1:0]     wr_sw;
   logic [Groups-1:0]      wr_we;
@@ -228,7 +228,7 @@ module ioss_core #(
     .wr_nz_o             (wr_nz)
   );
 
-  // ---- dispatch ------------------------------------------------------------------------------------------------------------------
+  // ---- dispatch ----------------
   logic [Rows-1:0]        ld_start, ld_beat, ld_commit, ld_group;
   logic [VecSwW-1:0]      ld_sw;
   logic [Groups-1:0]      ld_we;
@@ -239,6 +239,7 @@ module ioss_core #(
   logic [Lanes-1:0]       ld_mask;
   logic [BeatW-1:0]       row_map [Rows];
   logic [BeatW-1:0]       ld_map;
+  logic [Values-1:0]      ld_work;
 
   ioss_dispatch #(
     .Rows (Rows),
@@ -272,7 +273,7 @@ module ioss_core #(
     .job_good_o         (job_good),
     .row_free_i         (row_free),
     .row_empty_i        (row_empty),
-    .row_any_i          (row_any),
+    .beat_any_i         (ld_work != '0),
     .ld_start_o         (ld_start),
     .ld_beat_o          (ld_beat),
     .ld_commit_o        (ld_commit),
@@ -286,7 +287,7 @@ module ioss_core #(
     .ld_mask_o          (ld_mask)
   );
 
-  // ---- rows ----------------------------------------------------------------------------------------------------------------------
+  // ---- rows ----------------
   for (genvar r = 0; r < Rows; r++) begin : gen_row
     ioss_row #(
       .Lanes  (Lanes),
@@ -308,16 +309,14 @@ module ioss_core #(
       .ld_commit_i    (ld_commit[r]),
       .ld_sw_i        (ld_sw),
       .ld_we_i        (ld_we),
-      .ld_live_i      (ld_live),
       .ld_elem_i      (ld_elem),
-      .ld_nz_i        (ld_nz),
+      .ld_work_i      (ld_work),
       .ld_tag_i       (ld_tag),
       .ld_mask_i      (ld_mask),
       .ld_bank_i      (job_bank),
       .ld_min_order_i (job_min_order),
       .ld_compensate_i(job_compensate),
       .ld_map_o       (row_map[r]),
-      .ld_any_o       (row_any[r]),
       .free_o         (row_free[r]),
       .empty_o        (row_empty[r]),
       .idle_o         (row_idle[r]),
@@ -345,12 +344,31 @@ module ioss_core #(
   end
 
   // A row's map is zero unless it takes the beat.
-  always_comb begin
-    ld_map = '0;
-    for (int r = 0; r < Rows; r++) ld_map = ld_map | row_map[r];
+  always_comb begin : p_map
+    logic [BeatW-1:0] map;
+    map = '0;
+    for (int r = 0; r < Rows; r++) map = map | row_map[r];
+    ld_map = map;
   end
 
-  // ---- counters ------------------------------------------------------------------------------------------------------------------
+  // Elements of a beat that have a pair to be issued: bit p is position p of the superword.
+  function automatic logic [Values-1:0] elements_with_work(
+      input logic [BeatW-1:0] x_nz, input logic [BeatW-1:0] w_nz, input logic [Values-1:0] live,
+      input logic [OrderW-1:0] min_order);
+    logic [Values-1:0] found;
+    found = '0;
+    if (w_nz != '0) begin
+      for (int i = 0; i < trainslice_pkg::MaxSlices; i++) begin
+        for (int j = 0; j < trainslice_pkg::MaxSlices; j++) begin
+          if (i + j >= 32'(min_order)) found = found | (x_nz[Values * i +: Values] & w_nz[Values * j +: Values]);
+        end
+      end
+    end
+    return found & live;
+  endfunction
+  assign ld_work = elements_with_work(ld_nz, ld_map, ld_live, job_min_order);
+
+  // ---- counters ----------------
   ioss_counters #(
     .Rows(Rows)
   ) u_counters (

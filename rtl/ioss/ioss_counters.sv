@@ -42,7 +42,7 @@ module ioss_counters #(
   localparam int Values = trainslice_pkg::BeatValues;
   localparam int CountW = 10;
 
-  // ---- skips ---------------------------------------------------------------------------------------------------------------------
+  // ---- skips ----------------
   logic [BeatW-1:0]  nz_q, map_q;
   logic [Values-1:0] live_q;
   logic [2:0]        x_slices_q, w_slices_q, min_order_q;
@@ -96,8 +96,8 @@ module ioss_counters #(
     .count_o    (count)
   );
 
-  // ---- rows ----------------------------------------------------------------------------------------------------------------------
-  logic [CtrW-1:0] row_data [Rows];
+  // ---- rows ----------------
+  logic [CtrW-1:0] row_data_q [Rows];
   for (genvar r = 0; r < Rows; r++) begin : gen_row
     logic [CtrW-1:0] issues_q, nulls_q, stall_operand_q, stall_ran_q;
     logic [CtrW-1:0] skip_q [Causes];
@@ -134,21 +134,28 @@ module ioss_counters #(
       end
     end
 
-    always_comb begin
-      case (ctr_addr_i[2:0])
-        3'd0:    row_data[r] = issues_q;
-        3'd1:    row_data[r] = nulls_q;
-        3'd2:    row_data[r] = stall_operand_q;
-        3'd3:    row_data[r] = stall_ran_q;
-        3'd4:    row_data[r] = skip_q[0];
-        3'd5:    row_data[r] = skip_q[1];
-        3'd6:    row_data[r] = skip_q[2];
-        default: row_data[r] = skip_q[3];
-      endcase
+    // What this row contributes to the read port: zero unless it is addressed.
+    always_ff @(posedge clk_i or negedge rst_ni) begin
+      if (!rst_ni) begin
+        row_data_q[r] <= '0;
+      end else if (ctr_addr_i[8] || ctr_addr_i[7:3] != 5'(r)) begin
+        row_data_q[r] <= '0;
+      end else begin
+        case (ctr_addr_i[2:0])
+          3'd0:    row_data_q[r] <= issues_q;
+          3'd1:    row_data_q[r] <= nulls_q;
+          3'd2:    row_data_q[r] <= stall_operand_q;
+          3'd3:    row_data_q[r] <= stall_ran_q;
+          3'd4:    row_data_q[r] <= skip_q[0];
+          3'd5:    row_data_q[r] <= skip_q[1];
+          3'd6:    row_data_q[r] <= skip_q[2];
+          default: row_data_q[r] <= skip_q[3];
+        endcase
+      end
     end
   end
 
-  // ---- whole core ----------------------------------------------------------------------------------------------------------------
+  // ---- whole core ----------------
   logic [7:0]      event_now;
   logic [CtrW-1:0] global_q [8];
   assign event_now = {vec_wait_i && active_i, desc_refused_i, job_end_i && !job_good_i, job_good_i && !job_commit_i,
@@ -168,27 +175,21 @@ module ioss_counters #(
     end
   end
 
-  // ---- read ----------------------------------------------------------------------------------------------------------------------
-  logic [4:0]      row;
-  logic [CtrW-1:0] data;
-  assign row = ctr_addr_i[7:3];
-
-  always_comb begin
-    data = '0;
-    if (!ctr_addr_i[8]) begin
-      for (int r = 0; r < Rows; r++) begin
-        if (5'(r) == row) data = row_data[r];
-      end
-    end else if (row == 5'd0) begin
-      data = global_q[ctr_addr_i[2:0]];
-    end
-  end
+  // ---- read ----------------
+  logic [CtrW-1:0] global_data_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      ctr_data_o <= '0;
+      global_data_q <= '0;
     end else begin
-      ctr_data_o <= data;
+      global_data_q <= (ctr_addr_i[8:3] == 6'h20) ? global_q[ctr_addr_i[2:0]] : '0;
     end
+  end
+
+  always_comb begin : p_read
+    logic [CtrW-1:0] data;
+    data = global_data_q;
+    for (int r = 0; r < Rows; r++) data = data | row_data_q[r];
+    ctr_data_o = data;
   end
 endmodule

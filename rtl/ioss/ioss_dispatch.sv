@@ -40,7 +40,7 @@ module ioss_dispatch #(
 
   input  logic [Rows-1:0] row_free_i,   // the row has a free slot
   input  logic [Rows-1:0] row_empty_i,  // both its slots are free
-  input  logic [Rows-1:0] row_any_i,    // the beat on the load bus gives this row work
+  input  logic        beat_any_i,           // the beat on the load bus gives its row work
 
   output logic [Rows-1:0] ld_start_o,   // rows of the job's group, with its first beat
   output logic [Rows-1:0] ld_beat_o,    // the row that takes this beat
@@ -76,7 +76,7 @@ module ioss_dispatch #(
   logic        last;          // the job's declared last beat
   logic        idle, take, byp_ok, swallowing;
 
-  // ---- position in the job -------------------------------------------------------------------------------------------------------
+  // ---- position in the job ----------------
   ioss_chunk_walker #(
     .ScaleLog2(0)
   ) u_walker (
@@ -106,14 +106,16 @@ module ioss_dispatch #(
     .nz_o      (ld_nz_o)
   );
 
-  always_comb begin : p_live
-    logic [Values-1:0] live;
-    live = '0;
-    for (int p = 0; p < Values; p++) live[p] = ld_we_o[p / GroupValues] && (16'({ld_sw_o, 5'(p)}) < len);
-    ld_live_o = live;
-  end
+  // Positions of superword `sw` that this beat writes and that lie within the chunk.
+  function automatic logic [Values-1:0] live(input logic [trainslice_pkg::Groups-1:0] we, input logic [SwW-1:0] sw,
+                                             input logic [15:0] length);
+    logic [Values-1:0] found;
+    for (int p = 0; p < Values; p++) found[p] = we[p / GroupValues] && (16'({sw, 5'(p)}) < length);
+    return found;
+  endfunction
+  assign ld_live_o = live(ld_we_o, ld_sw_o, len);
 
-  // ---- choice of the group -------------------------------------------------------------------------------------------------------
+  // ---- choice of the group ----------------
   // Bit r of *_level is meaningful where r is the first row of a group.
   logic [Rows-1:0] free_level, empty_level, base, choice;
   logic            available;
@@ -156,7 +158,7 @@ module ioss_dispatch #(
     end
   end
 
-  // ---- handshake -----------------------------------------------------------------------------------------------------------------
+  // ---- handshake ----------------
   assign idle   = state_q == StIdle;
   assign byp_ok = !byp_valid_o || byp_ready_i;
 
@@ -180,7 +182,7 @@ module ioss_dispatch #(
     end
   end
 
-  assign any          = |(row_any_i & ld_beat_o) || (!idle && any_q);
+  assign any          = beat_any_i || (!idle && any_q);
   assign job_end_o    = take && vec_last_i;
   assign job_good_o   = job_end_o && !swallowing && last;
   assign job_commit_o = job_good_o && any;

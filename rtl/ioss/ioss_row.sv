@@ -24,16 +24,14 @@ module ioss_row #(
   input  logic ld_commit_i,
   input  logic [VecSwW-1:0] ld_sw_i,
   input  logic [trainslice_pkg::Groups-1:0]     ld_we_i,
-  input  logic [trainslice_pkg::BeatValues-1:0] ld_live_i,
   input  logic [trainslice_pkg::BeatValues*trainslice_pkg::ElemW-1:0] ld_elem_i,
-  input  logic [trainslice_pkg::BeatW-1:0]      ld_nz_i,
+  input  logic [trainslice_pkg::BeatValues-1:0] ld_work_i,
   input  logic [trainslice_pkg::TagW-1:0]       ld_tag_i,
   input  logic [Lanes-1:0]                      ld_mask_i,
   input  logic                                  ld_bank_i,
   input  logic [trainslice_pkg::OrderW-1:0]     ld_min_order_i,
   input  logic                                  ld_compensate_i,
   output logic [trainslice_pkg::BeatW-1:0]      ld_map_o,
-  output logic ld_any_o,
   output logic free_o,
   output logic empty_o,
   output logic idle_o,       // no slot and no pipeline register is occupied
@@ -60,7 +58,7 @@ module ioss_row #(
   output logic [4:0] issue_x_o,
   output logic [trainslice_pkg::TagW-1:0] issue_tag_o
 );
-  localparam int MagW = trainslice_pkg::MagW;
+  localparam int GroupValues = trainslice_pkg::GroupValues;
   localparam int ElemW = trainslice_pkg::ElemW;
   localparam int ProdW = trainslice_pkg::ProdW;
   localparam int SliceW = trainslice_pkg::SliceW;
@@ -113,16 +111,14 @@ module ioss_row #(
     .ld_commit_i,
     .ld_sw_i,
     .ld_we_i,
-    .ld_live_i,
     .ld_elem_i,
-    .ld_nz_i,
+    .ld_work_i,
     .ld_map_i   (ld_map_o),
     .ld_tag_i,
     .ld_mask_i,
     .ld_bank_i,
     .ld_min_order_i,
     .ld_compensate_i,
-    .ld_any_o,
     .free_o,
     .empty_o,
     .full_o     (full),
@@ -141,34 +137,37 @@ module ioss_row #(
     .mask_o     (mask)
   );
 
-  // ---- operand register ----------------------------------------------------------------------------------------------------------
+  // ---- operand register ----------------
   logic              op_valid_q, op_null_q, op_last_q, op_bank_q, op_x_sign_q;
   logic [SliceW-1:0] op_x_q;
   logic [OrderW-1:0] op_order_q;
   logic [TagW-1:0]   op_tag_q;
   logic [Lanes-1:0]  op_mask_q, op_w_sign_q, op_comp_q;
   logic [Lanes*SliceW-1:0] op_w_q, w_slice;
-  logic [Lanes-1:0]  w_sign, w_nonzero;
+  logic [Lanes-1:0]  w_sign;
 
   assign prod_ready = !prod_valid_o || prod_ready_i;
   assign op_ready   = !op_valid_q || prod_ready;
   assign issue      = full && op_ready;
 
-  always_comb begin : p_operand
-    logic [Lanes*SliceW-1:0] slices;
-    logic [Lanes-1:0]        signs, nonzero;
-    slices  = '0;
-    signs   = '0;
-    nonzero = '0;
-    for (int l = 0; l < Lanes; l++) begin
-      slices[SliceW * l +: SliceW] = w_elem[ElemW * l + SliceW * 32'(j) +: SliceW];
-      signs[l]   = w_elem[ElemW * l + MagW];
-      nonzero[l] = w_elem[ElemW * l +: MagW] != '0;
-    end
-    w_slice   = slices;
-    w_sign    = signs;
-    w_nonzero = nonzero;
+  // One plane of every granule is slice j of its lanes (layout: slice_unpack).
+  localparam int GranuleW = GroupValues * ElemW;
+  localparam int PlaneW = GroupValues * SliceW;
+  for (genvar g = 0; g < Lanes / GroupValues; g++) begin : gen_operand
+    assign w_slice[PlaneW * g +: PlaneW]          = w_elem[GranuleW * g + PlaneW * 32'(j) +: PlaneW];
+    assign w_sign[GroupValues * g +: GroupValues] = w_elem[GranuleW * g + PlaneW * 4 +: GroupValues];
   end
+
+  function automatic logic [Lanes-1:0] nonzero(input logic [Lanes*ElemW-1:0] elem);
+    logic [Lanes-1:0] found;
+    int               at;
+    for (int l = 0; l < Lanes; l++) begin
+      at = GranuleW * (l / GroupValues) + SliceW * (l % GroupValues);
+      found[l] = {elem[at + 3 * PlaneW +: SliceW], elem[at + 2 * PlaneW +: SliceW], elem[at + PlaneW +: SliceW],
+                  elem[at +: SliceW]} != '0;
+    end
+    return found;
+  endfunction
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -196,28 +195,28 @@ module ioss_row #(
         op_tag_q    <= tag;
         op_mask_q   <= mask;
         op_w_sign_q <= w_sign;
-        op_comp_q   <= at_min ? w_nonzero : '0;
+        op_comp_q   <= at_min ? nonzero(w_elem) : '0;
         op_w_q      <= w_slice;
       end
     end
   end
 
-  // ---- product register ----------------------------------------------------------------------------------------------------------
-  logic [Lanes*ProdW-1:0] prod;
-  always_comb begin : p_product
+  // ---- product register ----------------
+  // Half units: 2 * x * w + x where a lane is compensated, so x times {w, compensated}. A null's x is zero.
+  function automatic logic [Lanes*ProdW-1:0] products(
+      input logic [SliceW-1:0] x, input logic x_negative, input logic [Lanes*SliceW-1:0] w,
+      input logic [Lanes-1:0] w_negative, input logic [Lanes-1:0] comp, input logic [Lanes-1:0] dead);
     logic [Lanes*ProdW-1:0] lanes;
-    logic [7:0]             mul;
-    logic [ProdW-1:0]       half;   // half units, unsigned
+    logic [ProdW-1:0]       half;
     lanes = '0;
     for (int l = 0; l < Lanes; l++) begin
-      mul  = 8'(op_x_q) * 8'(op_w_q[SliceW * l +: SliceW]);
-      half = {1'b0, mul, 1'b0} + (op_comp_q[l] ? ProdW'(op_x_q) : '0);
-      if (!op_mask_q[l] && !op_null_q) begin
-        lanes[ProdW * l +: ProdW] = (op_x_sign_q != op_w_sign_q[l]) ? ProdW'(~half + 1'b1) : half;
+      if (!dead[l]) begin
+        half = ProdW'(x) * ProdW'({w[SliceW * l +: SliceW], comp[l]});
+        lanes[ProdW * l +: ProdW] = (x_negative != w_negative[l]) ? -half : half;
       end
     end
-    prod = lanes;
-  end
+    return lanes;
+  endfunction
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -232,7 +231,7 @@ module ioss_row #(
     end else begin
       if (prod_ready) prod_valid_o <= op_valid_q;
       if (prod_ready && op_valid_q) begin
-        prod_data_o  <= prod;
+        prod_data_o  <= products(op_x_q, op_x_sign_q, op_w_q, op_w_sign_q, op_comp_q, op_mask_q);
         prod_order_o <= op_order_q;
         prod_last_o  <= op_last_q;
         prod_null_o  <= op_null_q;

@@ -18,16 +18,14 @@ module ioss_slots #(
   input  logic ld_commit_i,
   input  logic [SwW-1:0] ld_sw_i,
   input  logic [trainslice_pkg::Groups-1:0]     ld_we_i,
-  input  logic [trainslice_pkg::BeatValues-1:0] ld_live_i,
   input  logic [trainslice_pkg::BeatValues*trainslice_pkg::ElemW-1:0] ld_elem_i,
-  input  logic [trainslice_pkg::BeatW-1:0]      ld_nz_i,
+  input  logic [trainslice_pkg::BeatValues-1:0] ld_work_i,  // elements of this beat that will be issued
   input  logic [trainslice_pkg::BeatW-1:0]      ld_map_i,   // stationary slices that are not zero in a live lane
   input  logic [trainslice_pkg::TagW-1:0]       ld_tag_i,
   input  logic [Lanes-1:0]                      ld_mask_i,
   input  logic                                  ld_bank_i,  // tile bank
   input  logic [trainslice_pkg::OrderW-1:0]     ld_min_order_i,
   input  logic                                  ld_compensate_i,
-  output logic                                  ld_any_o,   // this beat gives the row work
   output logic                                  free_o,
   output logic                                  empty_o,
 
@@ -50,6 +48,7 @@ module ioss_slots #(
   localparam int Values = trainslice_pkg::BeatValues;
   localparam int Groups = trainslice_pkg::Groups;
   localparam int GroupValues = trainslice_pkg::GroupValues;
+  localparam int SliceW = trainslice_pkg::SliceW;
   localparam int MagW = trainslice_pkg::MagW;
   localparam int Slices = trainslice_pkg::MaxSlices;
   localparam int BeatW = trainslice_pkg::BeatW;
@@ -80,47 +79,21 @@ module ioss_slots #(
   assign free_o  = full_q != 2'b11;
   assign empty_o = full_q == 2'b00;
 
-  // ---- load ----------------------------------------------------------------------------------------------------------------------
-  logic [Values-1:0] ld_work;
-  logic [Depth-1:0]  ld_work_wide;
+  // ---- load ----------------
+  logic [Depth-1:0] ld_work_wide;
+  // A group's other rows start with the first beat as well, without work.
+  assign ld_work_wide = ld_beat_i ? Depth'(ld_work_i) << {ld_sw_i, 5'd0} : '0;
 
-  always_comb begin : p_ld_work
-    logic [Values-1:0] found;
-    found = '0;
-    if (ld_beat_i) begin
-      for (int i = 0; i < Slices; i++) begin
-        for (int j = 0; j < Slices; j++) begin
-          if (i + j >= 32'(ld_min_order_i)) begin
-            found = found | (ld_nz_i[Values * i +: Values] & ld_map_i[Values * j +: Values]);
-          end
-        end
-      end
-    end
-    ld_work = found & ld_live_i;
-  end
-  assign ld_any_o     = ld_work != '0;
-  assign ld_work_wide = Depth'(ld_work) << {ld_sw_i, 5'd0};
-
-  // A word of a granule: {slices that are not zero, plane by plane; values}
-  localparam int NzW = Slices * GroupValues;
-  localparam int ValW = GroupValues * ElemW;
-  logic [Groups*ValW-1:0] rd_values;
-  logic [Groups*NzW-1:0]  rd_nz;
-  logic [KW-1:0]          k;
+  localparam int GranuleW = GroupValues * ElemW;   // layout: slice_unpack
+  localparam int PlaneW = GroupValues * SliceW;
+  logic [Groups*GranuleW-1:0] rd_values;
+  logic [KW-1:0]              k;
   for (genvar g = 0; g < Groups; g++) begin : gen_mem
-    logic [ValW-1:0] mem_q [2 << SwW];
-    logic [NzW-1:0]  nz_q [2 << SwW];
+    logic [GranuleW-1:0] mem_q [2 << SwW];
     always_ff @(posedge clk_i) begin
-      if (ld_beat_i && ld_we_i[g]) begin
-        mem_q[{wr_q, ld_sw_i}] <= ld_elem_i[ValW * g +: ValW];
-        nz_q[{wr_q, ld_sw_i}]  <= {ld_nz_i[Values * 3 + GroupValues * g +: GroupValues],
-                                   ld_nz_i[Values * 2 + GroupValues * g +: GroupValues],
-                                   ld_nz_i[Values * 1 + GroupValues * g +: GroupValues],
-                                   ld_nz_i[GroupValues * g +: GroupValues]};
-      end
+      if (ld_beat_i && ld_we_i[g]) mem_q[{wr_q, ld_sw_i}] <= ld_elem_i[GranuleW * g +: GranuleW];
     end
-    assign rd_values[ValW * g +: ValW] = mem_q[{rd_q, SwW'(k >> 5)}];
-    assign rd_nz[NzW * g +: NzW]       = nz_q[{rd_q, SwW'(k >> 5)}];
+    assign rd_values[GranuleW * g +: GranuleW] = mem_q[{rd_q, SwW'(k >> 5)}];
   end
 
   // Every beat of a superword finds the same map, so a whole word is written each time.
@@ -131,58 +104,62 @@ module ioss_slots #(
   end
   assign rd_map = map_q[{rd_q, SwW'(k >> 5)}];
 
-  // ---- skip unit -----------------------------------------------------------------------------------------------------------------
-  logic [Depth-1:0] work, lowest, left;
+  // ---- skip unit ----------------
+  function automatic logic [KW-1:0] first_element(input logic [Depth-1:0] elements);
+    logic [Depth-1:0] lowest;
+    logic [KW-1:0]    index;
+    lowest = elements & (~elements + 1'b1);
+    index  = '0;
+    for (int b = 0; b < KW; b++) index[b] = |(lowest & IndexMask[Depth * b +: Depth]);
+    return index;
+  endfunction
+
+  // {sign, slices} of the value at position `at` of a granule.
+  function automatic logic [ElemW-1:0] element(input logic [GranuleW-1:0] values, input logic [2:0] at);
+    return {values[PlaneW * 4 + 32'(at)],
+            values[PlaneW * 3 + SliceW * 32'(at) +: SliceW], values[PlaneW * 2 + SliceW * 32'(at) +: SliceW],
+            values[PlaneW * 1 + SliceW * 32'(at) +: SliceW], values[SliceW * 32'(at) +: SliceW]};
+  endfunction
+
+  // Pairs of the element at position `at` of the map that are issued: pair 4 * i + j.
+  function automatic logic [Pairs-1:0] pairs_of(input logic [MagW-1:0] x, input logic [BeatW-1:0] map,
+                                                input logic [4:0] at, input logic [2:0] min_order);
+    logic [Slices-1:0] w;
+    logic [6:0]        orders;   // bit n: order n is issued
+    w      = {map[Values * 3 + 32'(at)], map[Values * 2 + 32'(at)], map[Values * 1 + 32'(at)], map[32'(at)]};
+    orders = 7'h7f << min_order;
+    return {(x[15:12] != 4'd0) ? w & orders[6:3] : 4'd0, (x[11:8] != 4'd0) ? w & orders[5:2] : 4'd0,
+            (x[7:4] != 4'd0) ? w & orders[4:1] : 4'd0, (x[3:0] != 4'd0) ? w & orders[3:0] : 4'd0};
+  endfunction
+
+  logic [Depth-1:0] work, left;
   logic [Pairs-1:0] todo, pick, rest;
   logic [3:0]       pair;
   logic [ElemW-1:0] elem;
   logic [2:0]       order;
 
-  assign work   = work_q[rd_q];
-  assign lowest = work & (~work + 1'b1);
-  assign left   = work & ~lowest;
-  always_comb begin : p_index
-    logic [KW-1:0] index;
-    index = '0;
-    for (int b = 0; b < KW; b++) index[b] = |(lowest & IndexMask[Depth * b +: Depth]);
-    k = index;
-  end
+  assign work = work_q[rd_q];
+  assign left = work & (work - 1'b1);
+  assign k    = first_element(work);
+  assign elem = element(rd_values[GranuleW * 32'(k[4:3]) +: GranuleW], k[2:0]);
 
-  // The granule of element k, then the pairs of the element that are left.
-  logic [ValW-1:0] values;
-  logic [NzW-1:0]  value_nz;
-  assign values   = rd_values[ValW * 32'(k[4:3]) +: ValW];
-  assign value_nz = rd_nz[NzW * 32'(k[4:3]) +: NzW];
-
-  always_comb begin : p_todo
-    logic [Pairs-1:0] found;
-    found = '0;
-    for (int i = 0; i < Slices; i++) begin
-      for (int j = 0; j < Slices; j++) begin
-        found[Slices * i + j] = value_nz[GroupValues * i + 32'(k[2:0])] && rd_map[Values * j + 32'(k[4:0])] &&
-                                (i + j >= 32'(min_order_q[rd_q])) && !done_q[Slices * i + j];
-      end
-    end
-    todo = found;
-  end
+  // A null job has no element: its slot's memory may hold anything.
+  assign todo = null_o ? '0 : pairs_of(elem[MagW-1:0], rd_map, k[4:0], min_order_q[rd_q]) & ~done_q;
   assign pick = todo & (~todo + 1'b1);
   assign rest = todo & ~pick;
-  assign pair[3] = |(pick & 16'hff00);
-  assign pair[2] = |(pick & 16'hf0f0);
-  assign pair[1] = |(pick & 16'hcccc);
-  assign pair[0] = |(pick & 16'haaaa);
+  assign pair = {|pick[15:8], |{pick[15:12], pick[7:4]}, |{pick[15:14], pick[11:10], pick[7:6], pick[3:2]},
+                 |{pick[15], pick[13], pick[11], pick[9], pick[7], pick[5], pick[3], pick[1]}};
 
-  assign elem  = values[ElemW * 32'(k[2:0]) +: ElemW];
   assign order = 3'(i_o) + 3'(j_o);
 
   assign full_o      = full_q[rd_q];
   assign null_o      = work == '0;
-  assign last_o      = null_o || (rest == '0 && left == '0);
+  assign last_o      = rest == '0 && left == '0;
   assign k_o         = k;
-  assign i_o         = null_o ? 2'd0 : pair[3:2];
-  assign j_o         = null_o ? 2'd0 : pair[1:0];
+  assign i_o         = pair[3:2];
+  assign j_o         = pair[1:0];
   assign x_sign_o    = !null_o && elem[MagW];
-  assign x_slice_o   = null_o ? '0 : elem[4 * 32'(i_o) +: 4];
+  assign x_slice_o   = null_o ? '0 : elem[SliceW * 32'(i_o) +: SliceW];
   assign at_min_o    = !null_o && compensate_q[rd_q] && order == min_order_q[rd_q] && j_o != 2'd0;
   assign ran_bank_o  = rd_q;
   assign tile_bank_o = bank_q[rd_q];
@@ -223,7 +200,7 @@ module ioss_slots #(
         wr_q         <= !wr_q;
       end
       if (take_i) begin
-        if (!null_o && rest != '0) begin
+        if (rest != '0) begin
           done_q <= done_q | pick;
         end else begin
           done_q       <= '0;

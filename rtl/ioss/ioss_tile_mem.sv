@@ -40,7 +40,7 @@ module ioss_tile_mem #(
   localparam int KW = $clog2(Depth);
   localparam int BeatW = trainslice_pkg::BeatW;
 
-  // ---- operands ------------------------------------------------------------------------------------------------------------------
+  // ---- operands ----------------
   logic [Values*ElemW-1:0] rd_word;
 
   for (genvar g = 0; g < Groups; g++) begin : gen_mem
@@ -58,7 +58,7 @@ module ioss_tile_mem #(
     assign rd_elem_o = rd_word[Lanes * ElemW * 32'(rd_k_i[KRowsLog2-1:0]) +: Lanes * ElemW];
   end
 
-  // ---- map -----------------------------------------------------------------------------------------------------------------------
+  // ---- map ----------------
   // Element of a tile superword s, row r: k = s * KRows + r; it sits in map word k / 32 at bit k % 32 of each plane.
   logic [KW-1:0]    wr_k;
   logic [BeatW-1:0] lane_map [Lanes];
@@ -73,7 +73,8 @@ module ioss_tile_mem #(
         for (int r = 0; r < KRows; r++) begin
           for (int j = 0; j < Slices; j++) begin
             if (wr_we_i[(r * Lanes + l) / GroupValues]) begin
-              map_q[{wr_bank_i, VecSwW'(wr_k >> 5)}][Values * j + 32'(wr_k[4:0]) + r] <= wr_nz_i[Values * j + r * Lanes + l];
+              map_q[{wr_bank_i, VecSwW'(wr_k >> 5)}][Values * j + 32'(wr_k[4:0]) + r] <=
+                  wr_nz_i[Values * j + r * Lanes + l];
             end
           end
         end

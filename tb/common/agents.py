@@ -55,7 +55,7 @@ class BurstSequence(uvm_sequence):
 
 @dataclass
 class StreamConfig:
-    """One stream agent: the bench, the stream's name (of its signals and files), and the number of sinks (0: a source)."""
+    """One stream agent: the bench, the stream's name (signals and files), and the number of sinks (0: a source)."""
 
     dut: Any
     name: str
@@ -145,6 +145,6 @@ class TraceMonitor(uvm_monitor):
         self.cfg: TraceConfig = ConfigDB().get(self, "", "CFG")
         self.ap = uvm_analysis_port("ap", self)
 
-    def collect(self, cycles: int) -> None:  # noqa: ARG002 - same call as a stream agent's
+    def collect(self, cycles: int) -> None:
         """Reads the file and writes (name, records) to the analysis port."""
         self.ap.write((self.cfg.name, np.fromfile(self.cfg.path, self.cfg.dtype)))

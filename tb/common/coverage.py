@@ -151,7 +151,7 @@ class Coverage:
             for group in groups
         }
 
-    def sample(self, group: str, weights: npt.ArrayLike | None = None, **columns: npt.ArrayLike) -> None:
+    def sample(self, group: str, weights: npt.ArrayLike | None = None, /, **columns: npt.ArrayLike) -> None:
         """Counts samples given as one array of bin indices a point; a negative index is no sample.
 
         All items of the group are counted of whose points columns are given. `weights`: how often each sample counts.
@@ -290,7 +290,7 @@ def merge(groups: Sequence[CoverGroup], runs: Iterable[RunCoverage]) -> Merged:
 
 
 def collect(groups: Sequence[CoverGroup], results: Iterable[Any]) -> Merged:
-    """Merges the runs behind `RunResult`s (of tb.flow.simulate). `CoverageError` if a run that passed wrote no file."""
+    """Merges the runs behind `RunResult`s (of tb.flow.simulate); notes those that left no file."""
     runs: list[RunCoverage] = []
     notes: list[str] = []
     for result in results:
@@ -298,10 +298,9 @@ def collect(groups: Sequence[CoverGroup], results: Iterable[Any]) -> Merged:
         if path.exists():
             run = RunCoverage.read(groups, path)
             runs.append(replace(run, passed=run.passed and result.passed))
-        elif result.passed:
-            raise CoverageError(f"{path} is missing although the run passed")
         else:
-            notes.append(f"{result.test} seed {result.seed} {result.sim} failed and left no coverage")
+            why = "measured no functional coverage" if result.passed else "failed and left no coverage"
+            notes.append(f"{result.test} seed {result.seed} {result.sim} {why}")
     merged = merge(groups, runs)
     merged.notes += notes
     return merged
@@ -354,6 +353,7 @@ def _item_summary(group: CoverGroup, item: Coverpoint | Cross, counts: Counts) -
         "doc": item.doc,
         "kind": "cross" if isinstance(item, Cross) else "point",
         "points": list(_names(item)),
+        "axes": [list(group.points[name].bins) for name in _names(item)],
         "at_least": item.at_least,
         "goal": 100 * item.goal,
         "covered": covered,

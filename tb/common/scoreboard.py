@@ -53,7 +53,7 @@ class Verdict:
 
     @property
     def first(self) -> Divergence | None:
-        """The earliest divergence; of those in one cycle the one that was checked first (upstream boundaries come first)."""
+        """The earliest divergence; of those in one cycle the one that was checked first (upstream)."""
         return min(self.divergences, key=lambda d: d.cycle, default=None)
 
     def error(self, minimum: dict[str, int]) -> str:

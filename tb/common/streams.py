@@ -1,4 +1,4 @@
-"""Files between Python and the stream transactors in tb/common/sv: bursts of records in, logs of offers and transfers out.
+"""Files between Python and the transactors in tb/common/sv: bursts in, logs of offers and transfers out.
 
 Formats: headers of ts_source.sv and ts_sink.sv. Cycles are the bench's absolute cycle numbers.
 """
@@ -18,7 +18,7 @@ I64 = npt.NDArray[np.int64]
 
 
 def source_records(gap: npt.ArrayLike, payload: U8) -> bytes:
-    """Records for a source: `gap` (n,) idle cycles before each offer, `payload` (n, bytes), most significant byte first.
+    """Records for a source: `gap` (n,) idle cycles before each offer, `payload` (n, bytes), highest byte first.
 
     Raises `ValueError` for a gap outside 0..65535.
     """

@@ -1,7 +1,7 @@
 """Base class of every block's UVM tests: clock, reset, end of work, collection, verdict, result.json.
 
-A block's test base gives the environment (`make_env`) and the judgement (`judge`); a test gives its stimulus (`body`); what it
-must at least compare stands in the testplan. Sequence: docs/environment.md, A test's life.
+A block's test base gives the environment (`make_env`) and the judgement (`judge`); a test gives its stimulus (`body`);
+what it must at least compare stands in the testplan. Sequence: docs/environment.md, A test's life.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class BlockTest(uvm_test):
 
     def build_phase(self) -> None:
         self.run_info = RunInfo.from_environment()
-        self.minimum = minimum_checks(load_testplan(self.TESTPLAN), self.run_info.test)
+        reduced = bool(self.run_info.config.get("reduced"))
+        self.minimum = minimum_checks(load_testplan(self.TESTPLAN), self.run_info.test, reduced)
         self.dut = cocotb.top
         self.drained = True
         self.report: dict[str, Any] = {}
@@ -56,7 +57,7 @@ class BlockTest(uvm_test):
         """The verdict over `cycles` cycles; may add to `self.report`."""
         raise NotImplementedError
 
-    # ---- a test's life ------------------------------------------------------------------------------------------------
+    # ---- a test's life ---------------------------------------------------------------------------------------------
     async def run_phase(self) -> None:
         self.raise_objection()
         start = time.perf_counter()
@@ -94,8 +95,9 @@ class BlockTest(uvm_test):
         self.dut.rst_ni.value = 1
 
     async def until_quiet(self, bound: int) -> bool:
-        """Waits until nothing is left to play or in the device, at most `bound` cycles, and ends behind a falling edge; notes a
-        miss as not drained."""
+        """Waits until nothing is left to play or in the device, at most `bound` cycles, then a falling edge.
+
+        A miss is noted as not drained."""
         await self.cycles_pass(3)
         if not int(self.dut.quiet_o.value):
             try:

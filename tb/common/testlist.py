@@ -14,7 +14,8 @@ BOTH = ("verilator", "icarus")
 @dataclass(frozen=True)
 class TestEntry:
     """A test with its runs. `seeds` with `why`; `params` are further parameter sets beside the default one; `config`
-    reaches the test; `icarus_config` replaces entries of it on Icarus, which is a hundred times slower."""
+    reaches the test; `icarus_config` replaces entries of it on Icarus, which is a hundred times slower. Such runs, and
+    those with other parameters, say so to the test (`reduced`), which then has to make fewer comparisons."""
 
     __test__ = False
     test: str
@@ -29,10 +30,11 @@ class TestEntry:
         """The runs of this test on one simulator."""
         if sim not in self.sims:
             return
-        config = {**self.config, **(self.icarus_config if sim == "icarus" else {})}
+        shorter = dict(self.icarus_config) if sim == "icarus" else {}
         for params in self.params:
+            reduced = {"reduced": True} if shorter or params else {}
             for seed in self.seeds:
-                yield RunSpec(self.test, seed, sim, params, config)
+                yield RunSpec(self.test, seed, sim, params, {**self.config, **shorter, **reduced})
 
 
 def block_runs(entries: Sequence[TestEntry], sim: str, default_params_only: bool = False) -> tuple[RunSpec, ...]:

@@ -11,7 +11,7 @@ import hjson
 
 STAGES = ("V1", "V2", "V3")
 CHECKS = ("value", "slice", "cycle")
-_FIELDS = ("name", "stage", "stimulus", "check", "tests", "checks")
+_FIELDS = ("name", "stage", "stimulus", "check", "tests", "checks", "reduced")
 
 
 class TestplanError(ValueError):
@@ -22,7 +22,11 @@ class TestplanError(ValueError):
 
 @dataclass(frozen=True)
 class Testpoint:
-    """One testpoint; `checks` is the least number of comparisons by kind that each of its tests must make."""
+    """One testpoint; `checks` is the least number of comparisons by kind that each of its tests must make.
+
+    `reduced` is the same for runs that are shorter than the full one: with a shortened configuration for a slow
+    simulator, or with other than the default parameters.
+    """
 
     __test__ = False
     name: str
@@ -31,6 +35,7 @@ class Testpoint:
     check: str
     tests: tuple[str, ...]
     checks: dict[str, int] = field(default_factory=dict)
+    reduced: dict[str, int] = field(default_factory=dict)
 
 
 def load_testplan(path: Path) -> list[Testpoint]:
@@ -49,21 +54,25 @@ def load_testplan(path: Path) -> list[Testpoint]:
             raise TestplanError(f"{path.name}: testpoint {name}: missing {missing}, unknown {unknown}")
         if entry["stage"] not in STAGES:
             raise TestplanError(f"{path.name}: testpoint {name}: stage is one of {', '.join(STAGES)}")
-        checks = dict(entry["checks"])
-        if set(checks) != set(CHECKS) or any(not isinstance(n, int) or n < 1 for n in checks.values()):
-            raise TestplanError(f"{path.name}: testpoint {name}: checks gives {', '.join(CHECKS)}, each at least 1")
+        least = [dict(entry["checks"]), dict(entry["reduced"])]
+        if any(set(each) != set(CHECKS) for each in least) or any(
+            not isinstance(number, int) or number < 1 for each in least for number in each.values()
+        ):
+            raise TestplanError(
+                f"{path.name}: testpoint {name}: checks and reduced give {', '.join(CHECKS)}, each at least 1"
+            )
         if any(point.name == name for point in points):
             raise TestplanError(f"{path.name}: testpoint {name} stands twice")
-        points.append(Testpoint(name, entry["stage"], entry["stimulus"], entry["check"], tuple(entry["tests"]), checks))
+        points.append(Testpoint(name, entry["stage"], entry["stimulus"], entry["check"], tuple(entry["tests"]), *least))
     return points
 
 
-def minimum_checks(points: list[Testpoint], test: str) -> dict[str, int]:
-    """What `test` must at least compare: the largest demand of its testpoints.
+def minimum_checks(points: list[Testpoint], test: str, reduced: bool = False) -> dict[str, int]:
+    """What `test` must at least compare, in a full or a `reduced` run: the largest demand of its testpoints.
 
     Raises `TestplanError` for a test that has no testpoint.
     """
-    mine = [point.checks for point in points if test in point.tests]
+    mine = [point.reduced if reduced else point.checks for point in points if test in point.tests]
     if not mine:
         raise TestplanError(f"test {test} has no testpoint")
     return {kind: max(checks[kind] for checks in mine) for kind in CHECKS}
@@ -83,7 +92,9 @@ def findings(points: list[Testpoint], defined: list[str], listed: list[str]) -> 
     """What does not fit together: testpoints, tests that are `defined` in the module, tests `listed` for running."""
     planned = {test for point in points for test in point.tests}
     out = [f"test {test} has no testpoint" for test in defined if test not in planned]
-    out += [f"testpoint {p.name} names test {t}, which does not exist" for p in points for t in p.tests if t not in defined]
+    out += [
+        f"testpoint {p.name} names test {t}, which does not exist" for p in points for t in p.tests if t not in defined
+    ]
     out += [f"test {test} is not in the test list" for test in defined if test not in listed]
     out += [f"the test list names {test}, which does not exist" for test in listed if test not in defined]
     return out

@@ -362,9 +362,8 @@ def _faults(BLOCK: str, REPORT: Path | None, JOBS: int) -> int:
     for result in bad:
         print(f"{result.name}: {result.outcome}{f': {result.detail}' if result.detail else ''}")
         if result.replay:
-            print(
-                f"  plant it: git apply {block.faults_dir}/{result.name}.patch (undo: git apply -R ...); {result.replay}"
-            )
+            print(f"  plant it: git apply {block.faults_dir}/{result.name}.patch (git apply -R takes it out)")
+            print(f"  {result.replay}")
     content = {
         "block": block.name,
         "status": "fail" if bad else "pass",

@@ -36,6 +36,7 @@ module flow_toy_tb #(parameter int Width = 8) (
   flow_toy #(.Width(Width)) dut (.clk_i(clk), .rst_ni(rst_n), .en_i(en), .down_i(down), .count_o(count));
   flow_toy #(.Width(Width)) idle (.clk_i(clk), .rst_ni(rst_n), .en_i(1'b0), .down_i(1'b0), .count_o());
   always @(posedge clk) if (poke) $error("poked");
+  always @(posedge clk) if (en && 32'(count) == 99) $display("TS_ASSERT Below99 in %m at %0t", $time);
 endmodule
 """
 TESTS = """\

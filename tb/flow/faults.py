@@ -10,8 +10,8 @@ after header lines
     # params: ROWS=4 DEPTH=32        (optional)
 
 It counts as *caught* if the test fails and `first_divergence.boundary` in its result.json is one of the expected
-boundaries. A patch that does not apply exactly, or RTL that does not build with it, is an error of the fault, not a
-catch.
+boundaries (`assertion` where only an assertion in the RTL failed). A patch that does not apply exactly, or RTL that
+does not build with it, is an error of the fault, not a catch.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from typing import Any
 from tb.flow.blocks import Block
 from tb.flow.errors import UserError
 from tb.flow.paths import BUILD, ROOT, shown
-from tb.flow.simulate import BuildError, locked, run, run_all
+from tb.flow.simulate import BuildError, RunResult, locked, run, run_all
 from tb.flow.tools import require_programs
 
 _HEADER = re.compile(r"^#\s*(\w+)\s*:\s*(.*?)\s*$")
@@ -114,13 +114,19 @@ def plant(fault: Fault, folder: Path, root: Path = ROOT) -> None:
         raise UserError(f"{shown(fault.path)} changes nothing in rtl/")
 
 
+def _run(block: Block, test: str, seed: int, params: dict[str, int], src_root: Path = ROOT) -> RunResult:
+    """One run as `make sim` would make it with these parameters."""
+    config = {"reduced": True} if params else {}
+    return run(block, "verilator", test, seed, params, config, src_root=src_root, variables={})
+
+
 def try_fault(block: Block, fault: Fault) -> FaultResult:
     """Plants `fault`, runs its test on Verilator and judges the outcome."""
     folder = BUILD / "faults" / block.name / fault.name
     with locked(folder.with_name(fault.name + ".lock")):
         try:
             plant(fault, folder)
-            result = run(block, "verilator", fault.test, fault.seed, fault.params, src_root=folder)
+            result = _run(block, fault.test, fault.seed, fault.params, folder)
         except BuildError as error:
             return FaultResult(fault.name, fault.title, "error", fault.boundaries, detail=f"does not build: {error}")
         except UserError as error:
@@ -131,6 +137,8 @@ def try_fault(block: Block, fault: Fault) -> FaultResult:
         )
     divergence = (result.result or {}).get("first_divergence") or {}
     boundary = divergence.get("boundary") if isinstance(divergence, dict) else None
+    if boundary is None and result.error.startswith("TS_ASSERT "):
+        boundary = "assertion"
     outcome = "caught" if boundary in fault.boundaries else "wrong boundary"
     return FaultResult(
         fault.name, fault.title, outcome, fault.boundaries, boundary, result.error, result.replay, result.seconds
@@ -147,7 +155,7 @@ def try_faults(block: Block, jobs: int = 2) -> list[FaultResult]:
     clean = {(fault.test, fault.seed, tuple(sorted(fault.params.items()))) for fault in faults}
 
     def check(test: str, seed: int, params: Sequence[tuple[str, int]]) -> str:
-        result = run(block, "verilator", test, seed, dict(params))
+        result = _run(block, test, seed, dict(params))
         return "" if result.passed else f"{test} fails without a fault: {result.error}; {result.replay}"
 
     problems = list(filter(None, run_all([lambda key=key: check(*key) for key in sorted(clean)], jobs)))

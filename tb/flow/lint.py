@@ -79,6 +79,8 @@ def lint_sources(blocks: Sequence[Block]) -> list[str]:
         name = path.relative_to(ROOT).as_posix()
         if path.suffix == ".sv" and name not in named:
             findings.append(f"{name}: belongs to no block, so nothing checks it")
+        if path.suffix != ".sv":
+            continue  # macros, which expand in many places
         for number, line in enumerate(path.read_text().splitlines(), start=1):
             if re.search(r"verilator\s+coverage_o(ff|n)|pragma\s+coverage", line):
                 findings.append(

@@ -451,13 +451,15 @@ def run(
     src_root: Path = ROOT,
     timeout: float = DEFAULT_TIMEOUT,
     variables: Mapping[str, Any] | None = None,
+    label: str = "",
 ) -> RunResult:
     """Builds (or finds) the simulation and runs the cocotb test `test` of the block's test module once.
 
     `config` reaches the test as JSON. `timeout` bounds the run in seconds of wall-clock time. `variables` are the
     make variables that stand for `config` in the replay line; without them a non-empty `config` is replayed from its
-    file (CONFIG=). Raises what `build` raises and `UserError` for a bad seed; everything that happens in the
-    simulation is in the `RunResult`.
+    file (CONFIG=). The same run again, by another process too, empties the run's folder: who reads files of it later
+    gives a `label` of its own, which is part of the folder's name. Raises what `build` raises and `UserError` for a bad
+    seed; everything that happens in the simulation is in the `RunResult`.
     """
     if not 1 <= seed <= MAX_SEED:
         raise UserError(f"SEED={seed} is out of range: choose 1..{MAX_SEED} (Verilator refuses seed 0)")
@@ -465,7 +467,7 @@ def run(
     built = build(block, sim, params, coverage=coverage, waves=waves, src_root=src_root)
     config_text = json.dumps(dict(config or {}), sort_keys=True)
     identity = json.dumps([values, config_text, coverage, str(src_root) if src_root != ROOT else ""], sort_keys=True)
-    name = f"{test}-{sim}-{seed}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
+    name = f"{test}-{sim}-{seed}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}{label and '-' + label}"
     run_dir = BUILD / "runs" / block.name / name
     with locked(run_dir.with_name(name + ".lock")):
         shutil.rmtree(run_dir, ignore_errors=True)
@@ -569,8 +571,8 @@ def _judge(
     if ran == 0:
         missing = any("No tests" in line or "filtered" in line for line in lines)
         return result, f"no test '{test}' ran" if missing else "the simulator left no results", True
-    # An immediate assertion's $error does not change the exit status of Icarus.
-    errors = [line for line in lines if re.match(r"(ERROR|FATAL): ", line)] if sim == "icarus" else []
+    # Assertions only print (rtl/common/ts_assert.svh), and $error does not change the exit status of Icarus.
+    errors = [line for line in lines if re.match(r"TS_ASSERT |(ERROR|FATAL): ", line)]
     if errors:
         return result, errors[0], False
     if result is None:

@@ -112,7 +112,7 @@ def test_sim_that_does_not_build_reports(make, toy, tmp_path):
 def test_config_file_replays(make, tmp_path):
     path = tmp_path / "config.json"
     path.write_text('{"cycles": 3}')
-    status, out, _ = make("sim", SIM="icarus", CONFIG=str(path), REPORT=str(tmp_path / "r.json"))
+    status, _, _ = make("sim", SIM="icarus", CONFIG=str(path), REPORT=str(tmp_path / "r.json"))
     assert status == 0
     assert json.loads((tmp_path / "r.json").read_text())["value"] == 3
     path.write_text("[]")

@@ -88,8 +88,8 @@ def test_exclusions_remove_uncovered_points(dat, tmp_path):
     found = exclusions(
         tmp_path,
         r"""[
-          {kind: toggle, file: rtl/a.sv, pattern: "^x\\[[012]\\]", reason: "x is constant"}
-          {kind: line, file: rtl/a.sv, line: 18-20, reason: "defensive default"}
+          {kind: "toggle", file: "rtl/a.sv", pattern: "^x\\[[012]\\]", reason: "x is constant"}
+          {kind: "line", file: "rtl/a.sv", line: "18-20", reason: "defensive default"}
         ]""",
     )
     result = report(merge([dat], tmp_path), found)

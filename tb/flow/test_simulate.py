@@ -31,6 +31,9 @@ def test_passes_with_config_seed_and_a_clean_environment(toy, sim, monkeypatch):
     assert not list(first.run_dir.glob("waves.*"))
     assert first.result["random"] == again.result["random"] != other.result["random"]
     assert first.run_dir != other.run_dir
+    assert (
+        first.run_dir == again.run_dir != run(toy, sim, "good", 7, {"WIDTH": 4}, {"cycles": 18}, label="mine").run_dir
+    )
 
 
 @pytest.mark.parametrize(
@@ -79,6 +82,14 @@ def test_assertion_in_the_design_fails_the_run(toy, sim):
     result = run(toy, sim, "poke")
     assert not result.passed
     assert "poked" in result.log.read_text()
+
+
+@pytest.mark.parametrize("sim", SIMS)
+def test_assertion_that_only_prints_fails_the_run(toy, sim):
+    assert run(toy, sim, "good", config={"cycles": 99}).passed
+    result = run(toy, sim, "good", config={"cycles": 100})
+    assert not result.passed
+    assert result.error.startswith("TS_ASSERT Below99 in flow_toy_tb at ")
 
 
 def test_stale_result_does_not_count(toy):

@@ -64,7 +64,7 @@ def _highest_order(precision: str) -> int:
     return int(n_x) + int(n_w) - 2
 
 
-# --------------------------------------------------------------------------------------------------------------- bins
+# ----------------------------------------------------------------------------------------------------------------- bins
 _ABOVE_HIGHEST = "slices of this precision have no such order; a higher min_order is refused (RspOrder)"
 
 PRECISION = CoverGroup(
@@ -288,7 +288,8 @@ SHAPE = CoverGroup(
 _CODES = tuple(f"Rsp{name}" for name in ("Ok", "XSlices", "WSlices", "Reduce", "KLen", "Order", "Jobs"))
 _FIELDS = (
     "x_slices 0", "x_slices > 4", "w_slices 0", "w_slices > 4", "reduce_factor 0", "reduce_factor no power of 2",
-    "k_len 0", "k_len one too long", "k_len far too long", "min_order one too high", "min_order far too high", "n_jobs 0",
+    "k_len 0", "k_len one too long", "k_len far too long", "min_order one too high", "min_order far too high",
+    "n_jobs 0",
 )  # fmt: skip
 DESCRIPTORS = CoverGroup(
     "descriptors",
@@ -402,7 +403,7 @@ GROUPS = (
 )  # fmt: skip
 
 
-# ----------------------------------------------------------------------------------------------------------- a run's view
+# --------------------------------------------------------------------------------------------------------- a run's view
 class EpochLike(Protocol):
     """What sampling needs of `tb.ioss.scoreboard.Epoch`."""
 
@@ -467,7 +468,7 @@ class _View:
         self.precision = (self.n_x - 1) * 4 + self.n_w - 1
         self.beats = np.array([vec_beats(desc) for desc in self.descs], np.int64)
         self.tile_lo, self.tile_hi = (_padded(edge, n_tiles, NO_BIN) for edge in _segments(stim.tile_last))
-        end = np.append(want.tile_accept, -1)[self.tile_hi - 1]
+        end = np.append(want.tile_accept, -1)[np.maximum(self.tile_hi, 0) - 1]
         self.end = np.where((self.tile_hi > 0) & (end >= 0), end, NEVER)
         declared = np.array([tile_beats(desc, params) for desc in self.descs], np.int64)
         self.framing = np.sign(self.tile_hi - self.tile_lo - declared)
@@ -606,7 +607,7 @@ class _Sampler:
                 if hits:
                     self.out.sample("operands", hits, slices=n - 1, **{which: index})
 
-    # ---- data ----------------------------------------------------------------------------------------------------------
+    # ---- data -------------------------------------------------------------------------------------------------------
     def _histogram(self, which: str, n: int, unsigned: bool, codes: npt.NDArray[np.integer]) -> None:
         counts = np.bincount(codes.reshape(-1), minlength=1 << 4 * n)
         key = (which, n, bool(unsigned))
@@ -696,7 +697,7 @@ class _Sampler:
             )  # fmt: skip
             self.out.sample("sparsity", vector=shape)
 
-    # ---- jobs ----------------------------------------------------------------------------------------------------------
+    # ---- jobs -------------------------------------------------------------------------------------------------------
     def _jobs(self, view: _View, values: _Values, sparsity: I64) -> None:
         tile = view.tile
         on_rows = tile[view.kind == KIND_ROWS]
@@ -736,9 +737,9 @@ class _Sampler:
         lane_hits = [int((partly >> np.uint32(lane) & np.uint32(1)).sum()) for lane in range(min(lanes, 16))]
         self.out.sample("shape", lane_hits, masked_lane=np.arange(len(lane_hits)))
 
-    # ---- issues and products -------------------------------------------------------------------------------------------
+    # ---- issues and products ----------------------------------------------------------------------------------------
     def _issues(self, view: _View, sparsity: I64) -> None:
-        """One histogram over all issues: (precision, min_order, compensate, sparsity, i, j); the rest follows from it."""
+        """One histogram over all issues: precision, min_order, compensate, sparsity, i, j; the rest follows from it."""
         shape = (16, 7, 2, 4, 4, 4)
         head = np.ravel_multi_index(
             (view.precision[view.seg_tile], view.order[view.seg_tile], view.comp[view.seg_tile],
@@ -773,11 +774,11 @@ class _Sampler:
                 if low <= value <= high and (hits := int((data == value).sum())):
                     self.out.sample("operands", hits, product=peak)
 
-    # ---- banks ---------------------------------------------------------------------------------------------------------
+    # ---- banks ------------------------------------------------------------------------------------------------------
     def _banks(self, view: _View) -> None:
         n_tiles = len(view.descs)
         free = np.where(view.want.bank_free >= 0, view.want.bank_free, NEVER)
-        # Other bank of tile n, by time: its old tile until `edges[0]`, then free, loading, ready, taken behind each edge.
+        # The other bank of tile n: its old tile until `edges[0]`, then free, loading, ready, taken, with an edge each.
         first_job = np.full(n_tiles, NEVER)
         np.minimum.at(first_job, view.tile, view.first)
         edges = np.stack(
@@ -841,7 +842,7 @@ class _Sampler:
         waits = np.select([opens == taken + 1, changes & (opens > bound), opens == loaded_before + 1], [0, 3, 1], 2)
         self.out.sample("banks", open_waits_for=waits)
 
-    # ---- dispatch ------------------------------------------------------------------------------------------------------
+    # ---- dispatch ---------------------------------------------------------------------------------------------------
     def _dispatch(self, view: _View) -> None:
         chosen = view.group >= 0
         outcome = np.select([view.kind == kind for kind in (KIND_ROWS, KIND_BYPASS, KIND_REFUSED)], [0, 1, 2], NO_BIN)
@@ -889,7 +890,7 @@ class _Sampler:
         wait = DISPATCH.points["first_beat_wait"].index(first - offer)
         self.out.sample("dispatch", first_beat_waits_for=cause, first_beat_wait=wait)
 
-    # ---- tiles ---------------------------------------------------------------------------------------------------------
+    # ---- tiles ------------------------------------------------------------------------------------------------------
     def _reduction(self, view: _View) -> None:
         on_rows = np.flatnonzero(view.kind == KIND_ROWS)
         tile = view.tile[on_rows]
@@ -979,7 +980,7 @@ class _Sampler:
         count = view.n_jobs[view.tile[bad]]
         self.out.sample("framing", place=np.select([count == 1, place == 0, place == count - 1], [0, 1, 3], 2))
 
-    # ---- streams -------------------------------------------------------------------------------------------------------
+    # ---- streams ----------------------------------------------------------------------------------------------------
     def _streams(self, view: _View) -> None:
         stim, want, points = view.stim, view.want, STREAMS.points
         gaps = _gaps(stim.desc_offer, want.desc_accept)
@@ -997,7 +998,7 @@ class _Sampler:
         wait = (want.tile_accept - _arrival(stim.tile_offer, want.tile_accept))[begin]
         self.out.sample("streams", tile_wait=points["tile_wait"].index(wait))
 
-    # ---- reset and counters --------------------------------------------------------------------------------------------
+    # ---- reset and counters -----------------------------------------------------------------------------------------
     def _reset(self, view: _View) -> None:
         want, horizon = view.want, view.stim.horizon
         waiting = False
@@ -1032,7 +1033,7 @@ def _popcount(values: npt.NDArray[np.uint32]) -> I64:
     return np.unpackbits(np.ascontiguousarray(values).view(np.uint8).reshape(-1, 4), axis=1).sum(axis=1)
 
 
-# ------------------------------------------------------------------------------------------------------------ entry points
+# --------------------------------------------------------------------------------------------------------- entry points
 def sample_epochs(params: CoreParams, epochs: Sequence[EpochLike], counters: tuple[I64, I64] | None = None) -> Coverage:
     """Coverage of the epochs of one run; every one but the last was ended by a reset."""
     coverage = Coverage(GROUPS)

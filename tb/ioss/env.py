@@ -108,7 +108,7 @@ class ProgramSequence(uvm_sequence):
 
 
 class ReadySequence(uvm_sequence):
-    """Virtual sequence: gives sinks their ready waveforms, pairs of (cycles ready, cycles not ready) by (stream, lane)."""
+    """Virtual sequence: gives sinks their ready waveforms by (stream, lane): pairs of cycles ready, not ready."""
 
     def __init__(
         self, name: str, waves: dict[tuple[str, int], npt.NDArray[np.integer]], sequencers: dict[str, uvm_sequencer]
@@ -165,7 +165,14 @@ class IossTest(BlockTest):
         return Program(self.params, first_job=sum(program.jobs for program in self.epoch_programs))
 
     def gemm(
-        self, program: Program, x: npt.NDArray[np.integer], w: npt.NDArray[np.integer], n_x: int, n_w: int, name: str = "", **options: Any
+        self,
+        program: Program,
+        x: npt.NDArray[np.integer],
+        w: npt.NDArray[np.integer],
+        n_x: int,
+        n_w: int,
+        name: str = "",
+        **options: Any,
     ) -> None:
         """Adds `x` @ `w` to a program (options: `Program.gemm`) and notes what must come out.
 
@@ -177,7 +184,9 @@ class IossTest(BlockTest):
         expected = kept_product(x, w, n_x, n_w, lanes, order, options.get("compensate", False), mask)
         pairs = count_pairs(x, w, n_x, n_w, lanes, order, mask)
         shape = (*x.shape, w.shape[1])
-        self.gemms.append(Gemm(name or f"gemm{len(self.gemms)}", shape, expected, pairs, {"n_x": n_x, "n_w": n_w, **options}))
+        self.gemms.append(
+            Gemm(name or f"gemm{len(self.gemms)}", shape, expected, pairs, {"n_x": n_x, "n_w": n_w, **options})
+        )
 
     async def start(self, program: Program) -> None:
         """Hands a program to the sources without waiting for its end."""

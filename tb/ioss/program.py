@@ -59,9 +59,9 @@ class Program:
     first_job: int = 0
     placements: list[Placement] = field(default_factory=list)
     _tile: list[tuple[U8, npt.NDArray[np.bool_], npt.NDArray[np.integer]]] = field(default_factory=list)
-    _vec: list[tuple[U8, npt.NDArray[np.bool_], npt.NDArray[np.integer], npt.NDArray[np.uint16], npt.NDArray[np.uint32]]] = (
-        field(default_factory=list)
-    )
+    _vec: list[
+        tuple[U8, npt.NDArray[np.bool_], npt.NDArray[np.integer], npt.NDArray[np.uint16], npt.NDArray[np.uint32]]
+    ] = field(default_factory=list)
     jobs: int = 0
 
     def descriptor(self, desc: Descriptor, gap: int = 0) -> None:

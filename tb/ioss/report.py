@@ -1,4 +1,4 @@
-"""The figures of a run of products on the IOSS core: for result.json, and as a table for people (docs/ioss/README.md, Figures)."""
+"""The figures of a run of products on the IOSS core: for result.json, and as a table."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from tb.ioss.program import Program
     from tb.ioss.scoreboard import IossScoreboard
 
+_COLUMNS = ("product", "MxKxN", "cycles", "issues", "speed-up", "util", "util-jobs", "skip x", "w", "order", "mask")
+_LEGEND = (
+    "cycles: from a product's first issue to its last; speed-up: over dense 16b x 16b on the same array; util: share of "
+    "row-cycles that issue, util-jobs: up to the start of the last job; skip: share of slice pairs, by cause"
+)
 SKIPS = ("mask", "x", "w", "order")
 
 
@@ -31,8 +37,8 @@ def gemm_report(
 ) -> dict[str, Any]:
     """Figures of a run, from what was observed: traces and counters (not from the model's prediction).
 
-    `cycles` are active cycles, loads and drains included. Of each product, `busy_cycles` reach from its first to its last issue,
-    `utilisation_between_jobs` looks at the cycles from its first issue to the first issue of the job that started last.
+    `cycles` are active cycles, loads and drains included. Of each product, `busy_cycles` reach from its first to
+    its last issue; `utilisation_between_jobs` looks at the cycles from its first issue to the first issue of the job that started last.
     """
     from tb.ioss.scoreboard import job_numbers
 
@@ -58,6 +64,8 @@ def gemm_report(
             "busy_cycles": int(when.max() - when.min() + 1) if len(when) else 0,
             "utilisation": 0.0,
             "utilisation_between_jobs": 0.0,
+            "window": 0,
+            "window_issues": 0,
         }
         if len(when):
             starts = np.full(job.max() + 1, np.iinfo(np.int64).max)
@@ -65,11 +73,14 @@ def gemm_report(
             last_start = starts[np.unique(job[mine])].max()
             before = real & (when < last_start)
             entry["utilisation"] = float(real.sum() / (params.rows * entry["busy_cycles"]))
-            if last_start > when.min():
-                entry["utilisation_between_jobs"] = float(before.sum() / (params.rows * (last_start - when.min())))
+            entry["window"], entry["window_issues"] = int(last_start - when.min()), int(before.sum())
+            if entry["window"]:
+                entry["utilisation_between_jobs"] = entry["window_issues"] / (params.rows * entry["window"])
             entry["speedup"] = float(gemm.pairs.dense / (params.rows * entry["busy_cycles"]))
         entries.append(entry)
     busy = sum(entry["busy_cycles"] for entry in entries)
+    window = sum(entry.pop("window") for entry in entries)
+    within = sum(entry.pop("window_issues") for entry in entries)
     return {
         "block": run_info.block,
         "sim": run_info.sim,
@@ -82,6 +93,7 @@ def gemm_report(
         "issues": issues,
         "issues_dense": dense,
         "utilisation": issues / (params.rows * cycles) if cycles else 0.0,
+        "utilisation_between_jobs": within / (params.rows * window) if window else 0.0,
         "speedup": dense / (params.rows * busy) if busy else 0.0,
         "skipped": {cause: int(rows[:, RowCounter[f"SKIP_{cause.upper()}"]].sum()) for cause in SKIPS},
         "stalls": {
@@ -98,24 +110,44 @@ def gemm_report(
 
 def print_report(result: dict[str, Any]) -> None:
     """Prints the table of products, if the test made one, and what was checked."""
-    console = Console(width=max(110, Console().width))
+    console = Console(width=max(108, Console().width))
     report = result.get("report") or {}
     if report.get("gemms"):
-        table = Table(title=f"{report['block']} {report['rows']}x{report['lanes']}x{report['depth']} on {report['sim']}", title_justify="left")
-        for name in ("product", "M x K x N", "busy cycles", "issues", "speed-up", "utilisation", "between jobs", "skipped x", "w", "order", "mask"):
-            table.add_column(name, justify="left" if name in ("product", "M x K x N") else "right")
+        size = "x".join(str(report[name]) for name in ("rows", "lanes", "depth"))
+        title = f"{report['block']} {size} on {report['sim']}, seed {report['seed']}"
+        table = Table(title=title, title_justify="left", box=box.SIMPLE)
+        for name in _COLUMNS:
+            table.add_column(name, justify="left" if name in ("product", "MxKxN") else "right", no_wrap=True)
         for entry in report["gemms"]:
             pairs = entry["issues"] + sum(entry["skipped"].values())
-            share = [f"{entry['skipped'][cause] / pairs:.1%}" if pairs else "-" for cause in ("x", "w", "order", "mask")]
+            share = [
+                f"{entry['skipped'][cause] / pairs:.1%}" if pairs else "-" for cause in ("x", "w", "order", "mask")
+            ]
             table.add_row(
-                entry["name"], " x ".join(map(str, entry["shape"])), f"{entry['busy_cycles']:,}", f"{entry['issues']:,}",
-                f"{entry.get('speedup', 0):.1f}x", f"{entry['utilisation']:.3f}", f"{entry['utilisation_between_jobs']:.3f}", *share,
-            )  # fmt: skip
+                entry["name"],
+                "x".join(map(str, entry["shape"])),
+                f"{entry['busy_cycles']:,}",
+                f"{entry['issues']:,}",
+                f"{entry.get('speedup', 0):.1f}x",
+                f"{entry['utilisation']:.3f}",
+                f"{entry['utilisation_between_jobs']:.3f}",
+                *share,
+            )
         console.print(table)
-        console.print(
-            f"all: {report['issues']:,} issues in {report['busy_cycles']:,} busy cycles ({report['cycles']:,} with loads and drains), "
-            f"{report['speedup']:.1f}x over dense 16b x 16b on the same array; "
-            f"stalls: {report['stalls']['operand']:,} operand, {report['stalls']['ran']:,} RAN; jobs bypassed: {report['jobs']['bypassed']:,}"
+        console.print(_LEGEND, highlight=False)
+        whole = (
+            f"all: {report['issues']:,} issues in {report['busy_cycles']:,} cycles",
+            f"({report['cycles']:,} with loads and drains),",
+            f"{report['speedup']:.1f}x;",
+            f"utilisation {report['utilisation_between_jobs']:.3f} up to the last job,",
+            f"{report['utilisation']:.3f} with loads and drains;",
+            f"stalls: {report['stalls']['operand']:,} operand, {report['stalls']['ran']:,} RAN;",
+            f"jobs bypassed: {report['jobs']['bypassed']:,}",
         )
+        console.print(" ".join(whole), highlight=False)
     checks = result.get("checks", {})
-    console.print("checks: " + ", ".join(f"{count:,} {kind}" for kind, count in checks.items()) + f"; mismatches: {result.get('mismatches', 0):,}")
+    console.print(
+        "checks: "
+        + ", ".join(f"{count:,} {kind}" for kind, count in checks.items())
+        + f"; mismatches: {result.get('mismatches', 0):,}"
+    )

@@ -1,7 +1,7 @@
 """Scoreboard of the IOSS core: every boundary of the bench against the model, to the bit and the cycle.
 
-Boundaries, upstream first: descriptor, tile, vector, dispatch, issue, product, bypass, counter, drain. The model gets only what was
-offered at the inputs and when the outputs were ready (docs/ioss/README.md; models/ioss/cycle.py).
+Boundaries, upstream first: descriptor, tile, vector, dispatch, issue, product, bypass, counter, drain. The model
+gets only what was offered at the inputs and when the outputs were ready (docs/ioss/README.md; models/ioss/cycle.py).
 """
 
 from __future__ import annotations
@@ -125,15 +125,17 @@ class IossScoreboard(Scoreboard):
             prod["cycle"] -= base
             stim, selected = self._stimulus(base, end)
             epoch = Epoch(
-                base, stim, self.predictor(self.params, stim), _in(all_issues, base, end - base), prod, all_data[inside],
-                _in(seen_events.byp, base, end - base), selected,
+                base, stim, self.predictor(self.params, stim), _in(all_issues, base, end - base), prod,
+                all_data[inside], _in(seen_events.byp, base, end - base), selected,
             )  # fmt: skip
             self.epochs.append(epoch)
             self._compare(epoch, seen_events, end)
         if self.counters is not None and self.epochs:
             self._compare_counters(self.epochs[-1])
         if not self.drained:
-            self.verdict.diverge("drain", self.cycles, "work left when the bound on cycles was reached", "busy", "quiet")
+            self.verdict.diverge(
+                "drain", self.cycles, "work left when the bound on cycles was reached", "busy", "quiet"
+            )
         return self.verdict
 
     def _spans(self, seen: Events) -> list[tuple[int, int]]:
@@ -176,7 +178,9 @@ class IossScoreboard(Scoreboard):
         answers["cycle"] = want.desc_accept[want.desc_accept >= 0] + 1
         answers["code"] = want.desc_code[want.desc_accept >= 0]
         answers = answers[answers["cycle"] < horizon]
-        compare_tables(verdict, "descriptor", "answer", _in(seen.rsp, base, horizon), answers, kinds=("cycle", "value"), base=base)
+        compare_tables(
+            verdict, "descriptor", "answer", _in(seen.rsp, base, horizon), answers, kinds=("cycle", "value"), base=base
+        )
 
         accepts("tile", want.tile_accept, "tile")
         got_err = seen.tile_err[(seen.tile_err >= base) & (seen.tile_err < end)] - base
@@ -184,13 +188,21 @@ class IossScoreboard(Scoreboard):
 
         accepts("vec", want.vec_accept, "vector")
         compare_tables(
-            verdict, "vector", "error", _in(seen.job_err, base, horizon), want.job_err, kinds=("cycle", "value"), base=base
+            verdict,
+            "vector",
+            "error",
+            _in(seen.job_err, base, horizon),
+            want.job_err,
+            kinds=("cycle", "value"),
+            base=base,
         )
 
         expected = want.issue.copy()
         expected["tag"] &= (1 << ISSUE_TAG_BITS) - 1
         self._compare_dispatch(_job_order(epoch.issue), _job_order(expected), base)
-        compare_by_row(verdict, "issue", "issue", epoch.issue, expected, self.params.rows, kinds=("cycle", "slice"), base=base)
+        compare_by_row(
+            verdict, "issue", "issue", epoch.issue, expected, self.params.rows, kinds=("cycle", "slice"), base=base
+        )
         self._compare_products(epoch)
         wanted = np.zeros(len(want.byp), TRACE_BYP_DTYPE)
         for name in TRACE_BYP_DTYPE.names or ():
@@ -239,7 +251,9 @@ class IossScoreboard(Scoreboard):
             if len(bad):
                 at, lane = bad[0]
                 cycle = int(epoch.prod[spans[0]]["cycle"][at])
-                self.verdict.diverge("product", cycle + base, f"row {row} lane {lane}", data[0][at, lane], data[1][at, lane])
+                self.verdict.diverge(
+                    "product", cycle + base, f"row {row} lane {lane}", data[0][at, lane], data[1][at, lane]
+                )
 
     def _compare_counters(self, epoch: Epoch) -> None:
         assert self.counters is not None
@@ -250,9 +264,11 @@ class IossScoreboard(Scoreboard):
             wrapped = expected % (1 << 32)
             if not np.array_equal(got, wrapped):
                 at = tuple(int(n) for n in np.argwhere(got != wrapped)[0])
-                self.verdict.diverge("counter", self.cycles, f"{name} {at}", got[at], wrapped[at], int((got != wrapped).sum()))
+                self.verdict.diverge(
+                    "counter", self.cycles, f"{name} {at}", got[at], wrapped[at], int((got != wrapped).sum())
+                )
 
-    # ---- independent of the model --------------------------------------------------------------------------------------
+    # ---- independent of the model ----------------------------------------------------------------------------------
     def job_of_products(self) -> npt.NDArray[np.int64]:
         """Running job number of each product of the last epoch."""
         prod = self.epochs[-1].prod

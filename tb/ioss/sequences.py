@@ -1,4 +1,4 @@
-"""Random material of the IOSS tests: operands of a given sparsity, ready waveforms, gaps, and whole constrained-random programs."""
+"""Random material of the IOSS tests: sparse operands, ready waveforms, gaps, constrained-random programs."""
 
 from __future__ import annotations
 
@@ -15,13 +15,18 @@ from tb.ioss.program import Program, pack_jobs
 I64 = npt.NDArray[np.int64]
 ILLEGAL = (
     {"x_slices": 0}, {"x_slices": 5}, {"x_slices": 7}, {"w_slices": 0}, {"w_slices": 6}, {"reduce_factor": 0},
-    {"reduce_factor": 3}, {"reduce_factor": 6}, {"reduce_factor": 15}, {"k_len": 0}, {"k_len": "over"}, {"k_len": 0xFFFF},
-    {"min_order": "over"}, {"min_order": 7}, {"n_jobs": 0},
+    {"reduce_factor": 3}, {"reduce_factor": 6}, {"reduce_factor": 15}, {"k_len": 0}, {"k_len": "over"},
+    {"k_len": 0xFFFF}, {"min_order": "over"}, {"min_order": 7}, {"n_jobs": 0},
 )  # fmt: skip
 
 
 def operands(
-    rng: np.random.Generator, shape: tuple[int, ...], n: int, unsigned: bool = False, zero: float = 0.0, slice_zero: float = 0.0
+    rng: np.random.Generator,
+    shape: tuple[int, ...],
+    n: int,
+    unsigned: bool = False,
+    zero: float = 0.0,
+    slice_zero: float = 0.0,
 ) -> I64:
     """Integers of `n` slices over the whole range; a share `zero` of them is 0, a share `slice_zero` of all slices."""
     low, high = operand_range(4 * n, unsigned)
@@ -36,7 +41,9 @@ def operands(
 
 def ready_wave(rng: np.random.Generator, style: str, cycles: int) -> npt.NDArray[np.int64]:
     """(cycles ready, cycles not ready) pairs of about `cycles` cycles: none, rare, frequent, long or starved."""
-    mean_on, mean_off = {"none": (1, 0), "rare": (40, 2), "frequent": (3, 3), "long": (300, 900), "starved": (1, 12)}[style]
+    mean_on, mean_off = {"none": (1, 0), "rare": (40, 2), "frequent": (3, 3), "long": (300, 900), "starved": (1, 12)}[
+        style
+    ]
     if style == "none":
         return np.zeros((0, 2), np.int64)
     count = max(1, cycles // (mean_on + mean_off))
@@ -81,7 +88,9 @@ def random_descriptor(rng: np.random.Generator, params: CoreParams, knobs: Knobs
     """A legal descriptor."""
     n_x, n_w = (int(n) for n in rng.integers(1, 5, 2))
     span = knobs.max_k or params.depth * reduce_factor
-    k_len = int(rng.choice([1, span, params.depth, int(rng.integers(1, span + 1)), int(rng.integers(1, min(span, 24) + 1))]))
+    k_len = int(
+        rng.choice([1, span, params.depth, int(rng.integers(1, span + 1)), int(rng.integers(1, min(span, 24) + 1))])
+    )
     order = int(rng.integers(0, n_x + n_w - 1)) if rng.random() < 0.5 else 0
     return Descriptor(
         n_x, n_w, bool(rng.integers(2)), bool(rng.integers(2)), order, bool(rng.integers(2)), reduce_factor,
@@ -89,7 +98,9 @@ def random_descriptor(rng: np.random.Generator, params: CoreParams, knobs: Knobs
     )  # fmt: skip
 
 
-def bad_last(rng: np.random.Generator, beats: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
+def bad_last(
+    rng: np.random.Generator, beats: npt.NDArray[np.uint8]
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
     """Beats (B, 16) cut short or run long, and their last flags."""
     if len(beats) > 1 and rng.random() < 0.5:
         beats = beats[: int(rng.integers(1, len(beats)))]
@@ -120,10 +131,17 @@ def random_program(rng: np.random.Generator, program: Program, knobs: Knobs) -> 
             rf = int(rng.choice(knobs.reduce))
         desc = random_descriptor(rng, params, knobs, rf)
         if rng.random() < knobs.illegal:
-            program.descriptor(illegal_descriptor(rng, params, desc, int(rng.integers(len(ILLEGAL)))), int(rng.integers(4)))
+            program.descriptor(
+                illegal_descriptor(rng, params, desc, int(rng.integers(len(ILLEGAL)))), int(rng.integers(4))
+            )
         program.descriptor(desc, int(gaps(rng, knobs.gap_style, 1)[0]))
         w = operands(
-            rng, (desc.k_len, params.lanes), desc.w_slices, desc.w_unsigned, rng.random() ** 2, rng.choice([0, 0.5, 0.9])
+            rng,
+            (desc.k_len, params.lanes),
+            desc.w_slices,
+            desc.w_unsigned,
+            rng.random() ** 2,
+            rng.choice([0, 0.5, 0.9]),
         )
         if rng.random() < 0.3:
             w[rng.random(desc.k_len) < 0.5] = 0

@@ -65,7 +65,7 @@ module tb_ioss #(
   always @(posedge clk_i) cycle_q <= cycle_q + 1;
   assign cycle_o = cycle_q;
 
-  // ---- sources -------------------------------------------------------------------------------------------------------------------
+  // ---- sources ----------------
   logic        desc_valid, desc_ready, tile_valid, tile_ready, vec_valid, vec_ready;
   logic        stile_valid, svec_valid;
   logic [47:0] desc_payload;    // n_jobs, k_len, 00, reduce_factor, x_unsigned, w_unsigned, compensate, x, w, min_order
@@ -100,7 +100,7 @@ module tb_ioss #(
   assign dtile_ready_o = tile_ready;
   assign dvec_ready_o  = vec_ready;
 
-  // ---- device --------------------------------------------------------------------------------------------------------------------
+  // ---- device ----------------
   logic            rsp_valid, tile_err, job_err_valid, byp_valid, byp_ready, busy;
   logic [3:0]      rsp_code, job_err_code;
   logic [15:0]     job_err_tag, byp_tag;
@@ -172,7 +172,7 @@ module tb_ioss #(
     .busy_o              (busy)
   );
 
-  // ---- sinks and handshake checks ------------------------------------------------------------------------------------------------
+  // ---- sinks and handshake checks ----------------
   for (genvar r = 0; r < Rows; r++) begin : gen_sink
     ts_sink #(.Name("prod"), .Index(r)) u_sink (
       .clk_i, .cycle_i(cycle_q), .flush_i, .credit_i(prod_credit_i[32*r +: 32]), .ready_o(prod_ready_o[r])
@@ -190,7 +190,7 @@ module tb_ioss #(
     .clk_i, .rst_ni, .valid_i(byp_valid), .ready_i(byp_ready), .payload_i({byp_tag, byp_mask})
   );
 
-  // ---- trace ---------------------------------------------------------------------------------------------------------------------
+  // ---- trace ----------------
   localparam int ProdWords = 2 + Lanes / 2;
   logic [32*(Rows+1)-1:0] issue_record;
   logic [32*(ProdWords*Rows+1)-1:0] prod_record;
@@ -219,8 +219,8 @@ module tb_ioss #(
       if (trace_i && (issue_valid | issue_null) != '0) begin
         issue_record[31:0] = cycle_q;
         for (int r = 0; r < Rows; r++) begin
-          issue_record[32+32*r +: 32] = {issue_valid[r], issue_null[r], issue_k[10*r +: 10], issue_i[2*r +: 2], issue_j[2*r +: 2],
-                                         issue_x[5*r +: 5], issue_tag[16*r +: 11]};
+          issue_record[32+32*r +: 32] = {
+              issue_valid[r], issue_null[r], issue_k[10*r +: 10], issue_i[2*r +: 2], issue_j[2*r +: 2], issue_x[5*r +: 5], issue_tag[16*r +: 11]};
         end
         $fwrite(issue_fd, "%u", issue_record);
       end
@@ -228,8 +228,8 @@ module tb_ioss #(
         prod_record[31:0] = cycle_q;
         for (int r = 0; r < Rows; r++) begin
           prod_record[32 + 32*ProdWords*r +: 64] = {
-              32'(prod_mask[Lanes*r +: Lanes]), prod_tag_o[16*r +: 16], 8'd0, prod_valid_o[r] && prod_ready_o[r], prod_last[r],
-              prod_null[r], prod_bank[r], 1'b0, prod_order_o[3*r +: 3]};
+              32'(prod_mask[Lanes*r +: Lanes]), prod_tag_o[16*r +: 16], 8'd0, prod_valid_o[r] && prod_ready_o[r],
+              prod_last[r], prod_null[r], prod_bank[r], 1'b0, prod_order_o[3*r +: 3]};
           for (int l = 0; l < Lanes; l++) begin
             prod_record[96 + 32*ProdWords*r + 16*l +: 16] =
                 {{6{prod_data_o[10*(Lanes*r + l) + 9]}}, prod_data_o[10*(Lanes*r + l) +: 10]};
@@ -248,12 +248,12 @@ module tb_ioss #(
     end
   end
 
-  // ---- end of work ---------------------------------------------------------------------------------------------------------------
+  // ---- end of work ----------------
   logic [3:0] quiet_q;
   initial quiet_q = 0;
   always @(posedge clk_i) begin
-    if (!rst_ni || busy || desc_valid || tile_valid || vec_valid || desc_played_o != desc_credit_i || tile_played_o != tile_credit_i ||
-        vec_played_o != vec_credit_i) begin
+    if (!rst_ni || busy || desc_valid || tile_valid || vec_valid || desc_played_o != desc_credit_i ||
+        tile_played_o != tile_credit_i || vec_played_o != vec_credit_i) begin
       quiet_q <= 0;
     end else if (quiet_q != QuietCycles) begin
       quiet_q <= quiet_q + 1;

@@ -1,4 +1,4 @@
-"""The one list of IOSS tests: runs, seeds and the reason for their number. `make test`, `make coverage` and the regression use it."""
+"""The one list of IOSS tests: runs, seeds and the reason for their number; every command uses it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ TESTS: tuple[TestEntry, ...] = (
         icarus_config={"sets": ["early"], "gemms": ["bp3"], "rows": 48},
     ),
     TestEntry("user_tensors", "run by test_commands.py through the command line, with files that it makes", sims=()),
-    TestEntry("precision_pairs", "all pairs in every run; the seed only gives order and values", icarus_config={"jobs": 3}),
+    TestEntry(
+        "precision_pairs", "all pairs in every run; the seed only gives order and values", icarus_config={"jobs": 3}
+    ),
     TestEntry("corner_vectors", "corners are the same for every seed", icarus_config={"slices": [1, 4], "depth": 0}),
     TestEntry("min_order_compensation", "all orders in every run", icarus_config={"jobs": 3, "slices": [2, 3]}),
     TestEntry("out_masks", "three precisions of 48 masks a run", seeds=(1, 2)),
@@ -25,10 +27,20 @@ TESTS: tuple[TestEntry, ...] = (
         seeds=(1, 2),
         icarus_config={"gaps": ["none", "frequent"], "ready": ["none", "frequent", "starved"], "jobs": 12},
     ),
-    TestEntry("bank_swap", "120 of 256 precision transitions a run: three seeds to see all", seeds=(1, 2, 3), icarus_config={"tiles": 30}),
+    TestEntry(
+        "bank_swap",
+        "120 of 256 precision transitions a run: three seeds to see all",
+        seeds=(1, 2, 3),
+        icarus_config={"tiles": 30},
+    ),
     TestEntry("dispatch_patterns", "six tiles of 40 jobs a run", seeds=(1, 2), icarus_config={"rounds": 2}),
     TestEntry("reduce_factors", "all changes twice a run", params=({}, TALL), icarus_config={"rounds": 1, "max_k": 4}),
-    TestEntry("reset_mid_jobs", "12 resets a run, at moments that the seed chooses", seeds=(1, 2, 3, 4), icarus_config={"resets": 4}),
+    TestEntry(
+        "reset_mid_jobs",
+        "12 resets a run, at moments that the seed chooses",
+        seeds=(1, 2, 3, 4),
+        icarus_config={"resets": 4},
+    ),
     TestEntry("illegal_descriptors", "all codes in every run"),
     TestEntry("framing_errors", "24 tiles and 120 jobs a run", seeds=(1, 2), icarus_config={"tiles": 10}),
     TestEntry("withdrawn_valid", "160 beats a run, each withdrawn several times", sims=("verilator", "icarus")),

@@ -6,7 +6,6 @@ Class names are test names (`make sim TEST=...`). Configuration keys that a test
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +47,9 @@ class Tensors(IossTest):
 
     def judge(self, cycles: int) -> Verdict:
         verdict = super().judge(cycles)
-        self.report = gemm_report(self.run_info, self.params, self.env.scoreboard, self.epoch_programs, self.gemms, self.counters)
+        self.report = gemm_report(
+            self.run_info, self.params, self.env.scoreboard, self.epoch_programs, self.gemms, self.counters
+        )
         return verdict
 
 
@@ -65,8 +66,8 @@ class real_tensors(Tensors):
                 rows = slice(config.get("rows"))
                 program = self.program()
                 self.gemm(
-                    program, tensors.x[rows], tensors.w, tensors.x_bits // 4, tensors.w_bits // 4, f"{which} {tensors.name}",
-                    x_unsigned=tensors.x_unsigned, w_unsigned=tensors.w_unsigned,
+                    program, tensors.x[rows], tensors.w, tensors.x_bits // 4, tensors.w_bits // 4,
+                    f"{which} {tensors.name}", x_unsigned=tensors.x_unsigned, w_unsigned=tensors.w_unsigned,
                     mask=None if tensors.mask is None else tensors.mask[rows],
                 )  # fmt: skip
                 await self.play(program)
@@ -116,7 +117,7 @@ class precision_pairs(IossTest):
 
 @pyuvm.test()
 class corner_vectors(IossTest):
-    """Corner operands at every precision, K = 1 and K = Depth. Config: `slices`, `depth` (0: without the K = Depth part)."""
+    """Corner operands at every precision, K = 1 and K = Depth. Config: `slices`, `depth` (0: no K = Depth)."""
 
     async def body(self) -> None:
         rng = self.run_info.rng()
@@ -129,7 +130,8 @@ class corner_vectors(IossTest):
                 last_only = np.zeros(k, np.int64)
                 last_only[-1] = 1
                 rows = [
-                    np.zeros(k), last_only, last_only * low, np.full(k, low), np.full(k, high), np.full(k, -1), np.full(k, 1),
+                    np.zeros(k), last_only, last_only * low, np.full(k, low), np.full(k, high), np.full(k, -1),
+                    np.full(k, 1),
                     np.where(np.arange(k) % 2, low, high),
                 ]  # fmt: skip
                 x = np.array(rows, np.int64)
@@ -204,7 +206,7 @@ class idle_back_pressure(IossTest):
             program = self.program()
             n_x, n_w = (int(n) for n in rng.integers(1, 4, 2))
             for _ in range(2):
-                k, jobs = int(rng.integers(2, 40)), config.get("jobs", 24)
+                k, jobs = int(rng.integers(2, min(40, self.params.depth))), config.get("jobs", 24)
                 desc = Descriptor(n_x, n_w, k_len=k, n_jobs=jobs)
                 x = operands(rng, (jobs, k), n_x, zero=0.6)
                 x[rng.random(jobs) < 0.25] = 0
@@ -257,7 +259,9 @@ class dispatch_patterns(IossTest):
             x = operands(rng, (jobs, k), n)
             density = rng.choice([0.02, 0.1, 1.0], jobs)
             x[rng.random((jobs, k)) > density[:, None]] = 0
-            self.gemm(program, x, operands(rng, (k, self.params.lanes), n, zero=0.1), n, n, gap=int(rng.choice([0, 0, 5])))
+            self.gemm(
+                program, x, operands(rng, (k, self.params.lanes), n, zero=0.1), n, n, gap=int(rng.choice([0, 0, 5]))
+            )
         await self.play(program)
 
 
@@ -280,7 +284,9 @@ class reduce_factors(IossTest):
                     k = int(rng.choice([1, rf - 1 or 1, rf + 1, 3 * rf + 1, rf * depth, rf * depth // 2 + 1]))
                     x = operands(rng, (int(rng.integers(1, 8)), k), n_x, zero=0.5)
                     x[:, k // 2 :] *= rng.integers(0, 2)  # members that find nothing to do
-                    self.gemm(program, x, operands(rng, (k, self.params.lanes), n_w, zero=0.3), n_x, n_w, reduce_factor=rf)
+                    self.gemm(
+                        program, x, operands(rng, (k, self.params.lanes), n_w, zero=0.3), n_x, n_w, reduce_factor=rf
+                    )
         await self.play(program)
 
 
@@ -292,7 +298,9 @@ class reset_mid_jobs(IossTest):
         rng = self.run_info.rng()
         for at in range(self.run_info.config.get("resets", 12)):
             program = self.program()
-            knobs = Knobs(tiles=6, max_k=40, gap_style="none" if at % 3 else "frequent", reduce=(1, 1, 2))
+            knobs = Knobs(
+                tiles=6, max_k=min(40, self.params.depth), gap_style="none" if at % 3 else "frequent", reduce=(1, 1, 2)
+            )
             random_program(rng, program, knobs)
             if at % 2:
                 await self.back_pressure(
@@ -316,7 +324,9 @@ class illegal_descriptors(IossTest):
         rng = self.run_info.rng()
         program = self.program()
         for entry in [*range(len(ILLEGAL)), *rng.integers(0, len(ILLEGAL), 20)]:
-            base = Descriptor(2, 2, k_len=6, n_jobs=3, reduce_factor=int(rng.choice([1, 2])), min_order=int(rng.integers(3)))
+            base = Descriptor(
+                2, 2, k_len=6, n_jobs=3, reduce_factor=int(rng.choice([1, 2])), min_order=int(rng.integers(3))
+            )
             program.descriptor(illegal_descriptor(rng, self.params, base, int(entry)), int(rng.integers(3)))
             if rng.random() < 0.6:
                 self.gemm(program, operands(rng, (3, 6), 2, zero=0.3), operands(rng, (6, 10), 2), 2, 2)
@@ -343,7 +353,13 @@ class framing_errors(IossTest):
         program = self.program()
         for at in range(self.run_info.config.get("tiles", 24)):
             rf = 2 if at % 6 == 5 else 1
-            desc = Descriptor(int(rng.integers(1, 5)), int(rng.integers(1, 5)), k_len=int(rng.integers(1, 40)), n_jobs=5, reduce_factor=rf)
+            desc = Descriptor(
+                int(rng.integers(1, 5)),
+                int(rng.integers(1, 5)),
+                k_len=int(rng.integers(1, min(40, self.params.depth))),
+                n_jobs=5,
+                reduce_factor=rf,
+            )
             w = operands(rng, (desc.k_len, self.params.lanes), desc.w_slices, zero=0.2)
             beats, last = pack_tile(desc, self.params, w), None
             if at % 3 == 0:
@@ -352,7 +368,11 @@ class framing_errors(IossTest):
             program.tile_beats(beats, last)
             for beats in pack_jobs(desc, operands(rng, (5, desc.k_len), desc.x_slices, zero=0.4)):
                 one, job_last = (beats, None) if rng.random() < 0.5 else bad_last(rng, beats)
-                program.job_beats(one[None], [(program.first_job + program.jobs) % 65536], last=None if job_last is None else job_last[None])
+                program.job_beats(
+                    one[None],
+                    [(program.first_job + program.jobs) % 65536],
+                    last=None if job_last is None else job_last[None],
+                )
                 program.jobs += 1
         await self.back_pressure({("byp", 0): ready_wave(rng, "starved", 300)})
         await self.play(program)
@@ -431,7 +451,10 @@ class constrained_random(IossTest):
         program = self.program()
         random_program(rng, program, knobs)
         span = 4000
-        waves = {("prod", row): ready_wave(rng, str(rng.choice([*styles, "starved"])), span) for row in range(self.params.rows)}
+        waves = {
+            ("prod", row): ready_wave(rng, str(rng.choice([*styles, "starved"])), span)
+            for row in range(self.params.rows)
+        }
         waves["byp", 0] = ready_wave(rng, str(rng.choice(styles)), span)
         await self.back_pressure(waves)
         await self.play(program)
@@ -473,7 +496,11 @@ class metamorphic(IossTest):
         plain, result = by_name["plain"]
         for name, (gemm, got) in by_name.items():
             if name in ("negated", "every other lane masked"):
-                want = -self.x.clip(-7, 7) @ self.w if name == "negated" else np.where(np.arange(got.shape[1]) % 2, result, 0)
+                want = (
+                    -self.x.clip(-7, 7) @ self.w
+                    if name == "negated"
+                    else np.where(np.arange(got.shape[1]) % 2, result, 0)
+                )
                 same_work = name == "negated" and bool((self.x > -8).all())
             else:
                 want, same_work = result, True
@@ -502,7 +529,9 @@ class withdrawn_valid(IossTest):
         only.descriptor(self.desc)
         await self.start(only)
         tile = Bus(dut, "dtile", {"valid": "valid_i", "ready": "ready_o", "data": "data_i", "last": "last_i"})
-        vec = Bus(dut, "dvec", {name: f"{name}_i" for name in ("valid", "data", "last", "tag", "mask")} | {"ready": "ready_o"})
+        vec = Bus(
+            dut, "dvec", {name: f"{name}_i" for name in ("valid", "data", "last", "tag", "mask")} | {"ready": "ready_o"}
+        )
         beats = pack_tile(self.desc, self.params, self.w)
         for at, beat in enumerate(beats):
             await self.offer(rng, tile, beat, at == len(beats) - 1)

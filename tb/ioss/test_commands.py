@@ -1,0 +1,101 @@
+"""`make sim` with a user's own tensors, through the command line: results, report, and one clear line for bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.ioss.oracle import count_pairs, slices
+from tb.flow.paths import ROOT
+
+
+def _sim(**variables: object) -> subprocess.CompletedProcess[str]:
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("COCOTB", "MAKE", "MFLAGS"))}
+    env |= {name: str(value) for name, value in variables.items()}
+    command = [sys.executable, "-m", "tb.flow", "sim"]
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=900)
+
+
+def _issues(x: np.ndarray, w: np.ndarray, n_x: int, n_w: int, lanes: int, order: int) -> int:
+    """Counts issues from the definition, once more and with loops only over slices."""
+    total = 0
+    for n0 in range(0, w.shape[1], lanes):
+        for i, xs in enumerate(slices(x, n_x)):
+            for j, ws in enumerate(slices(w[:, n0 : n0 + lanes], n_w)):
+                if i + j >= order:
+                    total += int(((xs != 0) & (ws != 0).any(axis=1)).sum())
+    return total
+
+
+@pytest.mark.parametrize("sim", ["verilator", "icarus"])
+def test_own_tensors(tmp_path: Path, sim: str) -> None:
+    rng = np.random.default_rng(5)
+    x = (rng.integers(0, 256, (6, 150)) * (rng.random((6, 150)) < 0.3)).astype(np.uint8)
+    w = rng.integers(-2048, 2048, (150, 19)).astype(np.int16)
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "w.npy", w)
+    files = {"X": tmp_path / "x.npy", "W": tmp_path / "w.npy", "OUT": tmp_path / "y.npy", "REPORT": tmp_path / "r.json"}
+    done = _sim(BLOCK="ioss", SIM=sim, X_BITS=8, X_UNSIGNED=1, W_BITS=12, SEED=3, **files)
+    assert done.returncode == 0, done.stdout + done.stderr
+    y = np.load(files["OUT"])
+    assert y.dtype == np.int64
+    assert np.array_equal(y, x.astype(np.int64) @ w)
+    report = json.loads(files["REPORT"].read_text())
+    assert report["issues"] == _issues(x, w, 2, 3, 16, 0) == count_pairs(x, w, 2, 3, 16).issues
+    assert report["issues_dense"] == 6 * 150 * 16 * 2
+    assert (report["block"], report["sim"], report["seed"], report["status"]) == ("ioss", sim, 3, "pass")
+    assert (report["rows"], report["lanes"], report["depth"], report["mismatches"]) == (8, 16, 128, 0)
+    assert report["utilisation"] == pytest.approx(report["issues"] / (8 * report["cycles"]))
+    assert min(report["checks"].values()) > 0
+
+
+def test_options_reach_the_core(tmp_path: Path) -> None:
+    rng = np.random.default_rng(6)
+    x, w = rng.integers(-128, 128, (5, 90)), rng.integers(-128, 128, (90, 9))
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "w.npy", w)
+    files = {"X": tmp_path / "x.npy", "W": tmp_path / "w.npy", "REPORT": tmp_path / "r.json", "OUT": tmp_path / "y.npy"}
+    done = _sim(MIN_ORDER=1, COMPENSATE=1, REDUCE_FACTOR=4, ROWS=4, LANES=8, DEPTH=32, **files)
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(files["REPORT"].read_text())
+    assert report["issues"] == _issues(x, w, 2, 2, 8, 1)
+    error = np.abs(np.load(files["OUT"]) - x @ w)
+    assert 0 < error.max() < 90 * 15 * 15
+
+
+def test_bad_input_gets_one_line(tmp_path: Path) -> None:
+    good = np.ones((3, 4), np.int8)
+    names = {"good": good, "float": good / 2, "big": good * 127, "tall": np.ones((5, 2), int), "flat": np.ones(4, int)}
+    for name, array in names.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    (tmp_path / "text.npy").write_text("no matrix")
+    path = {name: str(tmp_path / f"{name}.npy") for name in (*names, "text", "missing")}
+    cases: list[tuple[dict[str, object], str]] = [
+        ({"X": path["float"], "W": path["tall"]}, "X"),
+        ({"X": path["big"], "W": path["tall"], "X_BITS": 4}, "does not fit 4 signed bits"),
+        ({"X": path["good"], "W": path["tall"]}, "cannot be multiplied"),
+        ({"X": path["flat"], "W": path["tall"]}, "X"),
+        ({"X": path["text"], "W": path["tall"]}, "not a .npy file"),
+        ({"X": path["missing"], "W": path["tall"]}, "cannot read"),
+        ({"X": path["good"]}, "give both"),
+        ({"X": path["good"], "W": path["good"], "X_BITS": 5}, "4, 8, 12, 16"),
+        ({"X": path["good"], "W": path["good"].replace("good", "tall"), "MIN_ORDER": 9}, "MIN_ORDER"),
+        ({"X": path["good"], "W": path["tall"], "REDUCE_FACTOR": 8, "ROWS": 4}, "at least 8 rows"),
+        ({"X": path["good"], "W": path["tall"], "TEST": "smoke"}, "does not take X and W"),
+        ({"TEST": "nonsense"}, "choose one of"),
+        ({"BLOCK": "nonsense"}, "choose one of"),
+        ({"SIM": "nonsense"}, "choose one of"),
+        ({"TEST": "user_tensors"}, "needs X= and W="),
+    ]
+    for variables, words in cases:
+        done = _sim(**variables)
+        lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        assert done.returncode != 0, variables
+        assert len(lines) == 1, lines
+        assert words in lines[0], (variables, lines)
