@@ -1,4 +1,4 @@
-"""What every block's benchmark shares: building the bare C++ loop, medians, the table and the JSON (docs/environment.md, Speed).
+"""What every block's benchmark shares: the bare C++ loop's build, medians, table and JSON (docs/environment.md, Speed).
 
 A benchmark compares three ways to simulate the same RTL: this project's environment, a bare C++ loop over the Verilated
 design, and a conventional environment that works in every cycle.
@@ -39,13 +39,14 @@ class BenchError(UserError):
     """A benchmark that could not be measured, or whose parts did not do the same work."""
 
 
-def build_cpp(block: Block, main: Path, params: Mapping[str, int]) -> Path:
+def build_cpp(block: Block, main: Path, params: Mapping[str, int], hints: Path | None = None) -> Path:
     """The program made of `main` and the Verilated `block.rtl_top` with `params` (by SystemVerilog name), cached.
 
-    The parameters are also macros in `main`. Raises `BenchError` with the tools' last lines.
+    The parameters are also macros in `main`; `hints` is a Verilator configuration file. Raises `BenchError` with the
+    tools' last lines.
     """
     ensure_simulator("verilator")
-    sources = [ROOT / path for path in block.rtl]
+    sources = [*([hints] if hints else []), *(ROOT / path for path in block.rtl)]
     headers = [path for folder in block.include_dirs for path in sorted((ROOT / folder).glob("*.svh"))]
     digest = hashlib.sha256(json.dumps([tool_versions("verilator"), dict(params), _VERILATE, _MAKE]).encode())
     for path in (*sources, *headers, main):
@@ -142,14 +143,12 @@ class Result:
 
 
 def same_work(parts: Mapping[str, Mapping[str, int]], keys: Iterable[str]) -> None:
-    """Checks that all `parts` (by name) report the same numbers under `keys`; `BenchError` that names the first that differ."""
-    names = list(parts)
+    """Checks that all `parts` (by name) report the same numbers under `keys`; `BenchError` names the first to differ."""
+    (first, wanted), *others = parts.items()
     for key in keys:
-        for name in names[1:]:
-            if parts[name][key] != parts[names[0]][key]:
-                raise BenchError(
-                    f"not the same work: {names[0]} counts {parts[names[0]][key]} {key}, {name} counts {parts[name][key]}"
-                )
+        for name, got in others:
+            if got[key] != wanted[key]:
+                raise BenchError(f"not the same work: {first} counts {wanted[key]} {key}, {name} counts {got[key]}")
 
 
 def median_rate(timings: Iterable[Timing]) -> float:

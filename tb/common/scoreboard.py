@@ -77,10 +77,10 @@ class Verdict:
         }
 
 
-def _show(row: np.void | Any) -> str:
-    if isinstance(row, np.void):
-        return "{" + ", ".join(f"{name}={row[name]}" for name in row.dtype.names or ()) + "}"
-    return str(row)
+def _show(row: np.void, cycle: str, base: int) -> str:
+    """An entry with its cycle in the bench's numbering."""
+    values = {name: int(row[name]) + (base if name == cycle else 0) for name in row.dtype.names or ()}
+    return "{" + ", ".join(f"{name}={value}" for name, value in values.items()) + "}"
 
 
 def compare_tables(
@@ -116,8 +116,8 @@ def compare_tables(
         boundary,
         min(cycles) + base,
         f"{what} {at}",
-        missing if got is None else _show(got),
-        missing if want is None else _show(want),
+        missing if got is None else _show(got, cycle, base),
+        missing if want is None else _show(want, cycle, base),
         number,
     )
     return False

@@ -66,8 +66,8 @@ class Block:
     `PARAMS` (the parameters by name), into (test, config); `print_report(result)` prints `result.json` for a person.
     `lint_params` are parameter sets beside the default. `coverage_runs` is what `make coverage` simulates;
     `coverage_goals` gives per cents per kind; `functional_coverage(results)` gets the list of `RunResult` and returns
-    a JSON-able dict, with `passed` false if a functional goal is missed. `bench(report path or None)` and `tensors()`
-    are called by the commands of that name and return an exit status. `faults_dir` holds the planted faults.
+    a JSON-able dict, with `passed` false if a functional goal is missed. `bench(report path or None)`
+    is called by the command of that name and returns an exit status. `faults_dir` holds the planted faults.
     `check()` is a hook of `make lint` that returns findings (the testplan against the tests, say).
     """
 
@@ -97,7 +97,6 @@ class Block:
     coverage_goals: Mapping[str, float] = field(default_factory=dict)
     functional_coverage: Callable[[list[Any]], dict[str, Any]] | None = None
     bench: Callable[[Path | None], int] | None = None
-    tensors: Callable[[], int] | None = None
     check: Callable[[], list[str]] | None = None
 
     def resolve_params(self, given: Mapping[str, int | None] | None) -> dict[str, int]:

@@ -357,7 +357,7 @@ def _faults(BLOCK: str, REPORT: Path | None, JOBS: int) -> int:
     )
     for result in results:
         table.add_row(result.name, result.title, result.outcome, result.boundary or "-", ", ".join(result.expected))
-    Console().print(table)
+    Console(width=max(150, Console().width)).print(table)
     bad = [result for result in results if result.outcome != "caught"]
     for result in bad:
         print(f"{result.name}: {result.outcome}{f': {result.detail}' if result.detail else ''}")
@@ -386,10 +386,14 @@ def _bench(BLOCK: str, REPORT: Path | None) -> int:
 
 
 def _tensors() -> int:
-    hooks = [block.tensors for block in all_blocks() if block.tensors is not None]
-    if not hooks:
-        raise UserError("no block makes tensors")
-    return max(hook() for hook in hooks)
+    for command in (
+        ["pip", "install", "--quiet", "--disable-pip-version-check", "-r", "requirements-tensors.txt"],
+        ["models.train.make_tensors"],
+    ):
+        status = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, check=False).returncode
+        if status:
+            raise UserError(f"{' '.join(command[:2])} ended with status {status}")
+    return 0
 
 
 def _help() -> int:

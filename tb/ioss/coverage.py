@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -44,8 +45,10 @@ from tb.common.coverage import (
     RunCoverage,
     collect,
     summarise,
+    write_ucis,
 )
 from tb.common.runinfo import RunInfo
+from tb.flow.paths import REPORTS
 
 I64 = npt.NDArray[np.int64]
 NEVER = 1 << 60
@@ -1055,6 +1058,10 @@ def sample(run_info: RunInfo, params: CoreParams, board: Any) -> Coverage:
     return coverage
 
 
-def functional_coverage(results: Sequence[Any]) -> dict[str, Any]:
-    """The hook of `Block`: merged coverage of `RunResult`s (`tb.common.coverage.summarise`)."""
-    return summarise(collect(GROUPS, results))
+def functional_coverage(results: Sequence[Any], folder: Path = REPORTS / "ioss") -> dict[str, Any]:
+    """The hook of `Block`: merged coverage of `RunResult`s (`tb.common.coverage.summarise`), also as `functional.xml`
+    (UCIS) in `folder`."""
+    merged = collect(GROUPS, results)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_ucis(folder / "functional.xml", "ioss", merged)
+    return summarise(merged)

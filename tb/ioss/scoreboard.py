@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.ma  # np.unique would import it in the middle of the first check
 import numpy.typing as npt
 
 from models.ioss.config import CoreParams, Descriptor
@@ -77,8 +78,15 @@ def _accepts(accept: npt.NDArray[np.int64]) -> npt.NDArray[np.void]:
     return out
 
 
+def _pick(table: npt.NDArray[np.void], base: int, horizon: int) -> npt.NDArray[np.bool_] | slice:
+    """Which entries lie in the `horizon` cycles from `base` on; a slice, which copies nothing, if all of them do."""
+    keep = (table["cycle"] >= base) & (table["cycle"] < base + horizon)
+    return slice(None) if keep.all() else keep
+
+
 def _in(table: npt.NDArray[np.void], base: int, horizon: int) -> npt.NDArray[np.void]:
-    part = table[(table["cycle"] >= base) & (table["cycle"] < base + horizon)]
+    """Those entries, with cycles counted from `base`."""
+    part = table[_pick(table, base, horizon)].copy()
     part["cycle"] -= base
     return part
 
@@ -120,13 +128,11 @@ class IossScoreboard(Scoreboard):
         all_prod, all_data = products(self.seen["product"])
         self.epochs = []
         for base, end in self._spans(seen_events):
-            inside = (all_prod["cycle"] >= base) & (all_prod["cycle"] < end)
-            prod = all_prod[inside]
-            prod["cycle"] -= base
             stim, selected = self._stimulus(base, end)
             epoch = Epoch(
-                base, stim, self.predictor(self.params, stim), _in(all_issues, base, end - base), prod,
-                all_data[inside], _in(seen_events.byp, base, end - base), selected,
+                base, stim, self.predictor(self.params, stim), _in(all_issues, base, end - base),
+                _in(all_prod, base, end - base), all_data[_pick(all_prod, base, end - base)],
+                _in(seen_events.byp, base, end - base), selected,
             )  # fmt: skip
             self.epochs.append(epoch)
             self._compare(epoch, seen_events, end)

@@ -15,7 +15,7 @@ import pytest
 from models.ioss.config import CoreParams, Descriptor, GlobalCounter, JobErr, RowCounter
 from models.ioss.cycle import KIND_BYPASS, KIND_ROWS, Stimulus, predict
 from models.ioss.test_cycle import SETTINGS, SMALL, random_stimulus
-from tb.common.coverage import Coverage, CoverageError, Merged, summarise
+from tb.common.coverage import Coverage, CoverageError, Merged, read_ucis, summarise
 from tb.common.runinfo import RunInfo
 from tb.ioss.coverage import _OTHER, GROUPS, functional_coverage, sample, sample_epochs
 from tb.ioss.program import Program
@@ -473,6 +473,18 @@ def test_random_streams_reach_most_bins_and_no_unreachable_one() -> None:
         assert part["percent"] > 95, group
 
 
+@pytest.mark.parametrize(
+    "params", [CoreParams(1, 8, 32), CoreParams(2, 32, 64), CoreParams(16, 16, 64), CoreParams(32, 8, 32)]
+)
+def test_other_parameters_are_sampled_too(params: CoreParams) -> None:
+    knobs = replace(SETTINGS["reduce_back_pressure"], bad_job=0.2)
+    epoch = observed(params, random_stimulus(params, 5, knobs))
+    p = epoch.prediction
+    coverage = sample_epochs(params, [epoch], (p.row_counters, p.global_counters))
+    assert coverage.counts["issues"]["order"].sum() == p.row_counters[:, RowCounter.ISSUES].sum() > 0
+    assert coverage.counts["dispatch"]["group"].sum() == (p.jobs["group"] >= 0).sum() - (p.jobs["group"] >= 8).sum()
+
+
 # --------------------------------------------------------------------------------------------------------------- a run
 def board(epochs: list[Epoch], diverged: bool) -> Any:
     return SimpleNamespace(
@@ -495,12 +507,14 @@ def test_a_run_leaves_its_file_and_a_divergence_leaves_none(tmp_path: Path) -> N
         results.append(
             SimpleNamespace(run_dir=folder, passed=not diverged, test="some_test", seed=seed, sim="verilator")
         )
-    summary = functional_coverage(results)
+    summary = functional_coverage(results, tmp_path)
     single = sample_epochs(CORE, [epoch])
     assert summary["runs"] == ["some_test seed 1 verilator", "some_test seed 3 verilator"]
     assert summary["groups"][1]["items"][0]["bins"] == {
         label: 2 * n for label, n in single.bins("issues", "precision").items()
     }
+    back = read_ucis(tmp_path / "functional.xml")
+    assert back["issues"]["order"] == {label: 2 * n for label, n in single.bins("issues", "order").items()}
     assert not summary["passed"]
     assert "reset.state: slot full" in summary["uncovered"]
 

@@ -42,14 +42,12 @@ class smoke(IossTest):
 class Tensors(IossTest):
     """Base of the tests that report a table of products: each is played alone, from an idle core."""
 
-    async def before_collect(self) -> None:
-        await super().before_collect()
-
     def judge(self, cycles: int) -> Verdict:
         verdict = super().judge(cycles)
-        self.report = gemm_report(
-            self.run_info, self.params, self.env.scoreboard, self.epoch_programs, self.gemms, self.counters
-        )
+        if not verdict.divergences:
+            self.report = gemm_report(
+                self.run_info, self.params, self.env.scoreboard, self.epoch_programs, self.gemms, self.counters
+            )
         return verdict
 
 
@@ -92,7 +90,7 @@ class user_tensors(Tensors):
 
     def judge(self, cycles: int) -> Verdict:
         verdict = super().judge(cycles)
-        if self.run_info.config.get("out"):
+        if self.run_info.config.get("out") and not verdict.divergences:
             np.save(self.run_info.config["out"], self.results[0])
         return verdict
 
@@ -492,6 +490,8 @@ class metamorphic(IossTest):
 
     def judge(self, cycles: int) -> Verdict:
         verdict = super().judge(cycles)
+        if verdict.divergences:
+            return verdict
         by_name = {gemm.name: (gemm, got) for gemm, got in zip(self.gemms, self.results, strict=True)}
         plain, result = by_name["plain"]
         for name, (gemm, got) in by_name.items():

@@ -1,8 +1,9 @@
 """The two simulations under cocotb that the benchmark measures: this project's environment, and a conventional one.
 
-Configuration of both: the fields of `Workload`. The conventional one is written as such environments usually are: coroutines that
-await every clock edge, signals read and driven through cocotb-bus, one object per transfer, a scoreboard that compares object
-by object with queues of what is expected. Config `corrupt` (number of a product, -1: none) falsifies one expectation.
+Configuration of both: the fields of `Workload`. The conventional one is written as such environments usually are:
+coroutines that await every clock edge, signals read and driven through cocotb-bus, one object per transfer, a scoreboard
+that compares object by object with queues of what is expected. Config `corrupt` (number of a product of row 0, -1: none)
+falsifies one expectation.
 """
 
 from __future__ import annotations
@@ -122,9 +123,8 @@ class Monitor:
             data, order, tag = (signal.value.to_unsigned() for signal in (bus.data, bus.order, bus.tag))
             for row in range(self.params.rows):
                 if transfer >> row & 1:
-                    self.callback(
-                        Product(row, order >> 3 * row & 7, tag >> 16 * row & 0xFFFF, data >> width * row & (1 << width) - 1)
-                    )
+                    lanes = data >> width * row & (1 << width) - 1
+                    self.callback(Product(row, order >> 3 * row & 7, tag >> 16 * row & 0xFFFF, lanes))
 
 
 class Scoreboard:
@@ -173,8 +173,10 @@ async def conventional(dut: Any) -> None:
         victim = expected[0][corrupt]
         expected[0][corrupt] = Product(victim.row, victim.order, victim.tag, victim.data ^ 1)
     board = Scoreboard(expected)
-    for name in ("desc_credit", "tile_credit", "vec_credit", "prod_credit", "byp_credit", "trace", "flush", "ctr_addr", "ctr_clear"):
-        getattr(dut, f"{name}_i").value = 0
+    for stream in ("desc", "tile", "vec", "prod", "byp"):
+        getattr(dut, f"{stream}_credit_i").value = 0
+    for signal in (dut.trace_i, dut.flush_i, dut.ctr_addr_i, dut.ctr_clear_i):
+        signal.value = 0
     dut.direct_i.value = 1
     dut.clk_i.value = 0
     dut.rst_ni.value = 0
@@ -194,15 +196,12 @@ async def conventional(dut: Any) -> None:
     dut.desc_credit_i.value = descs.count
     # The source offers its first descriptor behind the next rising edge; so do the drivers.
     await RisingEdge(dut.clk_i)
-    for at in range(len(program.tile_data)):
-        tile.queue.put_nowait(Beat(int.from_bytes(program.tile_data[at].tobytes(), "little"), int(program.tile_last[at])))
-    for at in range(len(program.vec_data)):
-        vec.queue.put_nowait(
-            Beat(
-                int.from_bytes(program.vec_data[at].tobytes(), "little"), int(program.vec_last[at]), int(program.vec_tag[at]),
-                int(program.vec_mask[at]),
-            )
-        )  # fmt: skip
+    for data, last in zip(program.tile_data, program.tile_last, strict=True):
+        tile.queue.put_nowait(Beat(int.from_bytes(data.tobytes(), "little"), int(last)))
+    for data, last, tag, mask in zip(
+        program.vec_data, program.vec_last, program.vec_tag, program.vec_mask, strict=True
+    ):
+        vec.queue.put_nowait(Beat(int.from_bytes(data.tobytes(), "little"), int(last), int(tag), int(mask)))
     for agent in (tile, vec, monitor):
         cocotb.start_soon(agent.run())
     await board.done.wait()
@@ -211,7 +210,12 @@ async def conventional(dut: Any) -> None:
     result = {
         "status": "fail" if error else "pass",
         "error": error,
-        "report": {"cycles": monitor.cycles, "compared": board.compared, "mismatches": len(board.mismatches), "seconds": seconds},
+        "report": {
+            "cycles": monitor.cycles,
+            "compared": board.compared,
+            "mismatches": len(board.mismatches),
+            "seconds": seconds,
+        },
     }
     (run_info.run_dir / "result.json").write_text(json.dumps(result, indent=1))
     assert not error, error

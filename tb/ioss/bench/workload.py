@@ -1,4 +1,4 @@
-"""The benchmark's work: shipped GEMMs, repeated, as one program, and its file for the C++ loop (format: head of bench.cpp)."""
+"""The benchmark's work: shipped GEMMs, repeated, as one program, and its file for the C++ loop (head of bench.cpp)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DATA = Path(__file__).parents[3] / "data" / "digits"
 
 @dataclass(frozen=True)
 class Workload:
-    """`gemms` (names; empty: all) of `sets`, the whole list `repeat` times; of each at most `rows` jobs a tile (0: all)."""
+    """`gemms` (names; empty: all) of `sets`, the whole list `repeat` times; at most `rows` jobs of each tile (0: all)."""
 
     sets: tuple[str, ...] = ("early", "late")
     gemms: tuple[str, ...] = ()
@@ -32,9 +32,8 @@ class Workload:
 
     def program(self, params: CoreParams) -> Program:
         """One program with everything, no gaps."""
-        once = [
-            entry for name in self.sets for entry in load_set(DATA / f"{name}.npz") if not self.gemms or entry.name in self.gemms
-        ]
+        shipped = [entry for name in self.sets for entry in load_set(DATA / f"{name}.npz")]
+        once = [entry for entry in shipped if not self.gemms or entry.name in self.gemms]
         program = Program(params)
         for index, entry in enumerate(once * self.repeat):
             rows = slice(self.rows or None)
@@ -49,9 +48,10 @@ def cpp_program(program: Program) -> bytes:
     """The file that bench.cpp reads."""
     tile, vec = program.tile_data.view("<u4"), program.vec_data.view("<u4")
     descs = [
-        (d.x_slices, d.w_slices, d.x_unsigned, d.w_unsigned, d.min_order, d.compensate, d.reduce_factor, d.k_len, d.n_jobs)
+        (d.x_slices, d.w_slices, d.x_unsigned, d.w_unsigned, d.min_order, d.compensate, d.reduce_factor,
+         d.k_len, d.n_jobs)
         for d in program.descs
-    ]
+    ]  # fmt: skip
     parts = (
         np.array([len(descs), len(tile), len(vec), program.bound()]),
         np.array(descs),
@@ -64,8 +64,8 @@ def cpp_program(program: Program) -> bytes:
 def stimulus(program: Program) -> Stimulus:
     """The program as the model's input: everything is offered from cycle 0 on, consumers are always ready.
 
-    A beat counts as offered at cycle 0 even if its predecessor is taken later: in a stream without gaps that changes nothing
-    but the counter `vec_wait`.
+    A beat counts as offered at cycle 0 even if its predecessor is taken later: in a stream without gaps that changes
+    nothing but the counter `vec_wait`.
     """
     return Stimulus(
         descs=program.descs,

@@ -1,0 +1,32 @@
+"""A sample of every block's planted faults (`make faults` runs all): each must be caught where its header says."""
+
+from __future__ import annotations
+
+import pytest
+
+from tb.flow.blocks import Block, all_blocks
+from tb.flow.faults import Fault, load_faults, plant, try_fault
+
+EVERY = 9
+
+
+def _sample() -> list:
+    return [
+        pytest.param(block, fault, id=f"{block.name}-{fault.name}")
+        for block in all_blocks()
+        for fault in load_faults(block)[::EVERY]
+    ]
+
+
+@pytest.mark.parametrize(("block", "fault"), _sample())
+def test_fault_is_caught(block: Block, fault: Fault) -> None:
+    result = try_fault(block, fault)
+    assert result.outcome == "caught", f"{result.outcome}: {result.detail} (first at {result.boundary}); {result.replay}"
+
+
+@pytest.mark.parametrize("block", all_blocks(), ids=lambda block: block.name)
+def test_every_fault_applies(block: Block, tmp_path) -> None:
+    faults = load_faults(block)
+    assert len(faults) >= 30
+    for fault in faults:
+        plant(fault, tmp_path / fault.name)
