@@ -21,7 +21,9 @@ def _sample() -> list:
 @pytest.mark.parametrize(("block", "fault"), _sample())
 def test_fault_is_caught(block: Block, fault: Fault) -> None:
     result = try_fault(block, fault)
-    assert result.outcome == "caught", f"{result.outcome}: {result.detail} (first at {result.boundary}); {result.replay}"
+    assert result.outcome == "caught", (
+        f"{result.outcome}: {result.detail} (first at {result.boundary}); {result.replay}"
+    )
 
 
 @pytest.mark.parametrize("block", all_blocks(), ids=lambda block: block.name)

@@ -143,7 +143,7 @@ class Result:
 
 
 def same_work(parts: Mapping[str, Mapping[str, int]], keys: Iterable[str]) -> None:
-    """Checks that all `parts` (by name) report the same numbers under `keys`; `BenchError` names the first to differ."""
+    """Checks that all `parts` (by name) report the same numbers under `keys`; `BenchError` otherwise."""
     (first, wanted), *others = parts.items()
     for key in keys:
         for name, got in others:

@@ -258,6 +258,7 @@ def _test(JOBS: int) -> int:
 
 
 def _coverage(BLOCK: str, REPORT: Path | None, JOBS: int) -> int:
+    from tb.common.coverage_report import Report
     from tb.flow import codecov
     from tb.flow.simulate import run, run_all
 
@@ -301,7 +302,20 @@ def _coverage(BLOCK: str, REPORT: Path | None, JOBS: int) -> int:
         content["functional"] = functional
         if not functional.get("passed", True):
             missed.append("functional coverage misses its goal")
-    content |= {"status": "fail" if missed else "pass", "missed": missed}
+        print(f"functional coverage: {functional['percent']} %")
+        for line in functional["uncovered"]:
+            print(f"uncovered: {line}")
+    report = Report(
+        block.name,
+        block.title,
+        content.get("functional"),
+        code,
+        len(results),
+        content["failed_runs"],
+        block.coverage_goals,
+    )
+    print(f"page: {shown(report.write(REPORTS / block.name)[0])}")
+    content = report.as_dict() | {"status": "fail" if missed else "pass", "missed": missed}
     print(f"lcov: {shown(lcov[0].parent)}/<kind>.info")
     _write_report(REPORT, content)
     for line in missed:

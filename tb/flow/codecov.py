@@ -178,7 +178,31 @@ def merge(paths: Iterable[Path], root: Path = ROOT, only: str = "rtl") -> CodeCo
         instances = merged.setdefault(point, {})
         instance = fields.get("h", "")
         instances[instance] = instances.get(instance, 0) + count
+    _mend_wide_toggles(merged)
     return CodeCoverage(merged)
+
+
+_BIT = re.compile(r"(.*)\[(\d+)\](:\d->\d)")
+_WORD, _WIDE = 32, 64
+
+
+def _mend_wide_toggles(merged: dict[Point, dict[str, int]]) -> None:
+    """Takes out what Verilator 5.48 counts too much: in signals of more than 64 bits the toggles of bit b - 32 are also
+    counted at bit b, because the macros in verilated_cov.h (VL_COV_TOGGLE_CHG_*_W) shift a 32-bit word by b."""
+    signals: dict[tuple[str, int, int, str, str], dict[int, Point]] = {}
+    for point in merged:
+        found = _BIT.fullmatch(point.comment) if point.kind == "toggle" else None
+        if found:
+            key = (point.file, point.line, point.column, found[1], found[3])
+            signals.setdefault(key, {})[int(found[2])] = point
+    for bits in signals.values():
+        if max(bits) < _WIDE:
+            continue
+        raw = {bit: dict(merged[point]) for bit, point in bits.items()}
+        for bit, point in bits.items():
+            for instance, count in raw.get(bit - _WORD, {}).items():
+                own = merged[point].get(instance, 0)
+                merged[point][instance] = max(0, own - count)
 
 
 def load_exclusions(path: Path) -> list[Exclusion]:

@@ -174,3 +174,17 @@ def test_counts_of_a_real_run(toy, tmp_path):
     summary = report(merged)
     assert summary.kinds["branch"].covered == 3
     assert summary.kinds["branch"].total == 4
+
+
+def test_toggles_of_wide_signals_are_mended(tmp_path):
+    # Bit 3 toggled 5 times and bit 40 twice: Verilator also counts bit 3 at bits 35 and 67, and bit 40 at bit 72.
+    seen = dict.fromkeys(range(80), 0) | {3: 5, 35: 5, 67: 5, 40: 2, 72: 2}
+    wide = [(count, record(tmp_path, "toggle", 4, f"w[{bit}]:0->1")) for bit, count in seen.items()]
+    narrow = [(1, record(tmp_path, "toggle", 5, f"n[{bit}]:0->1")) for bit in range(64)]
+    merged = merge([write_dat(tmp_path / "wide.dat", wide + narrow)], tmp_path)
+    counts = {point.comment: merged.count(point) for point in merged.counts}
+    assert {name: count for name, count in counts.items() if count and name[0] == "w"} == {
+        "w[3]:0->1": 5,
+        "w[40]:0->1": 2,
+    }
+    assert all(counts[f"n[{bit}]:0->1"] == 1 for bit in range(64))

@@ -11,6 +11,7 @@ from tb.common.testlist import block_runs
 from tb.common.testplan import TestplanError, findings, load_testplan, uvm_tests
 from tb.flow.blocks import Block, Option, Param
 from tb.flow.errors import UserError
+from tb.ioss.coverage import functional_coverage
 from tb.ioss.report import print_report
 from tb.ioss.testlist import TESTS
 
@@ -123,6 +124,8 @@ BLOCK = Block(
     public_vlt="tb/ioss/tb_ioss.vlt",
     testplan="tb/ioss/testplan.hjson",
     faults_dir="tb/ioss/faults",
+    coverage_exclusions="tb/ioss/coverage_exclusions.hjson",
+    functional_coverage=functional_coverage,
     options=(
         Option("X", "broadcast matrix (M x K), .npy of integers", "in_file"),
         Option("W", "stationary matrix (K x N), .npy of integers", "in_file"),

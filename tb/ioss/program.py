@@ -22,7 +22,7 @@ MAX_JOBS = 0xFFFF
 TAGS = 1 << 16
 
 
-def pack_jobs(desc: Descriptor, x: npt.NDArray[np.integer], pad_fill: int = 0) -> U8:
+def pack_jobs(desc: Descriptor, x: npt.NDArray[np.integer], pad_fill: int = 0, container_fill: int = 0) -> U8:
     """Beats (J, B, 16) of vectors `x` (J, K), every member chunk beginning with a new beat."""
     per_beat = values_per_beat(desc.x_slices)
     parts, at = [], 0
@@ -30,7 +30,7 @@ def pack_jobs(desc: Descriptor, x: npt.NDArray[np.integer], pad_fill: int = 0) -
         width = -(-length // per_beat) * per_beat
         chunk = np.full((len(x), width), pad_fill, np.int64)
         chunk[:, :length] = x[:, at : at + length]
-        beats = pack(chunk, desc.x_slices)
+        beats = pack(chunk, desc.x_slices, container_fill=container_fill)
         parts.append(beats.reshape(len(x), -1, beats.shape[-1]))
         at += length
     return np.concatenate(parts, axis=1)

@@ -156,7 +156,7 @@ def random_program(rng: np.random.Generator, program: Program, knobs: Knobs) -> 
         )
         x[rng.random(desc.n_jobs) < 0.1] = 0
         masks = random_masks(rng, params.lanes, desc.n_jobs)
-        jobs = pack_jobs(desc, x, pad_fill=int(rng.integers(16)))
+        jobs = pack_jobs(desc, x, pad_fill=int(rng.integers(16)), container_fill=int(rng.integers(16)))
         for job in range(desc.n_jobs):
             tag = (program.first_job + program.jobs) % (1 << 16)
             program.jobs += 1

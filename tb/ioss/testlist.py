@@ -34,7 +34,12 @@ TESTS: tuple[TestEntry, ...] = (
         icarus_config={"tiles": 30},
     ),
     TestEntry("dispatch_patterns", "six tiles of 40 jobs a run", seeds=(1, 2), icarus_config={"rounds": 2}),
-    TestEntry("reduce_factors", "all changes twice a run", params=({}, TALL), icarus_config={"rounds": 1, "max_k": 4}),
+    TestEntry(
+        "reduce_factors",
+        "all changes twice a run",
+        params=({}, TALL),
+        icarus_config={"rounds": 1, "max_k": 4, "stalled": 0},
+    ),
     TestEntry(
         "reset_mid_jobs",
         "12 resets a run, at moments that the seed chooses",

@@ -266,7 +266,7 @@ class dispatch_patterns(IossTest):
 @pyuvm.test()
 class reduce_factors(IossTest):
     """Every reduce factor, every change between two, K from 1 to RF * Depth, members without elements or work.
-    Config: `rounds`, `max_k` (elements a member)."""
+    Config: `rounds`, `max_k` (elements a member), `stalled` (tiles a factor under long stalls)."""
 
     async def body(self) -> None:
         rng = self.run_info.rng()
@@ -286,6 +286,17 @@ class reduce_factors(IossTest):
                         program, x, operands(rng, (k, self.params.lanes), n_w, zero=0.3), n_x, n_w, reduce_factor=rf
                     )
         await self.play(program)
+        # Members without work under long stalls: their nulls wait.
+        stalled = self.program()
+        for rf in factors[1:]:
+            for _ in range(self.run_info.config.get("stalled", 4)):
+                k = 3 * rf
+                x = operands(rng, (6, k), 1)
+                x[:, 3:] = 0
+                self.gemm(stalled, x, operands(rng, (k, self.params.lanes), 1, zero=0.1), 1, 1, reduce_factor=rf)
+        if self.run_info.config.get("stalled", 4):
+            await self.back_pressure({("prod", row): ready_wave(rng, "long", 4000) for row in range(self.params.rows)})
+        await self.play(stalled)
 
 
 @pyuvm.test()
@@ -321,6 +332,13 @@ class illegal_descriptors(IossTest):
     async def body(self) -> None:
         rng = self.run_info.rng()
         program = self.program()
+        for one, other in itertools.combinations(ILLEGAL, 2):
+            # The first check that fails names the code, whatever else is wrong.
+            fields = {**Descriptor(2, 2, k_len=6, n_jobs=3).__dict__, **one, **other}
+            over = {"k_len": self.params.depth * 15 + 1, "min_order": 7}
+            program.descriptor(
+                Descriptor(**{key: over[key] if fields[key] == "over" else fields[key] for key in fields})
+            )
         for entry in [*range(len(ILLEGAL)), *rng.integers(0, len(ILLEGAL), 20)]:
             base = Descriptor(
                 2, 2, k_len=6, n_jobs=3, reduce_factor=int(rng.choice([1, 2])), min_order=int(rng.integers(3))

@@ -1,7 +1,7 @@
 """`make bench BLOCK=ioss`: the environment, the bare C++ loop and the conventional environment, in turns, in one go.
 
-All three run the same RTL on Verilator, environment and C++ loop on the same program, which the conventional environment
-takes a part of: its rate does not depend on the length. Nothing is reported unless cycles and issues agree.
+All three run the same RTL on Verilator. Environment and C++ loop run the same program, the conventional environment a
+part of it: its rate does not depend on the length. Nothing is reported unless cycles and issues agree.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from models.ioss.config import CoreParams
 from tb.common.bench import BenchError, Result, Timing, build_cpp, median_rate, publish, run_cpp, same_work
 from tb.flow.blocks import Block, get_block
-from tb.flow.simulate import RunResult, build, run
+from tb.flow.simulate import build, run
 from tb.ioss.bench.workload import Workload, cpp_program
 
 HERE = Path(__file__).parent
@@ -36,12 +36,12 @@ def cpp_loop(block: Block, params: dict[str, int]) -> Path:
     return build_cpp(block, HERE / "bench.cpp", named, HERE / "bench.vlt")
 
 
-def simulate(block: Block, test: str, workload: Workload, **config: Any) -> RunResult:
-    """One run under cocotb; raises `BenchError` if it does not pass."""
-    result = run(block, SIM, test, config={**asdict(workload), **config})
-    if not result.passed or result.result is None:
-        raise BenchError(f"{test}: {result.error} (log: {result.log})")
-    return result
+def simulate(block: Block, test: str, workload: Workload, **config: Any) -> tuple[dict[str, Any], float]:
+    """One run under cocotb: its result.json and its seconds as a process; raises `BenchError` if it does not pass."""
+    done = run(block, SIM, test, config={**asdict(workload), **config})
+    if not done.passed or done.result is None:
+        raise BenchError(f"{test}: {done.error} (log: {done.log})")
+    return done.result, done.seconds
 
 
 @dataclass
@@ -58,15 +58,13 @@ class Round:
 def one_round(block: Block, program: Path, stimulus: Path, main: Workload, part: Workload) -> Round:
     """Runs all three; raises `BenchError` unless environment and C++ loop did the same work."""
     cpp = run_cpp(program, stimulus)
-    ours = simulate(block, "environment", main)
-    conventional = simulate(block, "conventional", part)
-    assert ours.result is not None and conventional.result is not None
-    report, theirs = ours.result["report"], conventional.result["report"]
-    same_work({"environment": report, "C++ loop": cpp}, ("cycles", "issues"))
+    ours, seconds = simulate(block, "environment", main)
+    theirs = simulate(block, "conventional", part)[0]["report"]
+    same_work({"environment": ours["report"], "C++ loop": cpp}, ("cycles", "issues"))
     cycles = cpp["cycles"]
     return Round(
-        Timing(cycles, {name: ours.result["seconds"][name] for name in ("simulate", "check")}),
-        Timing(cycles, {"all": ours.seconds}),
+        Timing(cycles, {name: ours["seconds"][name] for name in ("simulate", "check")}),
+        Timing(cycles, {"all": seconds}),
         Timing(cycles, {"loop": cpp["seconds"]}),
         Timing(theirs["cycles"], {"all": theirs["seconds"]}),
         {"cycles": cycles, "issues": cpp["issues"]},

@@ -1,9 +1,9 @@
 """The two simulations under cocotb that the benchmark measures: this project's environment, and a conventional one.
 
 Configuration of both: the fields of `Workload`. The conventional one is written as such environments usually are:
-coroutines that await every clock edge, signals read and driven through cocotb-bus, one object per transfer, a scoreboard
-that compares object by object with queues of what is expected. Config `corrupt` (number of a product of row 0, -1: none)
-falsifies one expectation.
+coroutines that await every clock edge, signals read and driven through cocotb-bus, one object per transfer, a
+scoreboard that compares object by object with queues of what is expected. Config `corrupt` (number of a product of row
+0, -1: none) falsifies one expectation.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ DATA = Path(__file__).parents[3] / "data" / "digits"
 
 @dataclass(frozen=True)
 class Workload:
-    """`gemms` (names; empty: all) of `sets`, the whole list `repeat` times; at most `rows` jobs of each tile (0: all)."""
+    """`gemms` (names; empty: all) of `sets`, the whole list `repeat` times; at most `rows` jobs a tile (0: all)."""
 
     sets: tuple[str, ...] = ("early", "late")
     gemms: tuple[str, ...] = ()
