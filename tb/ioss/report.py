@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("product", "MxKxN", "cycles", "issues", "speed-up", "util", "util-jobs", "skip x", "w", "order", "mask")
 _LEGEND = (
-    "cycles: from a product's first issue to its last; speed-up: over dense 16b x 16b on the same array; util: share of "
-    "row-cycles that issue, util-jobs: up to the start of the last job; skip: share of slice pairs, by cause"
+    "cycles: from a product's first issue to its last; speed-up: over dense 16b x 16b on the same array; util: share "
+    "of row-cycles that issue, util-jobs: up to the start of the last job; skip: share of slice pairs, by cause"
 )
 SKIPS = ("mask", "x", "w", "order")
 
@@ -38,7 +38,8 @@ def gemm_report(
     """Figures of a run, from what was observed: traces and counters (not from the model's prediction).
 
     `cycles` are active cycles, loads and drains included. Of each product, `busy_cycles` reach from its first to
-    its last issue; `utilisation_between_jobs` looks at the cycles from its first issue to the first issue of the job that started last.
+    its last issue; `utilisation_between_jobs` looks at the cycles from its first issue to the first issue of the job
+    that started last.
     """
     from tb.ioss.scoreboard import job_numbers
 

@@ -274,11 +274,15 @@ class reduce_factors(IossTest):
         depth = min(self.params.depth, self.run_info.config.get("max_k", self.params.depth))
         program = self.program()
         changes = list(itertools.product(factors, factors))
+        # Every precision of either side with every factor, whatever the seed.
+        precisions = {
+            rf: itertools.cycle([(n, 1 + (n + at) % 4) for at in range(4) for n in range(1, 5)]) for rf in factors
+        }
         for _ in range(self.run_info.config.get("rounds", 2)):
             rng.shuffle(changes)
             for pair in changes:
                 for rf in (int(rf) for rf in pair):
-                    n_x, n_w = (int(n) for n in rng.integers(1, 4, 2))
+                    n_x, n_w = next(precisions[rf])
                     k = int(rng.choice([1, rf - 1 or 1, rf + 1, 3 * rf + 1, rf * depth, rf * depth // 2 + 1]))
                     x = operands(rng, (int(rng.integers(1, 8)), k), n_x, zero=0.5)
                     x[:, k // 2 :] *= rng.integers(0, 2)  # members that find nothing to do
