@@ -16,7 +16,7 @@ import numpy.typing as npt
 from models.ioss.config import CoreParams, Descriptor
 from models.ioss.cycle import Prediction, Stimulus, predict
 from models.ioss.value import accumulate
-from tb.common.scoreboard import Scoreboard, Verdict, compare_by_row, compare_tables
+from tb.common.scoreboard import Scoreboard, Verdict, compare_by_row, compare_tables, row_slices
 from tb.common.streams import SourceLog
 from tb.ioss.program import TAGS, Program
 from tb.ioss.trace import (
@@ -249,8 +249,8 @@ class IossScoreboard(Scoreboard):
             self.verdict.diverge("product", int(entry["cycle"]) + base, what, got, exp, number)
             return
         # The tables differ: compare data up to the first entry of each row that is missing or late.
-        for row in range(self.params.rows):
-            spans = [slice(*np.searchsorted(table["row"], [row, row + 1])) for table in (epoch.prod, expected)]
+        slices = [row_slices(table, self.params.rows) for table in (epoch.prod, expected)]
+        for row, spans in enumerate(zip(*slices, strict=True)):
             data = [epoch.prod_data[spans[0]], want.prod_data[spans[1]]]
             both = min(len(data[0]), len(data[1]))
             bad = np.argwhere(data[0][:both] != data[1][:both])
