@@ -12,7 +12,6 @@ from rich.table import Table
 
 from models.ioss.config import CoreParams, GlobalCounter, RowCounter
 from tb.common.runinfo import RunInfo
-from tb.ioss.trace import ISSUE_TAG_BITS
 
 if TYPE_CHECKING:
     from tb.ioss.env import Gemm
@@ -41,12 +40,11 @@ def gemm_report(
     its last issue; `utilisation_between_jobs` looks at the cycles from its first issue to the first issue of the job
     that started last.
     """
-    from tb.ioss.scoreboard import job_numbers
-
     assert counters is not None
     rows, whole = counters
     issue = board.epochs[-1].issue
-    job = job_numbers(issue["tag"], issue["row"], 1 << ISSUE_TAG_BITS)
+    # Issues and products stand one to one, by row and time; products carry the whole tag.
+    job = board.job_of_products()
     place = np.array([at.gemm for program in programs for at in program.placements])
     number = place[job]
     cycles = int(whole[GlobalCounter.CYCLES])
