@@ -55,7 +55,7 @@ TESTS: tuple[TestEntry, ...] = (
         "40 tiles a run; eight seeds found every fault that was planted while this list was made",
         seeds=(1, 2, 3, 4, 5, 6, 7, 8),
         params=({}, SMALL),
-        icarus_config={"tiles": 10, "max_k": 24, "jobs": 8},
+        icarus_config={"tiles": 20, "max_k": 24, "jobs": 8},
     ),
     TestEntry("metamorphic", "relations hold for any values", seeds=(1, 2)),
 )

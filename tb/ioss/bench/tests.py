@@ -47,8 +47,11 @@ class environment(IossTest):
         await self.play(self.work)
 
     def judge(self, cycles: int) -> Verdict:
-        verdict = super().judge(cycles)
+        """As every test, but for the sampling of functional coverage, which the verdict does not need."""
         board = self.env.scoreboard
+        board.programs, board.cycles, board.counters, board.drained = self.programs, cycles, self.counters, self.drained
+        self.env.collect(cycles)
+        verdict = board.judge()
         first = [int(board.seen[name].offer[0]) for name in ("desc", "tile", "vec")]
         assert min(first) == max(first), "the streams do not begin together"
         quiet, level = events(board.seen["event"]).busy[-1]
