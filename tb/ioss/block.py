@@ -118,7 +118,7 @@ BLOCK = Block(
         "tb/common/sv/ts_stream_check.sv",
         "tb/ioss/tb_ioss.sv",
     ),
-    include_dirs=("rtl/common",),
+    include_dirs=("rtl/common", "tb/common/sv"),
     rtl_top="ioss_core",
     tb_top="tb_ioss",
     test_module="tb.ioss.tests",

@@ -1,3 +1,5 @@
+`include "ts_trace.svh"
+
 // Test bench of the IOSS core: transactors on every stream, a binary trace of every boundary, and, for the conventional driver and
 // protocol abuse, a direct way to the tile and vector streams (docs/environment.md; docs/ioss/README.md).
 //
@@ -235,9 +237,10 @@ module tb_ioss #(
         issue_record[31:0] = cycle_q;
         for (int r = 0; r < Rows; r++) begin
           issue_record[32+32*r +: 32] = {
-              issue_valid[r], issue_null[r], issue_k[10*r +: 10], issue_i[2*r +: 2], issue_j[2*r +: 2], issue_x[5*r +: 5], issue_tag[16*r +: 11]};
+              issue_valid[r], issue_null[r], issue_k[10*r +: 10], issue_i[2*r +: 2], issue_j[2*r +: 2],
+              issue_x[5*r +: 5], issue_tag[16*r +: 11]};
         end
-        $fwrite(issue_fd, "%u", issue_record);
+        `TS_TRACE(issue_fd, issue_record, Rows + 1)
       end
       if (trace_i && (prod_valid_o & prod_ready_o) != '0) begin
         prod_record[31:0] = cycle_q;
@@ -250,7 +253,7 @@ module tb_ioss #(
                 {{6{prod_data_o[10*(Lanes*r + l) + 9]}}, prod_data_o[10*(Lanes*r + l) +: 10]};
           end
         end
-        $fwrite(prod_fd, "%u", prod_record);
+        `TS_TRACE(prod_fd, prod_record, ProdWords * Rows + 1)
       end
       /* verilator lint_on BLKSEQ */
     end else begin
