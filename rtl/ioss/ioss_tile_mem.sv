@@ -1,6 +1,6 @@
 // One row's copy of the stationary tile, two banks, with the per-lane map of non-zero slices (docs/ioss/README.md, Work; Tile stream).
 //
-// Values are stored as {sign, magnitude} in four memories, one per write granule (8 positions of a superword of 32 values), so that a
+// Values are stored in four memories, one per granule (8 positions of a superword of 32 values; layout: slice_unpack), so that a
 // beat of any precision is one write. The map is kept per lane because a job's out_mask decides which lanes keep a slice pair alive: it
 // costs a quarter of the operand memory, and makes the skip decision exact. Reads are combinational; callers register them.
 module ioss_tile_mem #(
