@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,8 +26,6 @@ from pyuvm import (
 )
 
 from tb.common.streams import SourceLog, read_ready
-
-T = TypeVar("T")
 
 
 class BurstItem(uvm_sequence_item):
@@ -130,7 +128,7 @@ class StreamAgent(uvm_agent):
 
 
 @dataclass
-class TraceConfig(Generic[T]):
+class TraceConfig:
     """One binary trace: its file and the type of a record of 32-bit words."""
 
     path: Path

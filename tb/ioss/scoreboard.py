@@ -6,7 +6,6 @@ gets only what was offered at the inputs and when the outputs were ready (docs/i
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,8 +28,6 @@ from tb.ioss.trace import (
     issues,
     products,
 )
-
-Predictor = Callable[[CoreParams, Stimulus], Prediction]
 
 
 @dataclass
@@ -125,7 +122,6 @@ class IossScoreboard(Scoreboard):
     cycles: int
     counters: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None
     drained: bool
-    predictor: Predictor = staticmethod(predict)
     epochs: list[Epoch]
 
     def judge(self) -> Verdict:
@@ -141,7 +137,7 @@ class IossScoreboard(Scoreboard):
         ):
             stim, selected = self._stimulus(base, end)
             epoch = Epoch(
-                base, stim, self.predictor(self.params, stim), issue, prod, all_data[pick],
+                base, stim, predict(self.params, stim), issue, prod, all_data[pick],
                 _in(seen_events.byp, base, end - base), selected,
             )  # fmt: skip
             self.epochs.append(epoch)

@@ -23,6 +23,7 @@ from tb.ioss.env import IossTest
 from tb.ioss.program import Program, pack_jobs
 from tb.ioss.report import gemm_report
 from tb.ioss.sequences import ILLEGAL, Knobs, bad_last, gaps, illegal_descriptor, operands, random_program, ready_wave
+from tb.ioss.trace import products
 
 DATA = Path(__file__).parents[2] / "data" / "digits"
 
@@ -594,8 +595,6 @@ class withdrawn_valid(IossTest):
         board, verdict = self.env.scoreboard, Verdict()
         board.params = self.params
         self.env.collect(cycles)
-        from tb.ioss.trace import products
-
         prod, data = products(board.seen["product"])
         order = np.argsort(prod["tag"], kind="stable")
         got = accumulate(prod["tag"][order], prod["order"][order], data[order], len(self.x))
