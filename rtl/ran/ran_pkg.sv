@@ -1,0 +1,66 @@
+// Constants of the RAN (docs/ran/README.md). Integers and one table only, so that simulators and synthesis read the same file.
+package ran_pkg;
+  parameter int Slots = 4;          // descriptors whose jobs are under way
+  parameter int DrainDepth = 4;     // jobs in the drain queue
+  parameter int BypassDepth = 4;    // bypassed jobs in the order queue
+  parameter int MaxJobs = 16383;    // of a descriptor: tags of all slots stay distinct
+  parameter int SlotW = 2;
+
+  parameter int ShiftW = 34;        // a product after the shift: (10 bits << 24) / 2, signed
+  parameter int TreeW = 37;         // the sum of eight of them
+  parameter int CodeW = 4;
+  parameter int CtrW = 32;
+  parameter int CtrAddrW = 9;
+
+  parameter int RspOk = 0;
+  parameter int RspBits = 1;
+  parameter int RspRound = 2;
+  parameter int RspShift = 3;
+  parameter int RspRaw = 4;
+  parameter int RspReduce = 5;
+  parameter int RspLanes = 6;
+  parameter int RspJobs = 7;
+  parameter int RspSlices = 8;
+  parameter int RspKLen = 9;
+  parameter int RspBound = 10;
+
+  parameter int Y4 = 0;
+  parameter int Y8 = 1;
+  parameter int Y12 = 2;
+  parameter int Y16 = 3;
+  parameter int YRaw32 = 4;
+  parameter int YRaw64 = 5;
+
+  parameter int RoundNearest = 0;
+  parameter int RoundTruncate = 1;
+  parameter int RoundStochastic = 2;
+
+  parameter int StartZero = 0;
+  parameter int StartBias = 1;
+  parameter int StartPsum32 = 2;
+  parameter int StartPsum64 = 3;
+
+  // What a job's descriptor says about its way from bank to output: one word of a slot, named by its fields' lowest bits.
+  parameter int CfgBits = 0;        // 3: output format
+  parameter int CfgUnsigned = 3;
+  parameter int CfgRelu = 4;
+  parameter int CfgRound = 5;       // 2
+  parameter int CfgRand = 7;        // 2
+  parameter int CfgShift = 9;       // 6
+  parameter int CfgStart = 15;      // 2
+  parameter int CfgLanes = 17;      // 6
+  parameter int CfgStatLast = 23;
+  parameter int CfgW = 24;
+
+  parameter int DrawW = 24;         // random bits of a draw
+  parameter logic [31:0] LaneSeed = 32'h9e37_79b9;
+  parameter logic [31:0] ResetSeed = 32'd1;
+  parameter int LeapSteps = 32;     // steps of a generator per draw
+  // Galois masks of 32 primitive polynomials of degree 32, lane 0 lowest.
+  parameter logic [32*32-1:0] LfsrPoly = {
+      32'hf244a9fb, 32'he962bf91, 32'h84b8c458, 32'he2d86bb0, 32'haf5d27d6, 32'hd72b4ba9, 32'h85f55591, 32'hee2737ad,
+      32'hb8820355, 32'ha8c65a25, 32'ha6d7f00f, 32'ha6699eab, 32'he4d5314d, 32'he6d33d64, 32'h9ea9b5bd, 32'hdf4a7b9c,
+      32'haefe0c72, 32'hd5c0f0ce, 32'hb43e134e, 32'hc90638df, 32'ha427c70f, 32'h97e8bc88, 32'h93196e06, 32'h957ac1c6,
+      32'hc48ed849, 32'hb7552bee, 32'hfaf9ea80, 32'ha32808c7, 32'ha46479f7, 32'hf6a192ac, 32'hf1a536f2, 32'hd1485ad1
+  };
+endpackage

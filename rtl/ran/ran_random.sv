@@ -1,0 +1,35 @@
+// Random bits for stochastic rounding: a Galois LFSR with a polynomial of its own for every lane (docs/ran/README.md, Random numbers).
+module ran_random #(
+  parameter int Lanes = 16
+) (
+  input  logic        clk_i,
+  input  logic        rst_ni,
+  input  logic        seed_valid_i,
+  input  logic [31:0] seed_i,
+  input  logic        draw_i,
+  output logic [Lanes*ran_pkg::DrawW-1:0] draw_o   // the next draw
+);
+  function automatic logic [31:0] leap(input logic [31:0] from, input logic [31:0] poly);
+    logic [31:0] state;
+    state = from;
+    for (int i = 0; i < ran_pkg::LeapSteps; i++) state = (state >> 1) ^ (state[0] ? poly : 32'd0);
+    return state;
+  endfunction
+
+  for (genvar l = 0; l < Lanes; l++) begin : gen_lane
+    localparam logic [31:0] Poly = ran_pkg::LfsrPoly[32*l +: 32];
+    localparam logic [31:0] Offset = 32'(l + 1) * ran_pkg::LaneSeed;
+    localparam logic [31:0] Reset = leap(ran_pkg::ResetSeed ^ Offset, Poly);
+    logic [31:0] state_q;
+    always_ff @(posedge clk_i or negedge rst_ni) begin
+      if (!rst_ni) begin
+        state_q <= Reset;
+      end else if (seed_valid_i) begin
+        state_q <= leap((seed_i == Offset) ? 32'hffff_ffff : seed_i ^ Offset, Poly);
+      end else if (draw_i) begin
+        state_q <= leap(state_q, Poly);
+      end
+    end
+    assign draw_o[ran_pkg::DrawW*l +: ran_pkg::DrawW] = state_q[31:8];
+  end
+endmodule
