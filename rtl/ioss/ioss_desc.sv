@@ -1,4 +1,4 @@
-// Descriptor check and pending register of the IOSS core (docs/ioss/README.md, Descriptors).
+// Pending descriptor of the IOSS core (docs/ioss/README.md, Descriptors).
 //
 // Takes a descriptor when none is pending, answers with a pulse in the next cycle, and holds a legal one until `take_i`.
 module ioss_desc #(
@@ -39,32 +39,19 @@ module ioss_desc #(
   localparam int CodeW = ioss_pkg::CodeW;
 
   logic [CodeW-1:0] code;
-  logic             reduce_ok;
-  logic [19:0]      k_max;
 
-  // Depth * reduce_factor; meaningful only where reduce_factor is legal, which is checked first.
-  assign k_max = 20'(Depth) * 20'(desc_reduce_factor_i);
-  assign reduce_ok = ((desc_reduce_factor_i == 4'd1) || (desc_reduce_factor_i == 4'd2) ||
-                      (desc_reduce_factor_i == 4'd4) || (desc_reduce_factor_i == 4'd8)) &&
-                     (32'(desc_reduce_factor_i) <= Rows);
-
-  always_comb begin
-    if (desc_x_slices_i == 3'd0 || desc_x_slices_i > 3'd4) begin
-      code = CodeW'(ioss_pkg::RspXSlices);
-    end else if (desc_w_slices_i == 3'd0 || desc_w_slices_i > 3'd4) begin
-      code = CodeW'(ioss_pkg::RspWSlices);
-    end else if (!reduce_ok) begin
-      code = CodeW'(ioss_pkg::RspReduce);
-    end else if (desc_k_len_i == 16'd0 || 20'(desc_k_len_i) > k_max) begin
-      code = CodeW'(ioss_pkg::RspKLen);
-    end else if (4'(desc_min_order_i) + 4'd2 > 4'(desc_x_slices_i) + 4'(desc_w_slices_i)) begin
-      code = CodeW'(ioss_pkg::RspOrder);
-    end else if (desc_n_jobs_i == 16'd0) begin
-      code = CodeW'(ioss_pkg::RspJobs);
-    end else begin
-      code = CodeW'(ioss_pkg::RspOk);
-    end
-  end
+  ioss_desc_check #(
+    .Rows (Rows),
+    .Depth(Depth)
+  ) u_check (
+    .desc_x_slices_i,
+    .desc_w_slices_i,
+    .desc_min_order_i,
+    .desc_reduce_factor_i,
+    .desc_k_len_i,
+    .desc_n_jobs_i,
+    .code_o(code)
+  );
 
   assign desc_ready_o = !pend_valid_o;
   assign refused_o = rsp_valid_o && (rsp_code_o != CodeW'(ioss_pkg::RspOk));

@@ -101,6 +101,7 @@ BLOCK = Block(
         "rtl/ioss/ioss_pkg.sv",
         "rtl/common/slice_unpack.sv",
         "rtl/ioss/ioss_chunk_walker.sv",
+        "rtl/ioss/ioss_desc_check.sv",
         "rtl/ioss/ioss_desc.sv",
         "rtl/ioss/ioss_banks.sv",
         "rtl/ioss/ioss_tile_loader.sv",
