@@ -57,7 +57,7 @@ module ran_order #(
   logic [SetW-1:0]  set_q [Depth];
   logic [PtrW-1:0]  rd_q, wr_q;
   logic [PtrW:0]    sets_q;
-  logic [SetW-1:0]  gone_q, here, pick;     // of the oldest set: jobs that have left; that have not; the lowest of these
+  logic [SetW-1:0]  gone_q, here, pick;     // of the oldest set: what has left; what has not; its lowest
   logic             push, select, pop_set, next_byp;
   logic [BypW-1:0]  byp_q [BypDepth];
   logic [1:0]       byp_rd_q, byp_wr_q;

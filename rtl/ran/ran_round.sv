@@ -10,8 +10,8 @@ module ran_round #(
 );
   localparam int DrawW = ran_pkg::DrawW;
 
-  function automatic logic [Lanes*AccW-1:0] rounded(input logic [Lanes*AccW-1:0] sum, input logic [ran_pkg::CfgW-1:0] cfg,
-                                                    input logic [Lanes*DrawW-1:0] draw);
+  function automatic logic [Lanes*AccW-1:0] rounded(
+      input logic [Lanes*AccW-1:0] sum, input logic [ran_pkg::CfgW-1:0] cfg, input logic [Lanes*DrawW-1:0] draw);
     logic [Lanes*AccW-1:0]   out;
     logic [AccW-1:0]         s;
     logic                    odd;        // the truncated sum is: decides ties
