@@ -32,6 +32,7 @@ from tb.flow.tools import ensure_simulator, tool_versions, verilator_root
 
 # As the environment's own build (tb/flow/simulate.py), without what only cocotb and assertions need.
 _VERILATE = ("--cc", "--exe", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-timing")
+_HEADER = Path(__file__).parent / "cpp" / "bench_loop.h"
 _MAKE = ("OPT_FAST=-O2", "OPT_GLOBAL=-O2", "CFG_CXXFLAGS_PCH_I=-include")
 
 
@@ -49,7 +50,7 @@ def build_cpp(block: Block, main: Path, params: Mapping[str, int], hints: Path |
     sources = [*([hints] if hints else []), *(ROOT / path for path in block.rtl)]
     headers = [path for folder in block.include_dirs for path in sorted((ROOT / folder).glob("*.svh"))]
     digest = hashlib.sha256(json.dumps([tool_versions("verilator"), dict(params), _VERILATE, _MAKE]).encode())
-    for path in (*sources, *headers, main):
+    for path in (*sources, *headers, main, _HEADER):
         digest.update(path.read_bytes())
     folder = BUILD / block.name / "bench"
     program = folder / digest.hexdigest()[:20]
@@ -65,6 +66,7 @@ def _make(block: Block, main: Path, params: Mapping[str, int], sources: list[Pat
     # make cannot quote: everything it sees lies in `scratch`, or is reached by a name without white space.
     root = no_space(verilator_root())
     shutil.copy(main, scratch / "main.cpp")
+    shutil.copy(_HEADER, scratch)
     verilate = [
         str(root / "bin" / "verilator_bin"), *_VERILATE, "--top-module", block.rtl_top, "--prefix", f"V{block.rtl_top}",
         "-Mdir", str(scratch), "-o", "bench",
