@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from cocotb.triggers import FallingEdge
+from cocotb.triggers import FallingEdge, gather
 from cocotb_bus.bus import Bus
 from pyuvm import (
     ConfigDB,
@@ -25,7 +25,7 @@ from pyuvm import (
     uvm_sequencer,
 )
 
-from tb.common.streams import SourceLog, read_ready
+from tb.common.streams import SourceLog, read_ready, sink_records
 
 
 class BurstItem(uvm_sequence_item):
@@ -51,14 +51,54 @@ class BurstSequence(uvm_sequence):
             await self.finish_item(burst)
 
 
+class PlaySequence(uvm_sequence):
+    """Virtual sequence: plays bursts on several sources at the same time, by stream, each stream's in order."""
+
+    def __init__(self, name: str, bursts: dict[str, list[BurstItem]], sequencers: dict[str, uvm_sequencer]) -> None:
+        super().__init__(name)
+        self.bursts = bursts
+        self.sequencers = sequencers
+
+    async def body(self) -> None:
+        await gather(
+            *(
+                BurstSequence(f"{name}_bursts", bursts).start(self.sequencers[name])
+                for name, bursts in self.bursts.items()
+            )
+        )
+
+
+class ReadySequence(uvm_sequence):
+    """Virtual sequence: gives sinks their ready waveforms by (stream, lane): pairs of cycles ready, not ready."""
+
+    def __init__(
+        self, name: str, waves: dict[tuple[str, int], npt.NDArray[np.integer]], sequencers: dict[str, uvm_sequencer]
+    ) -> None:
+        super().__init__(name)
+        self.waves = waves
+        self.sequencers = sequencers
+
+    async def body(self) -> None:
+        for (stream, lane), pairs in self.waves.items():
+            burst = BurstItem(stream, sink_records(pairs), len(pairs), lane)
+            await BurstSequence(f"{stream}_{lane}_ready", [burst]).start(self.sequencers[stream])
+
+
 @dataclass
 class StreamConfig:
-    """One stream agent: the bench, the stream's name (signals and files), and the number of sinks (0: a source)."""
+    """One stream agent: the bench, the stream's name (signals and files), and the number of its sinks, or of
+    its sources if they are several (neither: one source)."""
 
     dut: Any
     name: str
     run_dir: Path
     sinks: int = 0
+    sources: int = 0
+
+    @property
+    def lanes(self) -> int:
+        """Transactors that have a number; 0 if there is only one, without."""
+        return self.sinks or self.sources
 
 
 class BurstDriver(uvm_driver):
@@ -70,11 +110,11 @@ class BurstDriver(uvm_driver):
         self.cfg = ConfigDB().get(self, "", "CFG")
         signals = {"credit": "credit_i"} if self.cfg.sinks else {"credit": "credit_i", "played": "played_o"}
         self.bus = Bus(self.cfg.dut, self.cfg.name, signals)
-        self.credits = [0] * max(1, self.cfg.sinks)
+        self.credits = [0] * max(1, self.cfg.lanes)
 
     def path(self, lane: int) -> Path:
         """The transactor's input file."""
-        suffix = f"_{lane}" if self.cfg.sinks else ""
+        suffix = f"_{lane}" if self.cfg.lanes else ""
         return self.cfg.run_dir / f"{self.cfg.name}{suffix}.in.bin"
 
     async def run_phase(self) -> None:
@@ -90,21 +130,24 @@ class BurstDriver(uvm_driver):
 
 
 class StreamMonitor(uvm_monitor):
-    """Publishes a transactor's log once, when `collect` is called after the run: a `SourceLog`, or the `ready`
-    waveforms (cycles, sinks) of a sink agent."""
+    """Publishes a transactor's log once, when `collect` is called after the run: a `SourceLog` (several sources: a
+    list of them), or the `ready` waveforms (cycles, sinks) of a sink agent."""
 
     def build_phase(self) -> None:
         self.cfg: StreamConfig = ConfigDB().get(self, "", "CFG")
         self.ap = uvm_analysis_port("ap", self)
 
-    def collect(self, records: int, cycles: int) -> None:
-        """Reads the log of `records` records and `cycles` cycles and writes it to the analysis port."""
+    def collect(self, records: list[int], cycles: int) -> None:
+        """Reads the logs of `records` records each and `cycles` cycles and writes them to the analysis port."""
         folder, name = self.cfg.run_dir, self.cfg.name
         if self.cfg.sinks:
             waves = [read_ready(folder / f"{name}_{lane}.log.bin", cycles) for lane in range(self.cfg.sinks)]
             self.ap.write((name, np.stack(waves, axis=1)))
+        elif self.cfg.sources:
+            logs = [SourceLog.read(folder / f"{name}_{lane}.log.bin", count) for lane, count in enumerate(records)]
+            self.ap.write((name, logs))
         else:
-            self.ap.write((name, SourceLog.read(folder / f"{name}.log.bin", records)))
+            self.ap.write((name, SourceLog.read(folder / f"{name}.log.bin", records[0])))
 
 
 class StreamAgent(uvm_agent):
@@ -124,7 +167,7 @@ class StreamAgent(uvm_agent):
 
     def collect(self, cycles: int) -> None:
         """Publishes what the transactor logged."""
-        self.monitor.collect(self.driver.credits[0], cycles)
+        self.monitor.collect(self.driver.credits, cycles)
 
 
 @dataclass

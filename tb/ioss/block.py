@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from models.common.tensors import TensorError, load_matrix
 from models.ioss.config import LEGAL_DEPTH, LEGAL_LANES, LEGAL_REDUCE, LEGAL_ROWS
+from tb.common.blockdef import INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
 from tb.common.testlist import block_runs
-from tb.common.testplan import TestplanError, findings, load_testplan, uvm_tests
 from tb.flow.blocks import Block, Option, Param
 from tb.flow.errors import UserError
 from tb.ioss.coverage import functional_coverage
@@ -28,15 +29,9 @@ def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """
     test, params = options["TEST"], options["PARAMS"]
     if options["X"] is None and options["W"] is None:
-        test = test or BLOCK.default_test
-        known = uvm_tests(HERE / "tests.py")
-        if test not in known:
-            raise UserError(f"TEST={test} is unknown to ioss: choose one of {', '.join(known)}")
         if test == "user_tensors":
             raise UserError("TEST=user_tensors needs X= and W=, the .npy files of the matrices")
-        # Other parameters may leave fewer lanes to compare than the full run must.
-        default = all(params[name] == param.default for name, param in BLOCK.params.items())
-        return test, {} if default else {"reduced": True}
+        return listed_test(BLOCK, HERE, options)
     if test not in (None, "user_tensors"):
         raise UserError(f"TEST={test} does not take X and W: leave TEST out")
     if options["X"] is None or options["W"] is None:
@@ -84,15 +79,6 @@ def bench(report: Path | None) -> int:
     return measure(report)
 
 
-def check() -> list[str]:
-    """Testplan, test list and tests must name the same tests."""
-    try:
-        points = load_testplan(HERE / "testplan.hjson")
-    except TestplanError as error:
-        return [str(error)]
-    return findings(points, uvm_tests(HERE / "tests.py"), [entry.test for entry in TESTS])
-
-
 BLOCK = Block(
     name="ioss",
     title="IOSS core: in-out slice skipping",
@@ -113,13 +99,8 @@ BLOCK = Block(
         "rtl/ioss/ioss_counters.sv",
         "rtl/ioss/ioss_core.sv",
     ),
-    tb_sources=(
-        "tb/common/sv/ts_source.sv",
-        "tb/common/sv/ts_sink.sv",
-        "tb/common/sv/ts_stream_check.sv",
-        "tb/ioss/tb_ioss.sv",
-    ),
-    include_dirs=("rtl/common", "tb/common/sv"),
+    tb_sources=(*TRANSACTORS, "tb/ioss/tb_ioss.sv"),
+    include_dirs=INCLUDE_DIRS,
     rtl_top="ioss_core",
     tb_top="tb_ioss",
     test_module="tb.ioss.tests",
@@ -153,5 +134,5 @@ BLOCK = Block(
     coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),
     coverage_goals={"line": 98.0, "branch": 98.0},
     bench=bench,
-    check=check,
+    check=partial(plan_findings, HERE, TESTS),
 )

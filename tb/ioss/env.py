@@ -8,21 +8,20 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from cocotb.triggers import FallingEdge, gather
-from pyuvm import ConfigDB, uvm_env, uvm_sequence, uvm_sequencer
+from cocotb.triggers import FallingEdge
+from pyuvm import ConfigDB, uvm_env, uvm_sequencer
 
 from models.ioss.config import CoreParams, GlobalCounter, RowCounter, counter_address
 from models.ioss.oracle import PairCount, count_pairs, kept_product
 from tb.common.agents import (
-    BurstItem,
-    BurstSequence,
+    PlaySequence,
+    ReadySequence,
     StreamAgent,
     StreamConfig,
     TraceConfig,
     TraceMonitor,
 )
 from tb.common.scoreboard import Verdict
-from tb.common.streams import sink_records
 from tb.common.testbase import BlockTest
 from tb.ioss.coverage import sample
 from tb.ioss.program import Program
@@ -88,39 +87,6 @@ class IossEnv(uvm_env):
             agent.collect(cycles)
         for trace in self.traces:
             trace.collect(cycles)
-
-
-class ProgramSequence(uvm_sequence):
-    """Virtual sequence: plays a program on the three sources at the same time."""
-
-    def __init__(self, name: str, program: Program, sequencers: dict[str, uvm_sequencer]) -> None:
-        super().__init__(name)
-        self.program = program
-        self.sequencers = sequencers
-
-    async def body(self) -> None:
-        await gather(
-            *(
-                BurstSequence(f"{name}_bursts", [burst]).start(self.sequencers[name])
-                for name, burst in self.program.bursts().items()
-            )
-        )
-
-
-class ReadySequence(uvm_sequence):
-    """Virtual sequence: gives sinks their ready waveforms by (stream, lane): pairs of cycles ready, not ready."""
-
-    def __init__(
-        self, name: str, waves: dict[tuple[str, int], npt.NDArray[np.integer]], sequencers: dict[str, uvm_sequencer]
-    ) -> None:
-        super().__init__(name)
-        self.waves = waves
-        self.sequencers = sequencers
-
-    async def body(self) -> None:
-        for (stream, lane), pairs in self.waves.items():
-            burst = BurstItem(stream, sink_records(pairs), len(pairs), lane)
-            await BurstSequence(f"{stream}_{lane}_ready", [burst]).start(self.sequencers[stream])
 
 
 @dataclass(frozen=True)
@@ -192,7 +158,8 @@ class IossTest(BlockTest):
         """Hands a program to the sources without waiting for its end."""
         self.programs.append(program)
         self.epoch_programs.append(program)
-        await ProgramSequence("program", program, self.env.sequencers).start()
+        bursts = {name: [burst] for name, burst in program.bursts().items()}
+        await PlaySequence("program", bursts, self.env.sequencers).start()
 
     async def play(self, program: Program) -> bool:
         """Plays a program to its end. The bound: its own, behind what was started before, one consumer waiting after

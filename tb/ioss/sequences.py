@@ -10,6 +10,7 @@ import numpy.typing as npt
 from models.common.slices import operand_range
 from models.ioss.config import CoreParams, Descriptor
 from models.ioss.value import pack_tile
+from tb.common.waves import gaps
 from tb.ioss.program import Program, pack_jobs
 
 I64 = npt.NDArray[np.int64]
@@ -37,23 +38,6 @@ def operands(
             keep |= np.where(rng.random(shape) < slice_zero, 0, 0xF << 4 * i)
         q = np.sign(q) * (np.abs(q) & keep)
     return np.where(rng.random(shape) < zero, 0, q)
-
-
-def ready_wave(rng: np.random.Generator, style: str, cycles: int) -> npt.NDArray[np.int64]:
-    """(cycles ready, cycles not ready) pairs of about `cycles` cycles: none, rare, frequent, long or starved."""
-    mean_on, mean_off = {"none": (1, 0), "rare": (40, 2), "frequent": (3, 3), "long": (300, 900), "starved": (1, 12)}[
-        style
-    ]
-    if style == "none":
-        return np.zeros((0, 2), np.int64)
-    count = max(1, cycles // (mean_on + mean_off))
-    return np.stack([rng.geometric(1 / mean_on, count), rng.geometric(1 / mean_off, count)], axis=1).clip(1, 5000)
-
-
-def gaps(rng: np.random.Generator, style: str, count: int) -> npt.NDArray[np.int64]:
-    """Idle cycles before each of `count` beats: none, rare, frequent or long."""
-    share, mean = {"none": (0.0, 1), "rare": (0.05, 4), "frequent": (0.5, 2), "long": (0.02, 150)}[style]
-    return np.where(rng.random(count) < share, rng.geometric(1 / mean, count), 0)
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,11 @@ from models.ioss.config import Descriptor, GlobalCounter, RowCounter, counter_ad
 from models.ioss.oracle import kept_product
 from models.ioss.value import accumulate, pack_tile
 from tb.common.scoreboard import Verdict
+from tb.common.waves import gaps, ready_wave
 from tb.ioss.env import IossTest
 from tb.ioss.program import Program, pack_jobs
 from tb.ioss.report import gemm_report
-from tb.ioss.sequences import ILLEGAL, Knobs, bad_last, gaps, illegal_descriptor, operands, random_program, ready_wave
+from tb.ioss.sequences import ILLEGAL, Knobs, bad_last, illegal_descriptor, operands, random_program
 from tb.ioss.trace import products
 
 DATA = Path(__file__).parents[2] / "data" / "digits"

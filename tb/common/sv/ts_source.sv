@@ -1,11 +1,12 @@
 // Stream source transactor: plays whole bursts of beats that Python has written to a file (docs/environment.md, Transactors).
 //
-// File `<Name>.in.bin`: records of 2 bytes of gap and PayloadBytes of payload, most significant byte first. `credit_i` is the number
+// File `<Name>.in.bin`, or `<Name>_<Index>.in.bin` for one of several: records of 2 bytes of gap and PayloadBytes of payload, most significant byte first. `credit_i` is the number
 // of records that may be played; Python raises it after writing them. A record is offered `gap` idle cycles after the one before it was
-// taken (or after it could first be read). Log `<Name>.log.bin`: two 32-bit words a record, the cycle of its offer and the cycle of
+// taken (or after it could first be read). Log (`.log.bin`): two 32-bit words a record, the cycle of its offer and the cycle of
 // its transfer. Reset drops what was credited and not played: those records are logged as offered and taken at cycle NEVER.
 module ts_source #(
   parameter Name = "stream",
+  parameter int Index = -1,       // -1: the only one
   parameter int PayloadBytes = 16
 ) (
   input  logic        clk_i,
@@ -27,9 +28,13 @@ module ts_source #(
   logic        held_q;            // `record` waits for its gap to pass
   logic [15:0] gap_q;
 
+  string path;
+
   initial begin
     in_fd    = 0;
-    log_fd   = $fopen({Name, ".log.bin"}, "wb");
+    if (Index < 0) $sformat(path, "%s", Name);
+    else $sformat(path, "%s_%0d", Name, Index);
+    log_fd   = $fopen({path, ".log.bin"}, "wb");
     read_q   = 0;
     held_q   = 0;
     gap_q    = 0;
@@ -41,7 +46,7 @@ module ts_source #(
   // Blocking on purpose: file position, counters and flags belong to this one process.
   /* verilator lint_off BLKSEQ */
   always @(posedge clk_i) begin
-    if (in_fd == 0 && credit_i != 0) in_fd = $fopen({Name, ".in.bin"}, "rb");
+    if (in_fd == 0 && credit_i != 0) in_fd = $fopen({path, ".in.bin"}, "rb");
     if (!rst_ni) begin
       if (valid_o) begin
         $fwrite(log_fd, "%u", Never);

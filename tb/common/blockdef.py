@@ -1,0 +1,35 @@
+"""What the definitions of blocks (tb/<block>/block.py) share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tb.common.testlist import TestEntry
+from tb.common.testplan import TestplanError, findings, load_testplan, uvm_tests
+from tb.flow.blocks import Block
+from tb.flow.errors import UserError
+
+TRANSACTORS = ("tb/common/sv/ts_source.sv", "tb/common/sv/ts_sink.sv", "tb/common/sv/ts_stream_check.sv")
+INCLUDE_DIRS = ("rtl/common", "tb/common/sv")
+
+
+def listed_test(block: Block, folder: Path, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """(test, configuration) of `make sim` without a user's tensors. Raises `UserError` for an unknown test."""
+    test, params = options["TEST"] or block.default_test, options["PARAMS"]
+    known = uvm_tests(folder / "tests.py")
+    if test not in known:
+        raise UserError(f"TEST={test} is unknown to {block.name}: choose one of {', '.join(known)}")
+    # Other parameters may leave fewer lanes to compare than the full run must.
+    default = all(params[name] == param.default for name, param in block.params.items())
+    return test, {} if default else {"reduced": True}
+
+
+def plan_findings(folder: Path, tests: Sequence[TestEntry]) -> list[str]:
+    """Testplan, test list and tests must name the same tests: what does not fit."""
+    try:
+        points = load_testplan(folder / "testplan.hjson")
+    except TestplanError as error:
+        return [str(error)]
+    return findings(points, uvm_tests(folder / "tests.py"), [entry.test for entry in tests])

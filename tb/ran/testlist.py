@@ -1,0 +1,50 @@
+"""The RAN's one list of runs: `make test` takes all of it on both simulators, `make coverage` those on Verilator with
+the default parameters."""
+
+from __future__ import annotations
+
+from tb.common.testlist import TestEntry
+
+SMALL = {"ROWS": 4, "LANES": 8}
+WIDE = {"ROWS": 2, "LANES": 32, "ACC_W": 48}
+ONE_BANK = {"BANKS": 1}
+
+TESTS: tuple[TestEntry, ...] = (
+    TestEntry(
+        "smoke", "no choice left to a seed; every parameter set must build and work", params=({}, SMALL, WIDE, ONE_BANK)
+    ),
+    TestEntry("real_tensors", "fixed data", icarus_config={"sets": ["early"], "gemms": ["bp3"], "rows": 48}),
+    TestEntry(
+        "rounding_modes",
+        "all modes, formats and shifts in every run; the seed only gives values",
+        seeds=(1, 2),
+        icarus_config={"shifts": [1, 8], "formats": [0, 1, 4]},
+    ),
+    TestEntry("format_transitions", "all pairs in every run", icarus_config={"rounds": 1}),
+    TestEntry("reduce_factors", "all changes in every run", icarus_config={"rounds": 1, "jobs": 2}),
+    TestEntry("ragged_load", "the load is the same for every seed", icarus_config={"jobs": 24}),
+    TestEntry("stopped_consumer", "twelve stops a run", seeds=(1, 2), icarus_config={"stop": 100}),
+    TestEntry(
+        "reset_full_banks",
+        "12 resets a run, at moments that the seed chooses",
+        seeds=(1, 2, 3),
+        icarus_config={"resets": 3},
+    ),
+    TestEntry("start_values", "all pairs of kinds in every run", seeds=(1, 2), icarus_config={"descs": 10}),
+    TestEntry("psum_chain", "a chain holds for any values", icarus_config={"jobs": 12, "chunks": 3}),
+    TestEntry("bypass_and_cancel", "24 descriptors a run", seeds=(1, 2), icarus_config={"descs": 8}),
+    TestEntry("illegal_descriptors", "all codes in every run", params=({}, WIDE)),
+    TestEntry("statistics", "30 tensors a run", seeds=(1, 2), icarus_config={"tensors": 3}),
+    TestEntry("seeds", "moments are fixed against the draws; the seed gives values", icarus_config={"rounds": 1}),
+    TestEntry(
+        "stochastic_unbiased", "a million draws; four standard errors for one fixed seed", icarus_config={"jobs": 150}
+    ),
+    TestEntry("counters", "the moment of the clear is fixed", icarus_config={"moment": 150}),
+    TestEntry(
+        "constrained_random",
+        "72 descriptors a run",
+        seeds=(1, 2, 3, 4, 5, 6),
+        params=({}, SMALL, WIDE, ONE_BANK),
+        icarus_config={"programs": 1, "descs": 8},
+    ),
+)

@@ -1,0 +1,582 @@
+"""Tests of the RAN. What they verify stands in testplan.hjson, their runs in testlist.py.
+
+Class names are test names (`make sim BLOCK=ran TEST=...`). Configuration keys that a test takes stand in its docstring.
+"""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pyuvm
+from cocotb.triggers import FallingEdge
+
+from models.common.tensors import load_set
+from models.ioss.config import CoreParams
+from models.ioss.cycle import predict as ioss_predict
+from models.ran.config import LEGAL_REDUCE, RanDescriptor, Round, Start, YBits
+from tb.common.scoreboard import Verdict
+from tb.common.waves import ready_wave
+from tb.ioss.bench.workload import stimulus
+from tb.ioss.program import Program as IossProgram
+from tb.ran.env import RanTest
+from tb.ran.report import run_report
+from tb.ran.sequences import (
+    ILLEGAL,
+    Knobs,
+    dense_jobs,
+    illegal_descriptor,
+    products,
+    random_program,
+    within_bound,
+)
+from tb.ran.sequences import (
+    start_values as give_start_values,
+)
+
+DATA = Path(__file__).parents[2] / "data" / "digits"
+FORMATS = tuple(YBits)
+
+
+@pyuvm.test()
+class smoke(RanTest):
+    """Every format once, two descriptors under way at a time."""
+
+    async def body(self) -> None:
+        rng, lanes = self.run_info.rng(), self.params.lanes
+        program = self.program()
+        for y_bits in FORMATS:
+            desc = RanDescriptor(
+                y_bits, shift=0 if y_bits >= YBits.RAW32 else 6, lanes=lanes, stat_last=True, n_jobs=12, k_len=100,
+                x_slices=4, w_slices=4,
+            )  # fmt: skip
+            number = program.descriptor(desc)
+            for job in range(number, number + desc.n_jobs):
+                parts = [within_bound(rng, desc, lanes, int(rng.integers(1, 12)))]
+                program.job(job, int(rng.integers(self.params.rows)), parts)
+        await self.play(program)
+
+
+@pyuvm.test()
+class real_tensors(RanTest):
+    """Products of the shipped tensors as the IOSS core's model makes them, requantised to 8 bits.
+
+    Config: `sets` (early, late), `gemms` (names; all), `rows` (at most so many jobs; all)."""
+
+    async def body(self) -> None:
+        config, params = self.run_info.config, self.params
+        core = CoreParams(params.rows, params.lanes)
+        for which in config.get("sets", ["early", "late"]):
+            for tensors in load_set(DATA / f"{which}.npz"):
+                if tensors.name not in config.get("gemms", [tensors.name]):
+                    continue
+                rows = slice(config.get("rows"))
+                source = IossProgram(core)
+                mask = None if tensors.mask is None else tensors.mask[rows]
+                source.gemm(
+                    tensors.x[rows], tensors.w, tensors.x_bits // 4, tensors.w_bits // 4,
+                    x_unsigned=tensors.x_unsigned, w_unsigned=tensors.w_unsigned, mask=mask,
+                )  # fmt: skip
+                await self._play(source, tensors.name.startswith("fp"))
+
+    async def _play(self, source: IossProgram, relu: bool) -> None:
+        want = ioss_predict(source.params, stimulus(source))
+        totals = np.abs((want.prod_data.astype(np.int64) << 4 * want.prod["order"].astype(np.int64)[:, None]) // 2)
+        shift = max(0, int(totals.max(initial=1)).bit_length() - 5)
+        program = self.program()
+        number = program.next
+        for at, desc in enumerate(source.descs):
+            program.descriptor(
+                RanDescriptor(
+                    YBits.B8,
+                    relu,
+                    relu,
+                    Round.NEAREST,
+                    0,
+                    shift,
+                    Start.ZERO,
+                    self.params.lanes,
+                    at == len(source.descs) - 1,
+                    1,
+                    desc.n_jobs,
+                    desc.x_slices,
+                    desc.w_slices,
+                    desc.x_unsigned,
+                    desc.w_unsigned,
+                    False,
+                    desc.k_len,
+                )
+            )
+        # Rows deliver what the core's rows would, with its pauses.
+        for row in range(self.params.rows):
+            mine = np.flatnonzero(want.prod["row"] == row)
+            table, data = want.prod[mine], want.prod_data[mine]
+            gaps = np.maximum(np.diff(table["valid_cycle"], prepend=table["valid_cycle"][:1] - 1) - 1, 0)
+            ends = np.flatnonzero(table["last"]) + 1
+            for lo, hi in itertools.pairwise([0, *ends.tolist()]):
+                parts = [(data[lo:hi], table["order"][lo:hi].astype(np.int64))]
+                program.job(number + int(table["tag"][lo]), row, parts, int(table["mask"][lo]), [gaps[lo:hi]])
+        for entry in want.byp:
+            program.bypass(number + int(entry["tag"]), int(entry["mask"]))
+        await self.play(program)
+
+    def judge(self, cycles: int) -> Verdict:
+        verdict = super().judge(cycles)
+        self.report = run_report(self.params, self.env.scoreboard, self.counters)
+        return verdict
+
+
+@pyuvm.test()
+class rounding_modes(RanTest):
+    """Every rounding with many shifts, around ties and around the bounds of every format.
+
+    Config: `shifts`, `formats`."""
+
+    async def body(self) -> None:
+        rng, lanes = self.run_info.rng(), self.params.lanes
+        config = self.run_info.config
+        program = self.program()
+        program.seeds.append((int(rng.integers(1 << 32)), 0))
+        cases = itertools.product(
+            config.get("formats", range(6)),
+            (False, True),
+            (False, True),
+            (*((mode, 0) for mode in (0, 1)), *((2, bits) for bits in range(4))),
+        )
+        for y_bits, y_unsigned, relu, (mode, rand_bits) in cases:
+            raw = y_bits >= YBits.RAW32
+            if raw and (y_unsigned or relu):
+                continue
+            shifts = [0] if raw else config.get("shifts", [0, 1, 2, 7, 8, 13, 25, 39])
+            for shift in shifts:
+                desc = RanDescriptor(
+                    y_bits, y_unsigned, relu, mode, rand_bits, shift, Start.PSUM64, lanes, bool(rng.random() < 0.2), 1,
+                    2, 1, 1,
+                )  # fmt: skip
+                number = program.descriptor(desc)
+                bits = (4, 8, 12, 16, 32, 40)[y_bits]
+                for job in (number, number + 1):
+                    # Around every bound, in steps of an eighth, ties among them.
+                    edges = [0, 0, 1, (1 << bits - 1), -(1 << bits - 1), (1 << bits), 3]
+                    near = rng.choice(edges, lanes) * (1 << shift) + rng.integers(-4, 5, lanes) * (
+                        1 << max(0, shift - 3)
+                    )
+                    near += rng.integers(-1, 2, lanes) * (rng.random(lanes) < 0.5)
+                    limit = desc.limit(self.params)
+                    program.psum(job, near.clip(-limit, limit))
+                    program.bypass(job)
+        await self.play(program)
+
+
+@pyuvm.test()
+class format_transitions(RanTest):
+    """Every ordered pair of formats between consecutive jobs, one job a descriptor and several, with and without a
+    consumer that stops. Config: `rounds`."""
+
+    async def body(self) -> None:
+        rng, lanes = self.run_info.rng(), self.params.lanes
+        for n in range(self.run_info.config.get("rounds", 4)):
+            program = self.program()
+            await self.back_pressure({"out": ready_wave(rng, ("none", "frequent", "starved", "rare")[n % 4], 1500)})
+            pairs = list(itertools.product(FORMATS, FORMATS))
+            rng.shuffle(pairs)
+            for y_bits in itertools.chain.from_iterable(pairs):
+                y_bits = int(y_bits)
+                desc = RanDescriptor(
+                    y_bits, shift=0 if y_bits >= YBits.RAW32 else int(rng.integers(12)), lanes=lanes,
+                    n_jobs=int(rng.integers(1, 6)), k_len=100, x_slices=2, w_slices=2,
+                )  # fmt: skip
+                number = program.descriptor(desc)
+                for job in range(number, number + desc.n_jobs):
+                    if rng.random() < 0.4:
+                        program.bypass(job)
+                    else:
+                        group = int(rng.integers(self.params.rows))
+                        program.job(job, group, [within_bound(rng, desc, lanes, int(rng.integers(1, 5)))])
+            await self.play(program)
+
+
+@pyuvm.test()
+class reduce_factors(RanTest):
+    """Every reduce factor and every change; members of a group end in every order, or have nothing at all.
+    Config: `rounds`, `jobs`."""
+
+    async def body(self) -> None:
+        rng, lanes = self.run_info.rng(), self.params.lanes
+        config = self.run_info.config
+        factors = [factor for factor in LEGAL_REDUCE if factor <= self.params.rows]
+        for _ in range(config.get("rounds", 2)):
+            program = self.program()
+            changes = list(itertools.product(factors, factors))
+            rng.shuffle(changes)
+            for factor in itertools.chain.from_iterable(changes):
+                factor = int(factor)
+                ends = list(itertools.permutations(range(min(factor, 4)))) if factor > 1 else [(0,)]
+                rng.shuffle(ends)
+                ends = ends[: config.get("jobs", 24)]
+                desc = RanDescriptor(
+                    YBits.B16, shift=12, lanes=lanes, reduce_factor=factor, n_jobs=len(ends) + 4, k_len=500, x_slices=4,
+                    w_slices=4, stat_last=True,
+                )  # fmt: skip
+                number = program.descriptor(desc)
+                groups = self.params.rows // factor
+                for at in range(desc.n_jobs):
+                    if at < len(ends):
+                        counts = [2 + 3 * int(ends[at][m % len(ends[at])]) + m // 4 for m in range(factor)]
+                    else:  # all but one have nothing, or a random part
+                        counts = (rng.random(factor) < (0.0 if at % 2 else 0.5)) * rng.integers(1, 9, factor)
+                        counts[int(rng.integers(factor))] = int(rng.integers(1, 9))
+                    parts = [products(rng, lanes, int(count), (0, 4)) for count in counts]
+                    program.job(number + at, at % groups, parts, int(rng.integers(1 << lanes)) if at % 3 == 0 else 0)
+            await self.play(program)
+
+
+@pyuvm.test()
+class ragged_load(RanTest):
+    """One row with ten times the work of the others, and one member of a group. Config: `jobs`."""
+
+    async def body(self) -> None:
+        rng, params = self.run_info.rng(), self.params
+        jobs = self.run_info.config.get("jobs", 60)
+        for factor in (1, 2, 8):
+            if factor > params.rows:
+                continue
+            program = self.program()
+            desc = RanDescriptor(
+                YBits.B8, shift=16, lanes=params.lanes, reduce_factor=factor, n_jobs=jobs, k_len=500, x_slices=4,
+                w_slices=4,
+            )  # fmt: skip
+            groups = params.rows // factor
+            counts = rng.integers(2, 6, (jobs, factor))
+            if factor == 1:
+                counts[::groups] *= 10
+            else:
+                counts[:, 1] *= 10
+            dense_jobs(rng, program, desc, counts)
+            await self.play(program)
+
+
+@pyuvm.test()
+class stopped_consumer(RanTest):
+    """The consumers of results, requests and statistics stop for thousands of cycles, at moments that hurt.
+
+    Config: `stop` (cycles)."""
+
+    async def body(self) -> None:
+        rng, params = self.run_info.rng(), self.params
+        stop = self.run_info.config.get("stop", 3000)
+        knobs = Knobs(descs=8, illegal=0, bypass=0.4, reduce=tuple(f for f in (1, 2) if f <= params.rows), gaps=0.05)
+        for sinks in (("out",), ("req",), ("stat",), ("out", "req", "stat")):
+            for on in (1, 17, 60):
+                pairs = np.array([[on, stop], [3, 40], [1, 1]] + [[1, 2]] * 20)
+                await self.back_pressure(dict.fromkeys(sinks, pairs))
+                program = self.program()
+                random_program(rng, program, knobs)
+                await self.play(program)
+
+
+@pyuvm.test()
+class reset_full_banks(RanTest):
+    """Resets while both banks of every row are occupied, and at any moment; work behind them is as from the start.
+    Config: `resets`."""
+
+    async def body(self) -> None:
+        rng, params = self.run_info.rng(), self.params
+        for n in range(self.run_info.config.get("resets", 12)):
+            program = self.program()
+            if n % 2 == 0:  # nobody takes results: banks fill up
+                await self.back_pressure({"out": np.array([[1, 600]])})
+                desc = RanDescriptor(YBits.RAW64, lanes=params.lanes, n_jobs=8 * params.rows, k_len=100)
+                dense_jobs(rng, program, desc, rng.integers(1, 4, 8 * params.rows))
+                moment = 200
+            else:
+                random_program(rng, program, Knobs(reduce=tuple(f for f in (1, 2, 4) if f <= params.rows)))
+                moment = int(rng.integers(5, 300))
+            await self.start(program)
+            await self.cycles_pass(moment)
+            await self.reset()
+            # A sink goes on with its waveform: the last epoch waits for it.
+        program = self.program()
+        random_program(rng, program, Knobs(descs=4))
+        self.held += 700 * 12
+        await self.play(program)
+
+
+@pyuvm.test()
+class start_values(RanTest):
+    """Zero, bias and partial sums of both widths, mixed; at and beyond the limit; wrong framing. Config: `descs`."""
+
+    async def body(self) -> None:
+        rng, params = self.run_info.rng(), self.params
+        knobs = Knobs(bad_framing=0.2)
+        kinds = list(itertools.product(Start, Start))
+        rng.shuffle(kinds)
+        program = self.program()
+        await self.back_pressure({"req": ready_wave(rng, "frequent", 1500)})
+        for kind in [int(k) for k in itertools.chain.from_iterable(kinds)][: self.run_info.config.get("descs", 32)]:
+            desc = RanDescriptor(
+                int(rng.choice([YBits.B16, YBits.RAW32, YBits.RAW64])), start=kind, lanes=params.lanes,
+                n_jobs=int(rng.integers(1, 8)), k_len=int(rng.choice([1, 100, 500])), x_slices=4, w_slices=4,
+                stat_last=bool(rng.integers(2)),
+            )  # fmt: skip
+            number = program.descriptor(desc)
+            give_start_values(rng, program, number, desc, knobs)
+            for job in range(number, number + desc.n_jobs):
+                mask = int(rng.integers(1 << params.lanes)) if rng.random() < 0.4 else 0
+                if rng.random() < 0.3:
+                    program.bypass(job, mask)
+                else:
+                    count = int(rng.integers(1, 9))
+                    program.job(
+                        job, int(rng.integers(params.rows)), [within_bound(rng, desc, params.lanes, count)], mask
+                    )
+        await self.play(program)
+
+
+@pyuvm.test()
+class psum_chain(RanTest):
+    """Raw sums return as partial sums, exactly, through a memory behind the output. Config: `jobs`, `chunks`."""
+
+    async def body(self) -> None:
+        rng, params = self.run_info.rng(), self.params
+        jobs, chunks = self.run_info.config.get("jobs", 40), self.run_info.config.get("chunks", 5)
+        self.dut.psum_distance_i.value = jobs
+        program = self.program()
+        sums = np.zeros((jobs, params.lanes), np.int64)
+        for chunk in range(chunks):
+            last = chunk == chunks - 1
+            desc = RanDescriptor(
+                YBits.RAW32 if last else YBits.RAW64, start=Start.PSUM64 if chunk else Start.ZERO, lanes=params.lanes,
+                n_jobs=jobs, k_len=100, x_slices=3, w_slices=3,
+            )  # fmt: skip
+            number = dense_jobs(rng, program, desc, rng.integers(1, 10, jobs))
+            for at in range(jobs):
+                work = program.work[number + at - program.first]
+                work.start = sums[at].copy()
+                assert work.total is not None
+                sums[at] += work.total
+        await self.play(program)
+
+
+@pyuvm.test()
+class bypass_and_cancel(RanTest):
+    """Jobs that have no products and jobs that never come, alone and among others, many at once; cancels of tags that
+    nobody announced do nothing. Config: `descs`."""
+
+    async def body(self) -> None:
+        rng, params = self.run_info.rng(), self.params
+        program = self.program()
+        for n in range(self.run_info.config.get("descs", 24)):
+            desc = RanDescriptor(
+                YBits(int(rng.integers(4))), lanes=params.lanes, n_jobs=int(rng.integers(1, 30)), k_len=100,
+                stat_last=True, x_slices=2, w_slices=2,
+            )  # fmt: skip
+            number = program.descriptor(desc)
+            share = ((0, 1), (1, 0), (0.5, 0.5), (0.3, 0.3))[n % 4]  # bypassed, cancelled
+            if n % 3 == 0:
+                program.cancel(number + desc.n_jobs + 30000, at_once=True)
+            for job in range(number, number + desc.n_jobs):
+                fate = rng.random()
+                if fate < share[0]:
+                    program.bypass(job, gap=int(rng.integers(3)))
+                elif fate < share[0] + share[1]:
+                    program.cancel(job, int(rng.integers(4)))
+                else:
+                    work = within_bound(rng, desc, params.lanes, int(rng.integers(1, 4)))
+                    program.job(job, int(rng.integers(params.rows)), [work])
+        await self.play(program)
+
+
+@pyuvm.test()
+class illegal_descriptors(RanTest):
+    """Every illegal field alone, and the largest legal values; work between them goes on."""
+
+    async def body(self) -> None:
+        rng, params = self.run_info.rng(), self.params
+        program = self.program()
+        base = RanDescriptor(YBits.B8, shift=3, lanes=params.lanes, n_jobs=3, k_len=10, stat_last=True)
+        # 16 bits by 16 bits up to the bound: 2^(AccW - 31) - 1 elements are legal.
+        longest = min((1 << params.acc_w - 31) - 1, 0xFFFF)
+        legal = [
+            base,
+            RanDescriptor(YBits.B16, shift=params.acc_w - 1, lanes=1, n_jobs=2, k_len=longest, x_slices=4, w_slices=4),
+            RanDescriptor(YBits.B4, True, True, 2, 3, 5, lanes=params.lanes, n_jobs=1, k_len=1, x_slices=1, w_slices=1),
+        ]
+        for entry in rng.permutation(len(ILLEGAL)):
+            program.descriptor(illegal_descriptor(params, base, int(entry)), int(rng.integers(3)))
+            desc = legal[int(entry) % len(legal)]
+            dense_jobs(rng, program, desc, rng.integers(1, 4, desc.n_jobs))
+        await self.play(program)
+
+
+@pyuvm.test()
+class statistics(RanTest):
+    """Tensors of one to five descriptors, of every format, padded and masked, with a consumer of records that waits.
+    Config: `tensors`."""
+
+    async def body(self) -> None:
+        rng, params = self.run_info.rng(), self.params
+        for style in ("none", "long", "starved"):
+            await self.back_pressure({"stat": ready_wave(rng, style, 3000)})
+            program = self.program()
+            for _ in range(self.run_info.config.get("tensors", 10)):
+                parts = int(rng.integers(1, 6))
+                for part in range(parts):
+                    y_bits = int(rng.integers(6))
+                    desc = RanDescriptor(
+                        y_bits, shift=0 if y_bits >= YBits.RAW32 else int(rng.integers(12)),
+                        lanes=int(rng.integers(1, params.lanes + 1)), n_jobs=int(rng.integers(1, 8)), k_len=30,
+                        stat_last=part == parts - 1, x_slices=2, w_slices=2, relu=y_bits < 4 and bool(rng.integers(2)),
+                    )  # fmt: skip
+                    number = program.descriptor(desc)
+                    for job in range(number, number + desc.n_jobs):
+                        mask = int(rng.integers(1 << params.lanes)) if rng.random() < 0.3 else 0
+                        fate = rng.random()
+                        if fate < 0.1:
+                            program.cancel(job)
+                        elif fate < 0.3:
+                            program.bypass(job, mask)
+                        else:
+                            work = within_bound(rng, desc, params.lanes, int(rng.integers(1, 6)))
+                            program.job(job, int(rng.integers(params.rows)), [work], mask)
+            await self.play(program)
+
+
+@pyuvm.test()
+class seeds(RanTest):
+    """Seeds between draws, with a draw, one after the other; equal seeds give equal bits. Config: `rounds`."""
+
+    async def body(self) -> None:
+        rng, params = self.run_info.rng(), self.params
+        for _ in range(self.run_info.config.get("rounds", 4)):
+            program = self.program()
+            value = int(rng.integers(1 << 32))
+            # 0x9E3779B9 makes lane 0's state zero, which it must never be.
+            for seed, gap in ((value, 0), (0x9E3779B9, 40), (value, 33), (0, 1), (1, 0), (2, 0), (value, 12)):
+                program.seeds.append((seed, gap))
+            desc = RanDescriptor(
+                YBits.B16,
+                round=Round.STOCHASTIC,
+                rand_bits=3,
+                shift=12,
+                lanes=params.lanes,
+                n_jobs=160,
+                start=Start.BIAS,
+            )
+            number = program.descriptor(desc)
+            program.bias(number, rng.integers(-(1 << 24), 1 << 24, params.lanes))
+            for job in range(number, number + desc.n_jobs):
+                program.bypass(job)
+            await self.play(program)
+
+
+@pyuvm.test()
+class stochastic_unbiased(RanTest):
+    """Mean error of stochastic rounding over many draws of every lane, and independence of the lanes, from what left
+    the RTL. Config: `jobs` (a case).
+
+    Every case rounds the same sums over and over: each lane has a fraction of its own, negative ones among them. The
+    mean over N draws must lie within four standard errors sqrt(f (1 - f) / N) of the exact value; with b random bits
+    and fractions on the grid of 2^-b the expectation is exact, off it (16 and 24 bits) the centred step leaves at most
+    2^-(b + 1).
+    """
+
+    SHIFT = 20
+
+    async def body(self) -> None:
+        rng, params = self.run_info.rng(), self.params
+        jobs = self.run_info.config.get("jobs", 16000)
+        program = self.program()
+        program.seeds.append((int(rng.integers(1 << 32)), 0))
+        self.cases: list[tuple[int, int, np.ndarray]] = []
+        for code, bits in enumerate((8, 12, 16, 24)):
+            grid = min(bits, self.SHIFT)
+            fraction = rng.integers(1, 1 << grid, params.lanes) << self.SHIFT - grid
+            if bits >= 16:  # any position at all
+                fraction = rng.integers(1, 1 << self.SHIFT, params.lanes)
+            sums = (rng.integers(-100, 100, params.lanes) << self.SHIFT) + fraction
+            desc = RanDescriptor(
+                YBits.B16, round=Round.STOCHASTIC, rand_bits=code, shift=self.SHIFT, lanes=params.lanes, n_jobs=jobs,
+                start=Start.BIAS,
+            )  # fmt: skip
+            number = program.descriptor(desc)
+            program.bias(number, sums)
+            for job in range(number, number + jobs):
+                program.bypass(job)
+            self.cases.append((number, bits, sums))
+        await self.play(program)
+
+    def judge(self, cycles: int) -> Verdict:
+        verdict = super().judge(cycles)
+        if verdict.divergences:
+            return verdict
+        jobs = self.run_info.config.get("jobs", 16000)
+        draws = 0
+        for number, bits, sums in self.cases:
+            y = np.stack([self.env.scoreboard.found[number + n][0] for n in range(jobs)])
+            exact = sums / 2.0**self.SHIFT
+            fraction = exact - np.floor(exact)
+            error = y.mean(axis=0) - exact
+            allowed = 4 * np.sqrt(fraction * (1 - fraction) / jobs) + (2.0 ** -(bits + 1) if bits >= 16 else 0)
+            draws += y.size
+            verdict.count("value", y.shape[1])
+            for lane in np.flatnonzero(np.abs(error) > allowed):
+                what = f"mean error of lane {lane}, {bits} random bits"
+                verdict.diverge("result", cycles, what, error[lane], f"at most {allowed[lane]:.6f}")
+            # Neighbours: correlation of their rounding over all draws, at several distances in time.
+            up = (y - np.floor(exact)) - fraction
+            up = up / np.sqrt(fraction * (1 - fraction))
+            for lag in (0, 1, 2, 3):
+                other = np.roll(up, -1, axis=1)
+                mine = (up[: jobs - lag] * other[lag:]).mean(axis=0)
+                verdict.count("value", len(mine))
+                for lane in np.flatnonzero(np.abs(mine) > 4.5 / np.sqrt(jobs - lag)):
+                    what = f"correlation of lane {lane} with the next, lag {lag}, {bits} random bits"
+                    verdict.diverge("result", cycles, what, mine[lane], f"at most {4.5 / np.sqrt(jobs - lag):.5f}")
+        self.report = {"draws": draws}
+        return verdict
+
+
+@pyuvm.test()
+class counters(RanTest):
+    """A clear in the middle of work: what is counted afterwards is what happens afterwards. Config: `moment`."""
+
+    async def body(self) -> None:
+        rng, params = self.run_info.rng(), self.params
+        await self.back_pressure({"out": ready_wave(rng, "frequent", 900), "req": ready_wave(rng, "frequent", 900)})
+        program = self.program()
+        random_program(rng, program, Knobs(descs=16))
+        await self.start(program)
+        await self.cycles_pass(self.run_info.config.get("moment", 300))
+        self.dut.ctr_clear_i.value = 1
+        await FallingEdge(self.dut.clk_i)
+        self.dut.ctr_clear_i.value = 0
+        # The edge before this falling one ended the cycle of the clear: what it would have counted is lost, too.
+        self.cleared = int(self.dut.cycle_o.value)
+        for address in (4 << 3, 31 << 3 | 4, 7, 0x10D, 0x1FF):
+            if address >> 3 < params.rows and address & 7 < 4:
+                continue
+            if await self.read_counter(address):
+                raise AssertionError(f"counter {address:#x} does not exist and is not 0")
+        await self.until_quiet(program.bound() + self.held)
+
+
+@pyuvm.test()
+class constrained_random(RanTest):
+    """Everything, with random consumers. Config: `descs`, `programs`."""
+
+    async def body(self) -> None:
+        rng, params = self.run_info.rng(), self.params
+        config = self.run_info.config
+        factors = tuple(factor for factor in LEGAL_REDUCE if factor <= params.rows)
+        for _ in range(config.get("programs", 3)):
+            styles = rng.choice(["none", "rare", "frequent", "long", "starved"], 3)
+            waves = {
+                name: ready_wave(rng, str(s), 1200) for name, s in zip(("out", "req", "stat"), styles, strict=True)
+            }
+            await self.back_pressure(waves)
+            program = self.program()
+            reduce = (1,) if rng.random() < 0.4 else factors
+            random_program(rng, program, Knobs(descs=config.get("descs", 24), reduce=reduce))
+            await self.play(program)
