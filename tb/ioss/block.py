@@ -99,7 +99,7 @@ BLOCK = Block(
         "rtl/ioss/ioss_counters.sv",
         "rtl/ioss/ioss_core.sv",
     ),
-    tb_sources=(*TRANSACTORS, "tb/ioss/tb_ioss.sv"),
+    tb_sources=(*TRANSACTORS, "tb/ioss/ioss_trace.sv", "tb/ioss/tb_ioss.sv"),
     include_dirs=INCLUDE_DIRS,
     rtl_top="ioss_core",
     tb_top="tb_ioss",

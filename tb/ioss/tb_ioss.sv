@@ -1,13 +1,5 @@
-`include "ts_trace.svh"
-
 // Test bench of the IOSS core: transactors on every stream, a binary trace of every boundary, and, for the conventional driver and
 // protocol abuse, a direct way to the tile and vector streams (docs/environment.md; docs/ioss/README.md).
-//
-// Trace files (little-endian 32-bit words), written while rst_ni is high:
-//   issue.bin  a record a cycle with an issue: cycle, then a word a row {valid, null, k[9:0], i[1:0], j[1:0], x[4:0], tag[10:0]}
-//   prod.bin   a record a cycle with a transfer: cycle, then a row's {tag[15:0], 8'b0, transfer, last, null, bank, 1'b0, order[2:0]},
-//              its mask, and its Lanes products as 16-bit numbers
-//   event.bin  {cycle, kind and data, mask} a record; kinds below
 module tb_ioss #(
   parameter int Rows = 8,
   parameter int Lanes = 16,
@@ -55,12 +47,6 @@ module tb_ioss #(
   output logic [Rows*16-1:0] prod_tag_o
 );
   localparam logic [3:0] QuietCycles = 4'd8;
-  localparam logic [7:0] EvRsp = 8'd1;
-  localparam logic [7:0] EvTileErr = 8'd2;
-  localparam logic [7:0] EvJobErr = 8'd3;
-  localparam logic [7:0] EvByp = 8'd4;
-  localparam logic [7:0] EvReset = 8'd5;    // data: new value of rst_ni, logged with the first cycle that has it
-  localparam logic [7:0] EvBusy = 8'd6;     // data: new value of busy_o
 
   logic [31:0] cycle_q;
   initial cycle_q = 0;
@@ -208,63 +194,19 @@ module tb_ioss #(
   );
 
   // ---- trace ----------------
-  localparam int ProdWords = 2 + Lanes / 2;
-  logic [32*(Rows+1)-1:0] issue_record;
-  logic [32*(ProdWords*Rows+1)-1:0] prod_record;
-
-  integer issue_fd, prod_fd, event_fd;
-  logic   rst_q, busy_q;
-  initial begin
-    issue_fd = $fopen("issue.bin", "wb");
-    prod_fd  = $fopen("prod.bin", "wb");
-    event_fd = $fopen("event.bin", "wb");
-    rst_q    = 1'b0;
-    busy_q   = 1'b0;
-  end
-
-  always @(posedge clk_i) begin
-    rst_q   <= rst_ni;
-    if (rst_ni != rst_q) $fwrite(event_fd, "%u%u%u", cycle_q, {EvReset, 23'd0, rst_ni}, 32'd0);
-    if (rst_ni) begin
-      busy_q <= busy;
-      if (busy != busy_q) $fwrite(event_fd, "%u%u%u", cycle_q, {EvBusy, 23'd0, busy}, 32'd0);
-      if (rsp_valid) $fwrite(event_fd, "%u%u%u", cycle_q, {EvRsp, 20'd0, rsp_code}, 32'd0);
-      if (tile_err) $fwrite(event_fd, "%u%u%u", cycle_q, {EvTileErr, 24'd0}, 32'd0);
-      if (job_err_valid) $fwrite(event_fd, "%u%u%u", cycle_q, {EvJobErr, 4'd0, job_err_code, job_err_tag}, 32'd0);
-      if (byp_valid && byp_ready) $fwrite(event_fd, "%u%u%u", cycle_q, {EvByp, 8'd0, byp_tag}, 32'(byp_mask));
-      /* verilator lint_off BLKSEQ */
-      if (trace_i && (issue_valid | issue_null) != '0) begin
-        issue_record[31:0] = cycle_q;
-        for (int r = 0; r < Rows; r++) begin
-          issue_record[32+32*r +: 32] = {
-              issue_valid[r], issue_null[r], issue_k[10*r +: 10], issue_i[2*r +: 2], issue_j[2*r +: 2],
-              issue_x[5*r +: 5], issue_tag[16*r +: 11]};
-        end
-        `TS_TRACE(issue_fd, issue_record, Rows + 1)
-      end
-      if (trace_i && (prod_valid_o & prod_ready_o) != '0) begin
-        prod_record[31:0] = cycle_q;
-        for (int r = 0; r < Rows; r++) begin
-          prod_record[32 + 32*ProdWords*r +: 64] = {
-              32'(prod_mask[Lanes*r +: Lanes]), prod_tag_o[16*r +: 16], 8'd0, prod_valid_o[r] && prod_ready_o[r],
-              prod_last[r], prod_null[r], prod_bank[r], 1'b0, prod_order_o[3*r +: 3]};
-          for (int l = 0; l < Lanes; l++) begin
-            prod_record[96 + 32*ProdWords*r + 16*l +: 16] =
-                {{6{prod_data_o[10*(Lanes*r + l) + 9]}}, prod_data_o[10*(Lanes*r + l) +: 10]};
-          end
-        end
-        `TS_TRACE(prod_fd, prod_record, ProdWords * Rows + 1)
-      end
-      /* verilator lint_on BLKSEQ */
-    end else begin
-      busy_q <= 1'b0;
-    end
-    if (flush_i) begin
-      $fflush(issue_fd);
-      $fflush(prod_fd);
-      $fflush(event_fd);
-    end
-  end
+  ioss_trace #(
+    .Rows (Rows),
+    .Lanes(Lanes)
+  ) u_trace (
+    .clk_i, .rst_ni, .cycle_i(cycle_q), .trace_i, .flush_i,
+    .rsp_valid_i(rsp_valid), .rsp_code_i(rsp_code), .tile_err_i(tile_err),
+    .job_err_valid_i(job_err_valid), .job_err_code_i(job_err_code), .job_err_tag_i(job_err_tag),
+    .byp_valid_i(byp_valid), .byp_ready_i(byp_ready), .byp_tag_i(byp_tag), .byp_mask_i(byp_mask),
+    .prod_valid_i(prod_valid_o), .prod_ready_i(prod_ready_o), .prod_data_i(prod_data_o), .prod_order_i(prod_order_o),
+    .prod_last_i(prod_last), .prod_null_i(prod_null), .prod_bank_i(prod_bank), .prod_tag_i(prod_tag_o),
+    .prod_mask_i(prod_mask), .issue_valid_i(issue_valid), .issue_null_i(issue_null), .issue_k_i(issue_k),
+    .issue_i_i(issue_i), .issue_j_i(issue_j), .issue_x_i(issue_x), .issue_tag_i(issue_tag), .busy_i(busy)
+  );
 
   // ---- end of work ----------------
   logic [3:0] quiet_q;

@@ -20,7 +20,8 @@ ILLEGAL: tuple[dict[str, int | str], ...] = (
     {"y_bits": YBits.RAW64, "shift": 0, "y_unsigned": 1}, {"reduce_factor": 0}, {"reduce_factor": 3},
     {"reduce_factor": 15}, {"lanes": 0}, {"lanes": "over"}, {"lanes": 63}, {"n_jobs": 0}, {"n_jobs": 16384},
     {"n_jobs": 65535}, {"x_slices": 0}, {"x_slices": 5}, {"w_slices": 0}, {"w_slices": 7}, {"k_len": 0},
-    {"k_len": "over"}, {"k_len": 65535, "x_slices": 4, "w_slices": 4, "x_unsigned": 1, "w_unsigned": 1}, {"k_len": "compensated"},
+    {"k_len": "over"}, {"k_len": 65535, "x_slices": 4, "w_slices": 4, "x_unsigned": 1, "w_unsigned": 1},
+    {"k_len": "compensated"},
 )  # fmt: skip
 
 
