@@ -9,18 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from cocotb.triggers import FallingEdge
-from pyuvm import ConfigDB, uvm_env, uvm_sequencer
+from pyuvm import ConfigDB
 
 from models.ioss.config import CoreParams, GlobalCounter, RowCounter, counter_address
 from models.ioss.oracle import PairCount, count_pairs, kept_product
-from tb.common.agents import (
-    PlaySequence,
-    ReadySequence,
-    StreamAgent,
-    StreamConfig,
-    TraceConfig,
-    TraceMonitor,
-)
+from tb.common.agents import PlaySequence, ReadySequence, StreamConfig, TraceConfig
+from tb.common.env import BlockEnv, EnvConfig
 from tb.common.scoreboard import Verdict
 from tb.common.testbase import BlockTest
 from tb.ioss.coverage import sample
@@ -31,62 +25,20 @@ from tb.ioss.trace import EVENT_DTYPE, issue_dtype, prod_dtype
 SOURCES = ("desc", "tile", "vec")
 
 
-@dataclass(frozen=True)
-class IossEnvConfig:
-    """Configuration of the environment, with those of its agents and monitors."""
-
-    params: CoreParams
-    streams: tuple[StreamConfig, ...]
-    traces: tuple[TraceConfig, ...]
-
-    @classmethod
-    def of(cls, dut: Any, params: CoreParams, run_dir: Path) -> IossEnvConfig:
-        """The environment of a bench `dut` whose files lie in `run_dir`."""
-        sinks = {"prod": params.rows, "byp": 1}
-        return cls(
-            params,
-            tuple(StreamConfig(dut, name, run_dir, sinks.get(name, 0)) for name in (*SOURCES, *sinks)),
-            (
-                TraceConfig(run_dir / "issue.bin", issue_dtype(params), "issue"),
-                TraceConfig(run_dir / "prod.bin", prod_dtype(params), "product"),
-                TraceConfig(run_dir / "event.bin", EVENT_DTYPE, "event"),
-            ),
-        )
+def trace_configs(params: CoreParams, run_dir: Path) -> tuple[TraceConfig, ...]:
+    """The traces of a bench with an IOSS core in it whose files lie in `run_dir`."""
+    return (
+        TraceConfig(run_dir / "issue.bin", issue_dtype(params), "issue"),
+        TraceConfig(run_dir / "prod.bin", prod_dtype(params), "product"),
+        TraceConfig(run_dir / "event.bin", EVENT_DTYPE, "event"),
+    )
 
 
-class IossEnv(uvm_env):
-    """One agent a stream, one monitor a trace, the scoreboard behind all of them."""
-
-    def build_phase(self) -> None:
-        self.cfg: IossEnvConfig = ConfigDB().get(self, "", "CFG")
-        self.agents: dict[str, StreamAgent] = {}
-        self.traces: list[TraceMonitor] = []
-        for stream in self.cfg.streams:
-            ConfigDB().set(self, f"{stream.name}_agent", "CFG", stream)
-            self.agents[stream.name] = StreamAgent(f"{stream.name}_agent", self)
-        for trace in self.cfg.traces:
-            ConfigDB().set(self, f"{trace.name}_monitor", "CFG", trace)
-            self.traces.append(TraceMonitor(f"{trace.name}_monitor", self))
-        self.scoreboard = IossScoreboard("scoreboard", self)
-        self.scoreboard.params = self.cfg.params
-
-    def connect_phase(self) -> None:
-        for agent in self.agents.values():
-            agent.monitor.ap.connect(self.scoreboard.imp)
-        for trace in self.traces:
-            trace.ap.connect(self.scoreboard.imp)
-
-    @property
-    def sequencers(self) -> dict[str, uvm_sequencer]:
-        """The agents' sequencers by stream."""
-        return {name: agent.sequencer for name, agent in self.agents.items()}
-
-    def collect(self, cycles: int) -> None:
-        """Lets every monitor publish."""
-        for agent in self.agents.values():
-            agent.collect(cycles)
-        for trace in self.traces:
-            trace.collect(cycles)
+def env_config(dut: Any, params: CoreParams, run_dir: Path) -> EnvConfig:
+    """The environment of a bench `dut` whose files lie in `run_dir`."""
+    sinks = {"prod": params.rows, "byp": 1}
+    streams = tuple(StreamConfig(dut, name, run_dir, sinks.get(name, 0)) for name in (*SOURCES, *sinks))
+    return EnvConfig(params, streams, trace_configs(params, run_dir), IossScoreboard)
 
 
 @dataclass(frozen=True)
@@ -107,7 +59,7 @@ class IossTest(BlockTest):
     READ_COUNTERS = True
     OBSERVABLE = True  # what entered the core is known from the transactors, so the model can be asked
 
-    def make_env(self) -> IossEnv:
+    def make_env(self) -> BlockEnv:
         params = self.run_info.params
         self.params = CoreParams(params["ROWS"], params["LANES"], params["DEPTH"])
         self.programs: list[Program] = []
@@ -115,8 +67,8 @@ class IossTest(BlockTest):
         self.gemms: list[Gemm] = []  # likewise
         self.held = 0  # cycles of not ready handed to sinks
         self.counters: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None
-        ConfigDB().set(self, "env", "CFG", IossEnvConfig.of(self.dut, self.params, self.run_info.run_dir))
-        return IossEnv("env", self)
+        ConfigDB().set(self, "env", "CFG", env_config(self.dut, self.params, self.run_info.run_dir))
+        return BlockEnv("env", self)
 
     def idle_inputs(self) -> None:
         for name in (

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from cocotb.triggers import FallingEdge
-from pyuvm import ConfigDB, uvm_env, uvm_sequencer
+from pyuvm import ConfigDB
 
 from models.ran.config import GlobalCounter, RanParams, RowCounter, counter_address
-from tb.common.agents import PlaySequence, ReadySequence, StreamAgent, StreamConfig, TraceConfig, TraceMonitor
+from tb.common.agents import PlaySequence, ReadySequence, StreamConfig
+from tb.common.env import BlockEnv, EnvConfig
 from tb.common.scoreboard import Verdict
 from tb.common.testbase import BlockTest
 from tb.ran.program import PSUM_RECORD, Program
@@ -23,52 +23,12 @@ SOURCES = ("desc", "byp", "bias", "cancel", "seed")
 SINKS = ("out", "req", "stat")
 
 
-@dataclass(frozen=True)
-class RanEnvConfig:
-    """Configuration of the environment, with those of its agents and monitors."""
-
-    params: RanParams
-    streams: tuple[StreamConfig, ...]
-    traces: tuple[TraceConfig, ...]
-
-    @classmethod
-    def of(cls, dut: Any, params: RanParams, run_dir: Path) -> RanEnvConfig:
-        """The environment of a bench `dut` whose files lie in `run_dir`."""
-        streams = [StreamConfig(dut, name, run_dir) for name in SOURCES]
-        streams += [StreamConfig(dut, name, run_dir, sinks=1) for name in SINKS]
-        streams.append(StreamConfig(dut, "prod", run_dir, sources=params.rows))
-        return cls(params, tuple(streams), trace_configs(params, run_dir))
-
-
-class RanEnv(uvm_env):
-    """One agent a stream, one monitor a trace, the scoreboard behind all of them."""
-
-    def build_phase(self) -> None:
-        self.cfg: RanEnvConfig = ConfigDB().get(self, "", "CFG")
-        self.agents: dict[str, StreamAgent] = {}
-        self.traces: list[TraceMonitor] = []
-        for stream in self.cfg.streams:
-            ConfigDB().set(self, f"{stream.name}_agent", "CFG", stream)
-            self.agents[stream.name] = StreamAgent(f"{stream.name}_agent", self)
-        for trace in self.cfg.traces:
-            ConfigDB().set(self, f"{trace.name}_monitor", "CFG", trace)
-            self.traces.append(TraceMonitor(f"{trace.name}_monitor", self))
-        self.scoreboard = RanScoreboard("scoreboard", self)
-        self.scoreboard.params = self.cfg.params
-
-    def connect_phase(self) -> None:
-        for monitor in (*(agent.monitor for agent in self.agents.values()), *self.traces):
-            monitor.ap.connect(self.scoreboard.imp)
-
-    @property
-    def sequencers(self) -> dict[str, uvm_sequencer]:
-        """The agents' sequencers by stream."""
-        return {name: agent.sequencer for name, agent in self.agents.items()}
-
-    def collect(self, cycles: int) -> None:
-        """Lets every monitor publish."""
-        for monitor in (*self.agents.values(), *self.traces):
-            monitor.collect(cycles)
+def env_config(dut: Any, params: RanParams, run_dir: Path) -> EnvConfig:
+    """The environment of a bench `dut` whose files lie in `run_dir`."""
+    streams = [StreamConfig(dut, name, run_dir) for name in SOURCES]
+    streams += [StreamConfig(dut, name, run_dir, sinks=1) for name in SINKS]
+    streams.append(StreamConfig(dut, "prod", run_dir, sources=params.rows))
+    return EnvConfig(params, tuple(streams), trace_configs(params, run_dir), RanScoreboard)
 
 
 class RanTest(BlockTest):
@@ -76,15 +36,15 @@ class RanTest(BlockTest):
 
     TESTPLAN = Path(__file__).parent / "testplan.hjson"
 
-    def make_env(self) -> RanEnv:
+    def make_env(self) -> BlockEnv:
         params = self.run_info.params
         self.params = RanParams(params["ROWS"], params["LANES"], params["ACC_W"], params["BANKS"])
         self.programs: list[list[Program]] = [[]]  # by epoch
         self.held = 0  # cycles of not ready handed to sinks
         self.cleared: int | None = None
         self.counters: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None
-        ConfigDB().set(self, "env", "CFG", RanEnvConfig.of(self.dut, self.params, self.run_info.run_dir))
-        return RanEnv("env", self)
+        ConfigDB().set(self, "env", "CFG", env_config(self.dut, self.params, self.run_info.run_dir))
+        return BlockEnv("env", self)
 
     def idle_inputs(self) -> None:
         for name in ("ctr_addr_i", "ctr_clear_i", "psum_distance_i"):
