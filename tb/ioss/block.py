@@ -6,20 +6,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from models.common.tensors import TensorError, load_matrix
-from models.ioss.config import LEGAL_DEPTH, LEGAL_LANES, LEGAL_REDUCE, LEGAL_ROWS
+from models.ioss.config import LEGAL_DEPTH, LEGAL_LANES, LEGAL_ROWS
 from tb.common.blockdef import INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
 from tb.common.testlist import block_runs
 from tb.flow.blocks import Block, Option, Param
 from tb.flow.errors import UserError
 from tb.ioss.coverage import functional_coverage
+from tb.ioss.operands import OPERAND_OPTIONS, check_operands
 from tb.ioss.report import print_report
 from tb.ioss.testlist import TESTS
 
 HERE = Path(__file__).parent
-BITS = (4, 8, 12, 16)
-# Issues whose traces and tables fit into the memory of a small machine (about 100 bytes an issue).
-MAX_ISSUES = 100_000_000
 
 
 def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -27,7 +24,7 @@ def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
     Raises `UserError` for matrices or options that the core cannot take.
     """
-    test, params = options["TEST"], options["PARAMS"]
+    test = options["TEST"]
     if options["X"] is None and options["W"] is None:
         if test == "user_tensors":
             raise UserError("TEST=user_tensors needs X= and W=, the .npy files of the matrices")
@@ -36,28 +33,7 @@ def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         raise UserError(f"TEST={test} does not take X and W: leave TEST out")
     if options["X"] is None or options["W"] is None:
         raise UserError("X and W belong together: give both .npy files")
-    n_x, n_w, order, factor = (
-        options["X_BITS"] // 4,
-        options["W_BITS"] // 4,
-        options["MIN_ORDER"],
-        options["REDUCE_FACTOR"],
-    )
-    if not 0 <= order <= n_x + n_w - 2:
-        raise UserError(f"MIN_ORDER={order} is not legal for these precisions: choose 0..{n_x + n_w - 2}")
-    if factor > params["ROWS"]:
-        raise UserError(f"REDUCE_FACTOR={factor} needs at least {factor} rows, ROWS is {params['ROWS']}")
-    try:
-        x = load_matrix(options["X"], options["X_BITS"], options["X_UNSIGNED"], "X")
-        w = load_matrix(options["W"], options["W_BITS"], options["W_UNSIGNED"], "W")
-    except TensorError as error:
-        raise UserError(str(error)) from error
-    if x.shape[1] != w.shape[0]:
-        raise UserError(f"X {x.shape} and W {w.shape} cannot be multiplied: the columns of X must be the rows of W")
-    most = x.size * n_x * n_w * -(-w.shape[1] // params["LANES"])
-    if most > MAX_ISSUES:
-        raise UserError(
-            f"X @ W could take {most:,} issues, more than the {MAX_ISSUES:,} that one run traces: split X by rows"
-        )
+    check_operands(options)
     return "user_tensors", {
         "x": str(options["X"]),
         "w": str(options["W"]),
@@ -65,9 +41,9 @@ def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         "w_bits": options["W_BITS"],
         "x_unsigned": options["X_UNSIGNED"],
         "w_unsigned": options["W_UNSIGNED"],
-        "min_order": order,
+        "min_order": options["MIN_ORDER"],
         "compensate": options["COMPENSATE"],
-        "reduce_factor": factor,
+        "reduce_factor": options["REDUCE_FACTOR"],
         "out": str(options["OUT"]) if options["OUT"] else None,
     }
 
@@ -79,52 +55,44 @@ def bench(report: Path | None) -> int:
     return measure(report)
 
 
+RTL = (
+    "rtl/common/slice_unpack.sv",
+    "rtl/ioss/ioss_chunk_walker.sv",
+    "rtl/ioss/ioss_desc_check.sv",
+    "rtl/ioss/ioss_desc.sv",
+    "rtl/ioss/ioss_banks.sv",
+    "rtl/ioss/ioss_tile_loader.sv",
+    "rtl/ioss/ioss_dispatch.sv",
+    "rtl/ioss/ioss_tile_mem.sv",
+    "rtl/ioss/ioss_slots.sv",
+    "rtl/ioss/ioss_row.sv",
+    "rtl/ioss/ioss_skip_count.sv",
+    "rtl/ioss/ioss_counters.sv",
+    "rtl/ioss/ioss_core.sv",
+)
+PARAMS = {
+    "ROWS": Param(8, LEGAL_ROWS, "Rows", "rows of the array"),
+    "LANES": Param(16, LEGAL_LANES, "Lanes", "outputs (multipliers) of a row"),
+    "DEPTH": Param(128, LEGAL_DEPTH, "Depth", "longest vector of one row, elements"),
+}
 BLOCK = Block(
     name="ioss",
     title="IOSS core: in-out slice skipping",
-    rtl=(
-        "rtl/common/trainslice_pkg.sv",
-        "rtl/ioss/ioss_pkg.sv",
-        "rtl/common/slice_unpack.sv",
-        "rtl/ioss/ioss_chunk_walker.sv",
-        "rtl/ioss/ioss_desc_check.sv",
-        "rtl/ioss/ioss_desc.sv",
-        "rtl/ioss/ioss_banks.sv",
-        "rtl/ioss/ioss_tile_loader.sv",
-        "rtl/ioss/ioss_dispatch.sv",
-        "rtl/ioss/ioss_tile_mem.sv",
-        "rtl/ioss/ioss_slots.sv",
-        "rtl/ioss/ioss_row.sv",
-        "rtl/ioss/ioss_skip_count.sv",
-        "rtl/ioss/ioss_counters.sv",
-        "rtl/ioss/ioss_core.sv",
-    ),
+    rtl=("rtl/common/trainslice_pkg.sv", "rtl/ioss/ioss_pkg.sv", *RTL),
     tb_sources=(*TRANSACTORS, "tb/ioss/ioss_trace.sv", "tb/ioss/tb_ioss.sv"),
     include_dirs=INCLUDE_DIRS,
     rtl_top="ioss_core",
     tb_top="tb_ioss",
     test_module="tb.ioss.tests",
     default_test="real_tensors",
-    params={
-        "ROWS": Param(8, LEGAL_ROWS, "Rows", "rows of the array"),
-        "LANES": Param(16, LEGAL_LANES, "Lanes", "outputs (multipliers) of a row"),
-        "DEPTH": Param(128, LEGAL_DEPTH, "Depth", "longest vector of one row, elements"),
-    },
+    params=PARAMS,
     public_vlt="tb/ioss/tb_ioss.vlt",
     testplan="tb/ioss/testplan.hjson",
     faults_dir="tb/ioss/faults",
     coverage_exclusions="tb/ioss/coverage_exclusions.hjson",
     functional_coverage=functional_coverage,
     options=(
-        Option("X", "broadcast matrix (M x K), .npy of integers", "in_file"),
-        Option("W", "stationary matrix (K x N), .npy of integers", "in_file"),
-        Option("X_BITS", "precision of X", "int", 8, BITS),
-        Option("W_BITS", "precision of W", "int", 8, BITS),
-        Option("X_UNSIGNED", "X is unsigned", "flag", False),
-        Option("W_UNSIGNED", "W is unsigned", "flag", False),
-        Option("MIN_ORDER", "lowest order i + j that is issued", "int", 0),
-        Option("COMPENSATE", "compensate what MIN_ORDER drops", "flag", False),
-        Option("REDUCE_FACTOR", "rows that share a job's K", "int", 1, LEGAL_REDUCE),
+        *OPERAND_OPTIONS,
         Option("OUT", "write the result (M x N, int64) to this .npy file", "out_file"),
     ),
     sim_options=sim_options,

@@ -161,12 +161,13 @@ def compare_counters(
 def job_results(
     params: RanParams, descs: dict[int, RanDescriptor], out: npt.NDArray[np.void], data: npt.NDArray[np.uint8]
 ) -> dict[int, tuple[I64, int]]:
-    """Results (L,) and mask of every job by tag, unpacked from the output stream; `descs` by tag.
+    """Results (L,) and mask of every job by number, unpacked from the output stream; `descs` by number.
 
-    Raises `ValueError` for a tag that left twice, or that nobody announced.
+    Raises `ValueError` for a job that left twice, or that nobody announced.
     """
     found: dict[int, tuple[I64, int]] = {}
     beats: list[npt.NDArray[np.uint8]] = []
+    last = 0
     for entry, beat in zip(out, data, strict=True):
         beats.append(beat)
         if not entry["last"]:
@@ -175,16 +176,19 @@ def job_results(
         beats = []
         for place in range(int(entry["jobs"])):
             tag = int(entry["tag"][place])
-            if tag in found or tag not in descs:
-                raise ValueError(f"tag {tag} left twice, or was never announced")
+            # The number with this tag that is next to the job before: far fewer than 2^15 jobs are under way.
+            number = tag + TAGS * round((last - tag) / TAGS)
+            last = number
+            if number in found or number not in descs:
+                raise ValueError(f"job {number} left twice, or was never announced")
             size = params.lanes * CONTAINER[YBits(int(entry["bits"]))] // 8
             mine = whole[None, place * size : (place + 1) * size]
-            y = unpack_results(mine, int(entry["bits"]), descs[tag].y_unsigned, params.lanes)[0]
-            found[tag] = (y, int(entry["mask"][place]))
+            y = unpack_results(mine, int(entry["bits"]), descs[number].y_unsigned, params.lanes)[0]
+            found[number] = (y, int(entry["mask"][place]))
     return found
 
 
-def _exact(s: I64, desc: RanDescriptor) -> tuple[I64, I64]:
+def exact_range(s: I64, desc: RanDescriptor) -> tuple[I64, I64]:
     """Smallest and largest legal result of sums (J, L): by division, with its remainder."""
     step = 1 << desc.shift
     down, rest = np.divmod(s, step)
@@ -201,20 +205,20 @@ def _exact(s: I64, desc: RanDescriptor) -> tuple[I64, I64]:
 def judge_results(
     verdict: Verdict, params: RanParams, work: dict[int, Work], found: dict[int, tuple[I64, int]], cycle: int
 ) -> None:
-    """Results against exact arithmetic on what the jobs were made of, by tag: everything left once, and is right.
+    """Results against exact arithmetic on what the jobs were made of, by number: everything left once, and is right.
 
     Every lane by division in whole arrays; jobs in equal distances, at most `_FRACTIONS`, also by exact fractions.
     """
-    expected = {tag for tag, entry in work.items() if entry.total is not None}
+    expected = {number for number, entry in work.items() if entry.total is not None}
     verdict.count("value", len(expected))
     if expected != set(found):
         missing, extra = sorted(expected - set(found)), sorted(set(found) - expected)
         verdict.diverge("result", cycle, "jobs that left", f"{extra[:3]} too many", f"{missing[:3]} more", 1)
         return
-    tags = [tag for tag, entry in work.items() if entry.total is not None and entry.start is not None]
+    numbers = [number for number, entry in work.items() if entry.total is not None and entry.start is not None]
     by_desc: dict[RanDescriptor, list[int]] = {}
-    for tag in tags:
-        by_desc.setdefault(work[tag].desc, []).append(tag)
+    for number in numbers:
+        by_desc.setdefault(work[number].desc, []).append(number)
     lane = np.arange(params.lanes)
     for desc, mine in by_desc.items():
         y = np.stack([found[tag][0] for tag in mine])
@@ -223,7 +227,7 @@ def judge_results(
         limit = desc.limit(params)
         start = np.stack([np.asarray(work[tag].start) for tag in mine]).clip(-limit, limit)
         s = np.where(dead, 0, np.stack([np.asarray(work[tag].total) for tag in mine]) + start)
-        low, high = _exact(s, desc)
+        low, high = exact_range(s, desc)
         verdict.count("value", 2 * y.size)
         for what, got, least, most in (
             ("mask", masks, dead | (desc.relu & (s <= 0)), dead | (desc.relu & (s <= 0))),
@@ -234,16 +238,16 @@ def judge_results(
                 job, at = bad[0]
                 expectation = f"{least[job, at]} .. {most[job, at]}"
                 verdict.diverge(
-                    "result", cycle, f"tag {mine[job]} lane {at}: {what}", got[job, at], expectation, len(bad)
+                    "result", cycle, f"job {mine[job]} lane {at}: {what}", got[job, at], expectation, len(bad)
                 )
                 return
-        for job in range(0, len(mine), max(1, len(tags) // _FRACTIONS)):
+        for job in range(0, len(mine), max(1, len(numbers) // _FRACTIONS)):
             for at in range(params.lanes):
                 ends = (requantise_exact(int(s[job, at]), desc, Fraction(r, 2**26)) for r in (1, 2**26 - 1))
                 least, most = ends
                 verdict.count("value", 1)
                 if not least <= y[job, at] <= most:
-                    what = f"tag {mine[job]} lane {at} by fractions"
+                    what = f"job {mine[job]} lane {at} by fractions"
                     verdict.diverge("result", cycle, what, y[job, at], f"{least} .. {most}")
                     return
 
@@ -391,7 +395,7 @@ class RanScoreboard(Scoreboard):
 
     def _results(self, epoch: Epoch) -> None:
         work = {(program.first + n) % TAGS: entry for program in epoch.programs for n, entry in enumerate(program.work)}
-        descs = {tag: entry.desc for tag, entry in work.items()}
+        descs = {number: entry.desc for number, entry in work.items()}
         try:
             self.found = job_results(self.params, descs, epoch.traces.out, epoch.traces.out_data)
         except ValueError as error:

@@ -1,0 +1,1 @@
+"""Benchmark of the IOSS core and the RAN, joined (docs/gemm/README.md)."""

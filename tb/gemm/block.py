@@ -1,0 +1,159 @@
+"""The IOSS core and the RAN, joined, as a block of the flow."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.ran.config import CONTAINER, RAND_BITS, RanDescriptor, RanParams, Round, RspCode, YBits, sum_bound
+from tb.common.blockdef import INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
+from tb.common.testlist import block_runs
+from tb.flow.blocks import Block, Option
+from tb.flow.errors import UserError
+from tb.gemm.program import MOST_JOBS_OF_A_STAGE
+from tb.gemm.report import print_report
+from tb.gemm.testlist import TESTS
+from tb.ioss.block import PARAMS as CORE_PARAMS
+from tb.ioss.block import RTL as CORE_RTL
+from tb.ioss.operands import OPERAND_OPTIONS, check_operands
+from tb.ran.block import PARAMS as RAN_PARAMS
+from tb.ran.block import RTL as RAN_RTL
+
+HERE = Path(__file__).parent
+FORMATS = {4: YBits.B4, 8: YBits.B8, 12: YBits.B12, 16: YBits.B16, 32: YBits.RAW32, 64: YBits.RAW64}
+ROUNDS = {"nearest": Round.NEAREST, "truncate": Round.TRUNCATE, "stochastic": Round.STOCHASTIC}
+MAX_BIAS = 1 << 31
+
+
+def _final(options: dict[str, Any]) -> dict[str, Any]:
+    """Fields of the RAN's descriptor. Raises `UserError` for what a raw format cannot do."""
+    y_bits = FORMATS[options["Y_BITS"]]
+    if y_bits >= YBits.RAW32:
+        for name in ("SHIFT", "RELU", "Y_UNSIGNED"):
+            if options[name]:
+                raise UserError(f"Y_BITS={options['Y_BITS']} gives raw sums: leave {name} out, or take Y_BITS=4..16")
+    most = options["PARAMS"]["ACC_W"] - 1
+    if not 0 <= options["SHIFT"] <= most:
+        raise UserError(f"SHIFT={options['SHIFT']} is not legal: choose 0..{most}")
+    return {
+        "y_bits": int(y_bits),
+        "y_unsigned": options["Y_UNSIGNED"],
+        "relu": options["RELU"],
+        "round": int(ROUNDS[options["ROUND"]]),
+        "rand_bits": RAND_BITS.index(options["RAND_BITS"]),
+        "shift": options["SHIFT"],
+    }
+
+
+def _check_bias(path: Path, columns: int) -> int:
+    """Loads a bias and gives its largest magnitude. Raises `UserError` for a file that is none."""
+    try:
+        bias = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise UserError(f"BIAS={path} is not a .npy file of numbers: {error}") from error
+    if not isinstance(bias, np.ndarray) or bias.dtype.kind not in "iu" or bias.shape != (columns,):
+        raise UserError(f"BIAS must be a vector of {columns} integers, one a column of W; {path.name} is not")
+    if bias.size and not -MAX_BIAS <= int(bias.min()) <= int(bias.max()) < MAX_BIAS:
+        raise UserError("BIAS does not fit 32 signed bits")
+    return int(np.abs(bias.astype(np.int64)).max(initial=0))
+
+
+def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """(test, configuration) of `make sim`: a user's tensors if X or W is given, a listed test otherwise.
+
+    Raises `UserError` for matrices or options that the pair cannot take.
+    """
+    test, params = options["TEST"], options["PARAMS"]
+    if options["X"] is None and options["W"] is None:
+        if test == "user_tensors":
+            raise UserError("TEST=user_tensors needs X= and W=, the .npy files of the matrices")
+        return listed_test(BLOCK, HERE, options)
+    if test not in (None, "user_tensors"):
+        raise UserError(f"TEST={test} does not take X and W: leave TEST out")
+    if options["X"] is None or options["W"] is None:
+        raise UserError("X and W belong together: give both .npy files")
+    x, w = check_operands(options)
+    final = _final(options)
+    bias = _check_bias(options["BIAS"], w.shape[1]) if options["BIAS"] else 0
+    k, n_x, n_w = x.shape[1], options["X_BITS"] // 4, options["W_BITS"] // 4
+    bound = sum_bound(k, n_x, n_w, options["X_UNSIGNED"], options["W_UNSIGNED"], options["COMPENSATE"]) + bias
+    if bound > (1 << params["ACC_W"] - 1) - 1:
+        raise UserError(
+            f"sums of {k} products of {options['X_BITS']} x {options['W_BITS']} bits could overflow accumulators of "
+            f"{params['ACC_W']} bits: take ACC_W=48, fewer bits, or fewer elements"
+        )
+    jobs = x.shape[0] * -(-w.shape[1] // params["LANES"])
+    if k > options["REDUCE_FACTOR"] * params["DEPTH"] and jobs > MOST_JOBS_OF_A_STAGE:
+        raise UserError(
+            f"X @ W has {jobs:,} jobs with several chunks of K; the bench keeps sums of {MOST_JOBS_OF_A_STAGE:,}: "
+            "split X by rows"
+        )
+    ran = RanDescriptor(**final)
+    assert ran.check(RanParams(params["ROWS"], params["LANES"], params["ACC_W"])) in (RspCode.OK, RspCode.LANES)
+    assert CONTAINER[ran.y_bits] >= 4
+    return "user_tensors", {
+        "x": str(options["X"]),
+        "w": str(options["W"]),
+        "bias": str(options["BIAS"]) if options["BIAS"] else None,
+        "x_bits": options["X_BITS"],
+        "w_bits": options["W_BITS"],
+        "x_unsigned": options["X_UNSIGNED"],
+        "w_unsigned": options["W_UNSIGNED"],
+        "min_order": options["MIN_ORDER"],
+        "compensate": options["COMPENSATE"],
+        "reduce_factor": options["REDUCE_FACTOR"],
+        "final": final,
+        "seed": options["STOCHASTIC_SEED"],
+        "out": str(options["OUT"]) if options["OUT"] else None,
+    }
+
+
+BLOCK = Block(
+    name="gemm",
+    title="IOSS core and RAN, joined",
+    rtl=(
+        "rtl/common/trainslice_pkg.sv",
+        "rtl/ioss/ioss_pkg.sv",
+        "rtl/ran/ran_pkg.sv",
+        *CORE_RTL,
+        *RAN_RTL,
+        "rtl/gemm/gemm_desc.sv",
+        "rtl/gemm/gemm_core.sv",
+    ),
+    tb_sources=(
+        *TRANSACTORS,
+        "tb/ioss/ioss_trace.sv",
+        "tb/ran/ran_psum_memory.sv",
+        "tb/ran/ran_trace.sv",
+        "tb/gemm/tb_gemm.sv",
+    ),
+    include_dirs=INCLUDE_DIRS,
+    rtl_top="gemm_core",
+    tb_top="tb_gemm",
+    test_module="tb.gemm.tests",
+    default_test="real_tensors",
+    params={**CORE_PARAMS, **{name: RAN_PARAMS[name] for name in ("ACC_W", "BANKS")}},
+    public_vlt="tb/gemm/tb_gemm.vlt",
+    testplan="tb/gemm/testplan.hjson",
+    options=(
+        *OPERAND_OPTIONS,
+        Option("Y_BITS", "precision of the results; 32: sums, saturated, 64: exact sums", "int", 64, tuple(FORMATS)),
+        Option("Y_UNSIGNED", "results are unsigned", "flag", False),
+        Option("SHIFT", "results are sums / 2^SHIFT, rounded", "int", 0),
+        Option("ROUND", "rounding", "str", "nearest", tuple(ROUNDS)),
+        Option("RAND_BITS", "random bits of stochastic rounding", "int", 16, RAND_BITS),
+        Option("STOCHASTIC_SEED", "seed of the random generators", "int", 1),
+        Option("RELU", "ReLU", "flag", False),
+        Option("BIAS", "vector (N), .npy of integers that fit 32 bits, added to every row of the sums", "in_file"),
+        Option("OUT", "write the result (M x N, int64) to this .npy file", "out_file"),
+    ),
+    sim_options=sim_options,
+    print_report=print_report,
+    lint_params=({"ROWS": 4, "LANES": 8, "DEPTH": 32},),
+    tests=TESTS,
+    coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),
+    check=partial(plan_findings, HERE, TESTS),
+)

@@ -1,0 +1,136 @@
+"""UVM environment of the pair: configuration of the agents and monitors, and the test base."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from cocotb.triggers import FallingEdge
+from pyuvm import ConfigDB
+
+from models.ioss.config import CoreParams
+from models.ioss.config import GlobalCounter as CoreGlobal
+from models.ioss.config import RowCounter as CoreRow
+from models.ioss.config import counter_address as core_address
+from models.ran.config import GlobalCounter, RanParams, RowCounter, counter_address
+from tb.common.agents import PlaySequence, ReadySequence, StreamConfig, TraceConfig
+from tb.common.env import BlockEnv, EnvConfig
+from tb.common.scoreboard import Verdict
+from tb.common.testbase import BlockTest
+from tb.gemm.program import GemmParams, GemmProgram, Product
+from tb.gemm.scoreboard import EVENT_DTYPE, GemmScoreboard
+from tb.ioss.env import trace_configs as core_traces
+from tb.ran.env import SINKS
+from tb.ran.trace import trace_configs as ran_traces
+
+SOURCES = ("desc", "tile", "vec", "bias", "seed")
+RAN_COUNTERS = 0x200
+
+
+def env_config(dut: Any, params: GemmParams, run_dir: Path) -> EnvConfig:
+    """The environment of a bench `dut` whose files lie in `run_dir`."""
+    streams = [StreamConfig(dut, name, run_dir) for name in SOURCES]
+    streams += [StreamConfig(dut, name, run_dir, sinks=1) for name in SINKS]
+    joint = TraceConfig(run_dir / "gemm_event.bin", EVENT_DTYPE, "gemm_event")
+    traces = (*core_traces(params.core, run_dir), *ran_traces(params.ran, run_dir), joint)
+    return EnvConfig(params, tuple(streams), traces, GemmScoreboard)
+
+
+class GemmTest(BlockTest):
+    """Base of the pair's tests: plays products and programs, reads counters, judges."""
+
+    TESTPLAN = Path(__file__).parent / "testplan.hjson"
+
+    def make_env(self) -> BlockEnv:
+        given = self.run_info.params
+        core = CoreParams(given["ROWS"], given["LANES"], given["DEPTH"])
+        self.params = GemmParams(core, RanParams(given["ROWS"], given["LANES"], given["ACC_W"], given["BANKS"]))
+        self.programs: list[list[GemmProgram]] = [[]]  # by epoch
+        self.products: list[Product] = []  # since the last reset
+        self.held = 0  # cycles of not ready handed to sinks
+        self.counters: tuple[Any, Any] | None = None
+        ConfigDB().set(self, "env", "CFG", env_config(self.dut, self.params, self.run_info.run_dir))
+        return BlockEnv("env", self)
+
+    def idle_inputs(self) -> None:
+        for name in ("ctr_addr_i", "ctr_clear_i", "psum_distance_i"):
+            getattr(self.dut, name).value = 0
+
+    # ---- stimulus ----------------------------------------------------------------------------------------------------
+    @property
+    def next_job(self) -> int:
+        """Number of the next job."""
+        before = self.programs[-1]
+        return before[-1].first_job + before[-1].core.jobs if before else 0
+
+    def program(self) -> GemmProgram:
+        """A new, empty program; its jobs are numbered on."""
+        return GemmProgram(self.params, self.next_job)
+
+    def add(self, program: GemmProgram, product: Product) -> None:
+        """Adds a product with one chunk of K to a program, and notes what must come out."""
+        assert product.shape[1] <= product.reduce_factor * self.params.core.depth
+        program.add(product, len(self.products))
+        self.products.append(product)
+
+    async def start(self, program: GemmProgram) -> None:
+        """Hands a program to the sources without waiting for its end. Programs start in the order they were made."""
+        self.programs[-1].append(program)
+        self.dut.psum_distance_i.value = program.distance
+        await PlaySequence("program", program.bursts(), self.env.sequencers).start()
+
+    async def play(self, program: GemmProgram) -> bool:
+        """Plays a program to its end, with a bound: its own, behind what was started before."""
+        await self.start(program)
+        return await self.until_quiet(sum(entry.bound() for entry in self.programs[-1]) + self.held)
+
+    async def gemm(self, product: Product, seed: int | None = None) -> None:
+        """Plays a product alone, chunk of K by chunk."""
+        stages = product.plan(self.params, self.next_job, len(self.products))
+        self.products.append(product)
+        if seed is not None:
+            stages[0].seeds.append((seed, 0))
+        for stage in stages:
+            await self.play(stage)
+
+    async def reset(self, cycles: int = 4) -> None:
+        if self.programs[-1] or len(self.programs) > 1:
+            self.programs.append([])
+        self.products = []
+        await super().reset(cycles)
+
+    async def stop(self, waves: dict[str, npt.NDArray[np.integer]]) -> None:
+        """Starts ready waveforms by sink: pairs of cycles ready, not ready."""
+        given = {(name, 0): pairs for name, pairs in waves.items() if len(pairs)}
+        self.held += sum(int(pairs[:, 1].sum()) for pairs in given.values())
+        await ReadySequence("ready", given, self.env.sequencers).start()
+
+    async def read_counter(self, address: int) -> int:
+        """One counter, through the read port."""
+        self.dut.ctr_addr_i.value = address
+        await FallingEdge(self.dut.clk_i)
+        return int(self.dut.ctr_data_o.value)
+
+    async def before_collect(self) -> None:
+        await FallingEdge(self.dut.clk_i)
+        both = []
+        for high, row_counters, all_counters, address in (
+            (0, CoreRow, CoreGlobal, core_address),
+            (RAN_COUNTERS, RowCounter, GlobalCounter, counter_address),
+        ):
+            rows = np.zeros((self.params.core.rows, len(row_counters)), np.int64)
+            for row in range(self.params.core.rows):
+                for counter in row_counters:
+                    rows[row, counter] = await self.read_counter(high | address(counter, row))  # type: ignore[operator]
+            whole = [await self.read_counter(high | address(counter)) for counter in all_counters]  # type: ignore[operator]
+            both.append((rows, np.array(whole, np.int64)))
+        self.counters = (both[0], both[1])
+
+    def judge(self, cycles: int) -> Verdict:
+        board = self.env.scoreboard
+        board.programs, board.cycles, board.counters, board.drained = self.programs, cycles, self.counters, self.drained
+        board.products = self.products
+        self.env.collect(cycles)
+        return board.judge()

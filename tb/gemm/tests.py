@@ -1,0 +1,343 @@
+"""Tests of the IOSS core and the RAN, joined. What they verify stands in testplan.hjson, their runs in testlist.py.
+
+Class names are test names (`make sim BLOCK=gemm TEST=...`). The configuration of a test stands in its docstring.
+"""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyuvm
+
+from models.common.tensors import GemmTensors, load_matrix, load_set
+from models.ioss.config import LEGAL_REDUCE, Descriptor
+from models.ran.config import RanDescriptor, Round, Start, YBits
+from tb.common.scoreboard import Verdict
+from tb.common.waves import ready_wave
+from tb.gemm.env import GemmTest
+from tb.gemm.program import GemmProgram, Product
+from tb.gemm.report import product_report, sweep_entry
+from tb.ioss.sequences import ILLEGAL as CORE_ILLEGAL
+from tb.ioss.sequences import Knobs, illegal_descriptor, operands, random_program
+from tb.ran.program import bias_beats
+from tb.ran.sequences import ILLEGAL as RAN_ILLEGAL
+from tb.ran.sequences import illegal_descriptor as illegal_ran
+
+DATA = Path(__file__).parents[2] / "data" / "digits"
+OPERAND_FORMATS = (YBits.B4, YBits.B8, YBits.B12, YBits.B16)
+
+
+def shipped(config: dict[str, Any]) -> list[tuple[str, GemmTensors]]:
+    """The shipped products that a configuration (`sets`, `gemms`) asks for, with the names of their sets."""
+    return [
+        (which, tensors)
+        for which in config.get("sets", ["early", "late"])
+        for tensors in load_set(DATA / f"{which}.npz")
+        if tensors.name in config.get("gemms", [tensors.name])
+    ]
+
+
+def tensor_product(which: str, tensors: GemmTensors, rows: int | None, reduce_factor: int = 1) -> Product:
+    """A shipped product with results of 8 bits: the smallest shift that saturates nothing; ReLU in the forward pass."""
+    part = slice(rows)
+    x = tensors.x[part]
+    forward = tensors.name.startswith("fp")
+    exact = x.astype(np.int64) @ tensors.w
+    largest = int(np.abs(np.maximum(exact, 0) if forward else exact).max(initial=1))
+    shift = max(0, largest.bit_length() - (8 if forward else 7))
+    # Rounding up may pass the bound that the bits alone would keep.
+    shift += int((largest + (1 << shift) // 2 >> shift) > (255 if forward else 127))
+    return Product(
+        x,
+        tensors.w,
+        tensors.x_bits // 4,
+        tensors.w_bits // 4,
+        RanDescriptor(YBits.B8, forward, forward, Round.NEAREST, shift=shift),
+        f"{which} {tensors.name}",
+        tensors.x_unsigned,
+        tensors.w_unsigned,
+        reduce_factor=reduce_factor,
+        mask=None if tensors.mask is None else tensors.mask[part],
+    )
+
+
+def random_product(rng: np.random.Generator, shape: tuple[int, int, int], n_x: int, n_w: int, **more: Any) -> Product:
+    """A product of sparse operands; without a format of its own its raw sums leave."""
+    (m, k, n), final = shape, more.pop("final", RanDescriptor(YBits.RAW64))
+    signs = {name: bool(rng.integers(2)) for name in ("x_unsigned", "w_unsigned")}
+    x = operands(rng, (m, k), n_x, signs["x_unsigned"], 0.5, 0.3)
+    w = operands(rng, (k, n), n_w, signs["w_unsigned"], 0.2, 0.3)
+    name = more.pop("name", "x".join(map(str, shape)))
+    return Product(x, w, n_x, n_w, final, name, **signs, **more)
+
+
+def random_final(rng: np.random.Generator, y_bits: int) -> RanDescriptor:
+    """A legal format with any rounding."""
+    if y_bits >= YBits.RAW32:
+        return RanDescriptor(y_bits)
+    return RanDescriptor(
+        y_bits,
+        bool(rng.integers(2)),
+        bool(rng.integers(2)),
+        int(rng.integers(3)),
+        int(rng.integers(4)),
+        int(rng.integers(0, 20)),
+    )
+
+
+@pyuvm.test()
+class smoke(GemmTest):
+    """Raw sums and 8-bit results of small products."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        program = self.program()
+        self.add(program, random_product(rng, (20, 24, 20), 2, 2))
+        final = RanDescriptor(YBits.B8, shift=8, relu=True)
+        self.add(program, random_product(rng, (20, 24, 24), 2, 1, final=final, bias=rng.integers(-900, 900, 24)))
+        await self.play(program)
+
+
+class Tables(GemmTest):
+    """Base of the tests that report a table of products: each is played alone, from an idle pair."""
+
+    def judge(self, cycles: int) -> Verdict:
+        verdict = super().judge(cycles)
+        if not verdict.divergences:
+            self.report = product_report(
+                self.run_info, self.params, self.env.scoreboard, self.programs[-1], self.products, self.counters
+            )
+        return verdict
+
+
+@pyuvm.test()
+class real_tensors(Tables):
+    """The shipped products, to 8 bits.
+
+    Config: `sets` (early, late), `gemms` (names; all), `rows` (at most so many jobs; all)."""
+
+    async def body(self) -> None:
+        config = self.run_info.config
+        for which, tensors in shipped(config):
+            await self.gemm(tensor_product(which, tensors, config.get("rows")))
+
+
+@pyuvm.test()
+class user_tensors(Tables):
+    """A user's matrices. Config: x, w, bias (files; bias may be null), x_bits, w_bits, x_unsigned, w_unsigned,
+    min_order, compensate, reduce_factor, final (fields of the RAN's descriptor), seed, out (file or null)."""
+
+    async def body(self) -> None:
+        config = self.run_info.config
+        x = load_matrix(config["x"], config["x_bits"], config["x_unsigned"], "X")
+        w = load_matrix(config["w"], config["w_bits"], config["w_unsigned"], "W")
+        bias = np.load(config["bias"]).astype(np.int64) if config["bias"] else None
+        names = ("x_unsigned", "w_unsigned", "min_order", "compensate", "reduce_factor")
+        product = Product(
+            x, w, config["x_bits"] // 4, config["w_bits"] // 4, RanDescriptor(**config["final"]), "x @ w",
+            **{name: config[name] for name in names}, bias=bias,
+        )  # fmt: skip
+        await self.gemm(product, config["seed"])
+
+    def judge(self, cycles: int) -> Verdict:
+        verdict = super().judge(cycles)
+        if self.run_info.config.get("out") and not verdict.divergences:
+            np.save(self.run_info.config["out"], self.env.scoreboard.results[0][0])
+        return verdict
+
+
+@pyuvm.test()
+class reduce_sweep(GemmTest):
+    """The shipped products at every reduce factor, one by one: what groups and the second bank are worth.
+    Config: `sets`, `gemms`, `rows`, `factors`."""
+
+    async def body(self) -> None:
+        config = self.run_info.config
+        self.marks: list[tuple[int, str, int, int, int, Any]] = []
+        for factor in config.get("factors", LEGAL_REDUCE):
+            if factor > self.params.core.rows:
+                continue
+            for which in config.get("sets", ["early", "late"]):
+                first, begin = len(self.products), int(self.dut.cycle_o.value)
+                for _, tensors in shipped({**config, "sets": [which]}):
+                    await self.gemm(tensor_product(which, tensors, config.get("rows"), factor))
+                await self.before_collect()
+                self.marks.append((factor, which, first, begin, int(self.dut.cycle_o.value), self.counters))
+
+    def judge(self, cycles: int) -> Verdict:
+        verdict = super().judge(cycles)
+        if not verdict.divergences:
+            before = None
+            entries = []
+            for mark in self.marks:
+                entries.append(sweep_entry(self.params, self.env.scoreboard, mark, before))
+                before = mark[-1]
+            self.report = {"banks": self.params.ran.banks, "sweep": entries}
+        return verdict
+
+
+@pyuvm.test()
+class shapes(GemmTest):
+    """Raw sums of any shape: one element, columns that do not fill the lanes, K far beyond Depth, every reduce factor,
+    with and without bias. Config: `chains` (chunks of K), `factors`, `rows`."""
+
+    async def body(self) -> None:
+        rng, config = self.run_info.rng(), self.run_info.config
+        depth, lanes = self.params.core.depth, self.params.core.lanes
+        rows = config.get("rows", 12)
+        await self.gemm(random_product(rng, (1, 1, 1), 1, 1))
+        wide = rng.integers(-(1 << 31), 1 << 31, lanes + 3)
+        await self.gemm(random_product(rng, (rows, depth, lanes + 3), 4, 1, bias=wide))
+        for factor in config.get("factors", LEGAL_REDUCE):
+            if factor > self.params.core.rows:
+                continue
+            k = (config.get("chains", 3) - 1) * factor * depth + 3
+            n_x, n_w = (int(n) for n in rng.integers(1, 4, 2))
+            n = int(rng.integers(1, 2 * lanes))
+            bias = rng.integers(-1000, 1000, n) if rng.random() < 0.5 else None
+            y_bits = YBits.RAW64 if factor != 2 else YBits.RAW32
+            final = RanDescriptor(y_bits)
+            shape = (rows, k, n)
+            await self.gemm(random_product(rng, shape, n_x, n_w, reduce_factor=factor, bias=bias, final=final))
+
+
+@pyuvm.test()
+class formats(GemmTest):
+    """Every format with every rounding, ReLU and sign, and every precision of operands. Config: `jobs`, `share`."""
+
+    async def body(self) -> None:
+        rng, config = self.run_info.rng(), self.run_info.config
+        program = self.program()
+        program.seeds.append((int(rng.integers(1 << 32)), 0))
+        cases = list(itertools.product(OPERAND_FORMATS, (False, True), (False, True), range(3)))
+        rng.shuffle(cases)
+        precisions = list(itertools.product(range(1, 5), range(1, 5))) * 3
+        for case, (n_x, n_w) in zip(cases[: config.get("share", 48)], precisions, strict=False):
+            y_bits, y_unsigned, relu, mode = (int(entry) for entry in case)
+            width = 4 * (n_x + n_w)
+            final = RanDescriptor(
+                y_bits, bool(y_unsigned), bool(relu), mode, int(rng.integers(4)), max(0, width - 4 * y_bits - 4)
+            )
+            shape = (config.get("jobs", 9), int(rng.integers(2, 30)), int(rng.integers(1, 20)))
+            self.add(program, random_product(rng, shape, n_x, n_w, final=final))
+        await self.play(program)
+
+
+@pyuvm.test()
+class back_pressure(GemmTest):
+    """A consumer of results that stops for thousands of cycles, and ones that stop often: it reaches the IOSS core.
+    Config: `stop` (cycles), `jobs`."""
+
+    async def body(self) -> None:
+        rng, config = self.run_info.rng(), self.run_info.config
+        stop, jobs = config.get("stop", 4000), config.get("jobs", 60)
+        waves = [np.array([[100, stop], [1, 5], [2, stop // 4]])]
+        waves += [ready_wave(rng, style, 2000) for style in ("starved", "frequent")]
+        for wave in waves:
+            await self.stop({"out": wave})
+            program = self.program()
+            for y_bits in (YBits.RAW64, YBits.B8, YBits.B4):
+                self.add(program, random_product(rng, (jobs, 12, 16), 2, 2, final=random_final(rng, y_bits)))
+            await self.play(program)
+
+
+def good_pair(rng: np.random.Generator, lanes: int) -> tuple[Descriptor, RanDescriptor]:
+    """A legal joint descriptor."""
+    n_x, n_w = (int(n) for n in rng.integers(1, 4, 2))
+    desc = Descriptor(n_x, n_w, False, False, 0, False, 1, int(rng.integers(1, 20)), int(rng.integers(1, 6)))
+    return desc, RanDescriptor(YBits.B16, shift=4, lanes=lanes)
+
+
+@pyuvm.test()
+class illegal_descriptors(GemmTest):
+    """Every illegal field of either part alone, with products between them that come out right."""
+
+    async def body(self) -> None:
+        rng, params = self.run_info.rng(), self.params
+        program = self.program()
+        cases = [(True, n) for n in range(len(CORE_ILLEGAL))] + [(False, n) for n in range(len(RAN_ILLEGAL))]
+        rng.shuffle(cases)
+        for core, entry in cases:
+            desc, ran = good_pair(rng, params.core.lanes)
+            if core:
+                desc = illegal_descriptor(rng, params.core, desc, int(entry))
+                program.descriptor(desc, ran)
+            else:
+                bad = illegal_ran(params.ran, program.ran_part(ran, desc), int(entry))
+                # Fields that both have go through the core's descriptor.
+                shared = {name: getattr(bad, name) for name in ("x_slices", "w_slices", "reduce_factor", "k_len")}
+                shared |= {name: getattr(bad, name) for name in ("x_unsigned", "w_unsigned", "compensate", "n_jobs")}
+                program.descriptor(Descriptor(**{**desc.__dict__, **shared}), bad)
+            if rng.random() < 0.4:
+                self.add(program, random_product(rng, (5, 9, 7), 2, 2))
+        await self.play(program)
+
+
+def random_work(rng: np.random.Generator, program: GemmProgram, knobs: Knobs) -> None:
+    """Random tiles and jobs for the IOSS core, framing errors among them, with a random RAN part each."""
+    lanes, before = program.params.core.lanes, len(program.core.descs)
+    random_program(rng, program.core, knobs)
+    for desc in program.core.descs[before:]:
+        ran = random_final(rng, int(rng.integers(6)))
+        fields = {**ran.__dict__, "lanes": int(rng.integers(1, lanes + 1)), "stat_last": bool(rng.integers(2))}
+        if rng.random() < 0.3:
+            fields["start"] = Start.BIAS
+        ran = program.ran_part(RanDescriptor(**fields), desc)
+        program.ran.append(ran)
+        if fields.get("start") == Start.BIAS and not desc.check(program.params.core):
+            program.add_bias(bias_beats(rng.integers(-(1 << 31), 1 << 31, lanes)))
+
+
+# K of 16-bit unsigned operands, compensated, that 40 bits hold; and what fits one row.
+LONGEST = 100
+
+
+@pyuvm.test()
+class refused_jobs(GemmTest):
+    """Tiles and vectors with wrong framing: their jobs are cancelled in the RAN, everything else comes out right.
+    Config: `tiles`."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        tiles = self.run_info.config.get("tiles", 24)
+        program = self.program()
+        random_work(rng, program, Knobs(tiles, 10, LONGEST, illegal=0.0, bad_tile=0.25, bad_job=0.3))
+        await self.play(program)
+
+
+@pyuvm.test()
+class reset_mid_jobs(GemmTest):
+    """Resets at any moment; what follows is as from the start. Config: `resets`."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        for _ in range(self.run_info.config.get("resets", 8)):
+            program = self.program()
+            random_work(rng, program, Knobs(8, 10, LONGEST, reduce=(1, 2) if self.params.core.rows > 1 else (1,)))
+            await self.start(program)
+            await self.cycles_pass(int(rng.integers(20, 700)))
+            await self.reset()
+        program = self.program()
+        self.add(program, random_product(rng, (30, 40, 20), 2, 2, final=random_final(rng, YBits.B8)))
+        await self.play(program)
+
+
+@pyuvm.test()
+class constrained_random(GemmTest):
+    """Everything, with random consumers. Config: `tiles`, `jobs`, `max_beats`."""
+
+    async def body(self) -> None:
+        rng, config = self.run_info.rng(), self.run_info.config
+        factors = tuple(factor for factor in LEGAL_REDUCE if factor <= self.params.core.rows)
+        for name in ("out", "stat"):
+            style = str(rng.choice(["none", "rare", "frequent", "starved"]))
+            await self.stop({name: ready_wave(rng, style, 1500)})
+        program = self.program()
+        program.seeds.append((int(rng.integers(1 << 32)), int(rng.integers(200))))
+        reduce = (1,) if rng.random() < 0.4 else factors
+        knobs = Knobs(config.get("tiles", 30), config.get("jobs", 14), config.get("max_k", LONGEST), reduce=reduce)
+        random_work(rng, program, knobs)
+        await self.play(program)

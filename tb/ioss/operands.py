@@ -1,0 +1,56 @@
+"""The make variables of a user's matrices, and their check: for every block that multiplies them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.common.tensors import TensorError, load_matrix
+from models.ioss.config import LEGAL_REDUCE
+from tb.flow.blocks import Option
+from tb.flow.errors import UserError
+
+BITS = (4, 8, 12, 16)
+# Issues whose traces and tables fit into the memory of a small machine (about 100 bytes an issue).
+MAX_ISSUES = 100_000_000
+OPERAND_OPTIONS = (
+    Option("X", "broadcast matrix (M x K), .npy of integers", "in_file"),
+    Option("W", "stationary matrix (K x N), .npy of integers", "in_file"),
+    Option("X_BITS", "precision of X", "int", 8, BITS),
+    Option("W_BITS", "precision of W", "int", 8, BITS),
+    Option("X_UNSIGNED", "X is unsigned", "flag", False),
+    Option("W_UNSIGNED", "W is unsigned", "flag", False),
+    Option("MIN_ORDER", "lowest order i + j that is issued", "int", 0),
+    Option("COMPENSATE", "compensate what MIN_ORDER drops", "flag", False),
+    Option("REDUCE_FACTOR", "rows that share a job's K", "int", 1, LEGAL_REDUCE),
+)
+
+
+def check_operands(options: dict[str, Any]) -> tuple[npt.NDArray[np.integer], npt.NDArray[np.integer]]:
+    """X and W, loaded and checked with their options. Raises `UserError` for what the core cannot take."""
+    params = options["PARAMS"]
+    n_x, n_w, order, factor = (
+        options["X_BITS"] // 4,
+        options["W_BITS"] // 4,
+        options["MIN_ORDER"],
+        options["REDUCE_FACTOR"],
+    )
+    if not 0 <= order <= n_x + n_w - 2:
+        raise UserError(f"MIN_ORDER={order} is not legal for these precisions: choose 0..{n_x + n_w - 2}")
+    if factor > params["ROWS"]:
+        raise UserError(f"REDUCE_FACTOR={factor} needs at least {factor} rows, ROWS is {params['ROWS']}")
+    try:
+        x = load_matrix(options["X"], options["X_BITS"], options["X_UNSIGNED"], "X")
+        w = load_matrix(options["W"], options["W_BITS"], options["W_UNSIGNED"], "W")
+    except TensorError as error:
+        raise UserError(str(error)) from error
+    if x.shape[1] != w.shape[0]:
+        raise UserError(f"X {x.shape} and W {w.shape} cannot be multiplied: the columns of X must be the rows of W")
+    most = x.size * n_x * n_w * -(-w.shape[1] // params["LANES"])
+    if most > MAX_ISSUES:
+        raise UserError(
+            f"X @ W could take {most:,} issues, more than the {MAX_ISSUES:,} that one run traces: split X by rows"
+        )
+    return x, w
