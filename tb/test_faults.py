@@ -9,6 +9,9 @@ from tb.flow.faults import Fault, load_faults, plant, try_fault
 
 EVERY = 9
 
+# Faults that a block must have; gemm has little RTL of its own.
+LEAST = {"gemm": 8}
+
 
 def _sample() -> list:
     return [
@@ -29,6 +32,6 @@ def test_fault_is_caught(block: Block, fault: Fault) -> None:
 @pytest.mark.parametrize("block", all_blocks(), ids=lambda block: block.name)
 def test_every_fault_applies(block: Block, tmp_path) -> None:
     faults = load_faults(block)
-    assert len(faults) >= 30
+    assert len(faults) >= LEAST.get(block.name, 30)
     for fault in faults:
         plant(fault, tmp_path / fault.name)

@@ -447,7 +447,9 @@ class _Timing:
             if wants and req_since < 0:
                 req_since = t
             if select:
-                assert pick is not None and pick_job is not None and pick_slot is not None
+                assert pick is not None
+                assert pick_job is not None
+                assert pick_slot is not None
                 if wants:
                     self.requests.append((req_since, t, pick_job.tag))
                 req_since = -1

@@ -215,22 +215,26 @@ class Machine:
 
     # ---- random numbers
     def step_lfsr(self, lane: int, state: int) -> int:
+        """One step of a lane's generator."""
         for _ in range(32):
             state = state >> 1 ^ (LFSR_POLY[lane] if state & 1 else 0)
         return state
 
     def seeded(self, seed: int) -> list[int]:
+        """States behind a seed."""
         starts = [seed ^ (lane + 1) * LANE_SEED % 2**32 for lane in range(self.params.lanes)]
         return [self.step_lfsr(lane, start or 0xFFFFFFFF) for lane, start in enumerate(starts)]
 
     # ---- tags
     def slot_of(self, tag: int) -> Slot | None:
+        """The occupied slot that a tag belongs to."""
         for slot in self.slots:
             if (tag - slot.first) % TAGS < slot.desc.n_jobs:
                 return slot
         return None
 
     def group_of(self, row: int) -> range:
+        """Rows of the group that a row belongs to."""
         first = row - row % self.rf
         return range(first, first + self.rf)
 
@@ -389,6 +393,7 @@ class Machine:
             self.byp_next = None
 
     def take_desc(self, desc: RanDescriptor) -> None:
+        """A descriptor is taken."""
         self.log["desc_accept"].append(self.t)
         if desc.check(self.params) != 0:
             self.counters[GlobalCounter.DESCS_REFUSED] += 1
@@ -400,6 +405,7 @@ class Machine:
         self.descs += 1
 
     def take_product(self, row: int, prod: Product) -> tuple[list[int], int]:
+        """A product is taken: its shifted lanes and its order."""
         self.prod_accept[row].append(self.t)
         bank = prod.bank if self.params.banks == 2 else 0
         if prod.last:
@@ -425,6 +431,7 @@ class Machine:
             self.tree[entry] = ([a + b for a, b in zip(so_far, lanes, strict=True)], entry_bank)
 
     def dead(self, job: Job, lane: int) -> bool:
+        """Whether a lane is masked or padding."""
         return bool(job.mask >> lane & 1) or lane >= job.slot.desc.lanes
 
     def swap(self) -> None:
@@ -455,6 +462,7 @@ class Machine:
         self.sum = job
 
     def to_quant(self) -> None:
+        """A job moves from sum to quant."""
         job, self.sum = self.sum, None
         self.quant = job
         job.quant = self.t
@@ -476,6 +484,7 @@ class Machine:
             job.z.append(max(z, 0) if desc.relu else z)
 
     def to_pack(self, merge: bool) -> None:
+        """A job moves from quant to pack."""
         job, self.quant = self.quant, None
         job.done = self.t
         desc = job.slot.desc
@@ -503,14 +512,17 @@ class Machine:
         self.pack.append(job)
 
     def places(self, desc: RanDescriptor) -> int:
+        """Jobs that can share a beat."""
         size = self.params.lanes * FORMATS[desc.y_bits][1]
         return 128 // size if size < 128 else 1
 
     def beats(self, desc: RanDescriptor) -> int:
+        """Beats of a job."""
         size = self.params.lanes * FORMATS[desc.y_bits][1]
         return size // 128 if size > 128 else 1
 
     def emit(self, last: bool) -> None:
+        """A beat moves to the out register."""
         container = FORMATS[self.pack[0].slot.desc.y_bits][1]
         bits = 0
         for place, job in enumerate(self.pack):
@@ -523,6 +535,7 @@ class Machine:
             self.pack, self.pack_beat = [], 0
 
     def end_beat(self) -> None:
+        """The beat at the output is taken."""
         since, bits, last, jobs, data = self.out
         self.out = None
         self.counters[GlobalCounter.BEATS] += 1

@@ -1,5 +1,6 @@
 // Constants that every block shares (docs/conventions.md). Integers only, so that simulators and synthesis read the same file.
 package trainslice_pkg;
+  /* verilator lint_off UNUSEDPARAM */  // whole tables, of which no block uses every entry
   parameter int BeatW = 128;      // width of every data stream
   parameter int SliceW = 4;       // bits of a magnitude slice
   parameter int MaxSlices = 4;    // slices of the widest operand
@@ -11,4 +12,5 @@ package trainslice_pkg;
   parameter int ProdW = 10;       // signed slice product in half units: +-(2 * 15 * 15 + 15)
   parameter int OrderW = 3;       // i + j, 0..6
   parameter int TagW = 16;
+  /* verilator lint_on UNUSEDPARAM */
 endpackage

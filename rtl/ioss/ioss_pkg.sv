@@ -1,5 +1,6 @@
 // Codes of the IOSS core (docs/ioss/README.md: Descriptors, Vector stream, Counters).
 package ioss_pkg;
+  /* verilator lint_off UNUSEDPARAM */  // whole tables, of which no block uses every entry
   parameter int CodeW = 4;
 
   parameter int RspOk = 0;
@@ -18,4 +19,5 @@ package ioss_pkg;
   parameter int CtrW = 32;
   parameter int CtrAddrW = 9;
   parameter int SkipCauses = 4;  // mask, x, w, order
+  /* verilator lint_on UNUSEDPARAM */
 endpackage

@@ -202,7 +202,8 @@ module ioss_row #(
   end
 
   // ---- product register ----------------
-  // Half units: 2 * x * w + x where a lane is compensated, so x times {w, compensated}. A null's x is zero.
+  // Half units: 2 * x * w + x where a lane is compensated, so x times {w, compensated}. A null's lanes are dead: the
+  // elements that it reads may never have been written.
   function automatic logic [Lanes*ProdW-1:0] products(
       input logic [SliceW-1:0] x, input logic x_negative, input logic [Lanes*SliceW-1:0] w,
       input logic [Lanes-1:0] w_negative, input logic [Lanes-1:0] comp, input logic [Lanes-1:0] dead);
@@ -231,7 +232,7 @@ module ioss_row #(
     end else begin
       if (prod_ready) prod_valid_o <= op_valid_q;
       if (prod_ready && op_valid_q) begin
-        prod_data_o  <= products(op_x_q, op_x_sign_q, op_w_q, op_w_sign_q, op_comp_q, op_mask_q);
+        prod_data_o  <= products(op_x_q, op_x_sign_q, op_w_q, op_w_sign_q, op_comp_q, op_mask_q | {Lanes{op_null_q}});
         prod_order_o <= op_order_q;
         prod_last_o  <= op_last_q;
         prod_null_o  <= op_null_q;

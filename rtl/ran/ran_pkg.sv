@@ -1,5 +1,6 @@
 // Constants of the RAN (docs/ran/README.md). Integers and one table only, so that simulators and synthesis read the same file.
 package ran_pkg;
+  /* verilator lint_off UNUSEDPARAM */  // whole tables, of which no block uses every entry
   parameter int Slots = 4;          // descriptors whose jobs are under way
   parameter int DrainDepth = 4;     // jobs in the drain queue
   parameter int BypassDepth = 4;    // bypassed jobs in the order queue
@@ -63,4 +64,5 @@ package ran_pkg;
       32'haefe0c72, 32'hd5c0f0ce, 32'hb43e134e, 32'hc90638df, 32'ha427c70f, 32'h97e8bc88, 32'h93196e06, 32'h957ac1c6,
       32'hc48ed849, 32'hb7552bee, 32'hfaf9ea80, 32'ha32808c7, 32'ha46479f7, 32'hf6a192ac, 32'hf1a536f2, 32'hd1485ad1
   };
+  /* verilator lint_on UNUSEDPARAM */
 endpackage

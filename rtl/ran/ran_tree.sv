@@ -31,72 +31,73 @@ module ran_tree #(
     return out;
   endfunction
 
-  function automatic logic [W-1:0] sum(input logic [W-1:0] a, input logic [W-1:0] b);
-    logic [W-1:0] out;
-    for (int l = 0; l < Lanes; l++) out[TreeW*l +: TreeW] = a[TreeW*l +: TreeW] + b[TreeW*l +: TreeW];
+  // Both banks of a node: bank 1, bank 0.
+  function automatic logic [2*W-1:0] sum(input logic [2*W-1:0] a, input logic [2*W-1:0] b);
+    logic [2*W-1:0] out;
+    for (int l = 0; l < 2 * Lanes; l++) out[TreeW*l +: TreeW] = a[TreeW*l +: TreeW] + b[TreeW*l +: TreeW];
     return out;
   endfunction
 
   logic alone, pairs, quads;
-  assign alone  = reduce_factor_i == 4'd1;
-  assign pairs  = reduce_factor_i == 4'd2;
-  assign quads  = reduce_factor_i == 4'd4;
+  assign alone = reduce_factor_i == 4'd1;
+  assign pairs = reduce_factor_i == 4'd2;
+  assign quads = reduce_factor_i == 4'd4;
 
-  // Nodes by bank: index 2 * node + bank.
-  logic [W-1:0] term [Rows];
-  logic [W-1:0] leaf [2*Rows];
-  logic [W-1:0] pair [2*Rows];   // the first Rows are used, likewise below
-  logic [W-1:0] quad [2*Rows];
-  logic [W-1:0] octet [2*Rows];
-  logic [2*Rows-1:0] leaf_valid;
-
-  for (genvar r = 0; r < Rows; r++) begin : gen_leaf
-    assign term[r] = extended(shift_i[Lanes*ShiftW*r +: Lanes*ShiftW]);
-    assign leaf_valid[2*r +: 2] = {valid_i[r] && bank_i[r], valid_i[r] && !bank_i[r]};
-    assign leaf[2*r]   = (!alone && leaf_valid[2*r]) ? term[r] : '0;
-    assign leaf[2*r+1] = (!alone && leaf_valid[2*r+1]) ? term[r] : '0;
+  // ---- nodes: what a row, two, four, eight rows have for each bank, and whether they have anything ----------------
+  for (genvar r = 0; r < Rows; r++) begin : gen_row
+    logic [W-1:0]   term;
+    logic [2*W-1:0] node;
+    logic [1:0]     valid;
+    assign term  = extended(shift_i[Lanes*ShiftW*r +: Lanes*ShiftW]);
+    assign valid = {valid_i[r] && bank_i[r], valid_i[r] && !bank_i[r]};
+    assign node  = {(!alone && valid[1]) ? term : W'(0), (!alone && valid[0]) ? term : W'(0)};
   end
-  for (genvar n = 0; n < 2 * Rows; n++) begin : gen_node
-    localparam int Node = n / 2;
-    localparam int Bank = n % 2;
-    if (2 * Node + 1 < Rows) begin : gen_pair
-      assign pair[n] = sum(leaf[4*Node + Bank], leaf[4*Node + 2 + Bank]);
-    end else begin : gen_no_pair
-      assign pair[n] = (Rows == 1) ? leaf[n] : '0;
-    end
-    if (4 * Node + 3 < Rows) begin : gen_quad
-      assign quad[n] = pairs ? '0 : sum(pair[4*Node + Bank], pair[4*Node + 2 + Bank]);
-    end else begin : gen_no_quad
-      assign quad[n] = '0;
-    end
-    if (8 * Node + 7 < Rows) begin : gen_octet
-      assign octet[n] = (pairs || quads) ? '0 : sum(quad[4*Node + Bank], quad[4*Node + 2 + Bank]);
-    end else begin : gen_no_octet
-      assign octet[n] = '0;
-    end
+  for (genvar n = 0; n < Rows / 2; n++) begin : gen_pair
+    logic [2*W-1:0] node;
+    logic [1:0]     valid;
+    assign node  = sum(gen_row[2*n].node, gen_row[2*n+1].node);
+    assign valid = gen_row[2*n].valid | gen_row[2*n+1].valid;
+  end
+  for (genvar n = 0; n < Rows / 4; n++) begin : gen_quad
+    logic [2*W-1:0] node;
+    logic [1:0]     valid;
+    assign node  = pairs ? (2*W)'(0) : sum(gen_pair[2*n].node, gen_pair[2*n+1].node);
+    assign valid = gen_pair[2*n].valid | gen_pair[2*n+1].valid;
+  end
+  for (genvar n = 0; n < Rows / 8; n++) begin : gen_octet
+    logic [2*W-1:0] node;
+    logic [1:0]     valid;
+    assign node  = (pairs || quads) ? (2*W)'(0) : sum(gen_quad[2*n].node, gen_quad[2*n+1].node);
+    assign valid = gen_quad[2*n].valid | gen_quad[2*n+1].valid;
   end
 
-  // Valid of node and bank of a group of `Size` rows.
-  function automatic logic any_of(input logic [2*Rows-1:0] leaves, input int first, input int size, input int bank);
-    logic any;
-    any = 1'b0;
-    for (int r = first; r < first + size && r < Rows; r++) any = any | leaves[2*r + bank];
-    return any;
-  endfunction
-
+  // ---- entries: bank e - g*RF of their group, or a row of their own ----------------
   for (genvar e = 0; e < Rows; e++) begin : gen_entry
-    logic         valid;
-    logic [W-1:0] value;
-    localparam int Pair = 2 * (e / 2);
-    localparam int Quad = 4 * (e / 4);
-    localparam int Oct = 8 * (e / 8);
-    localparam int QuadAt = (e % 4 < 2) ? 2 * (e / 4) + e % 4 : 0;
-    localparam int OctAt = (e % 8 < 2) ? 2 * (e / 8) + e % 8 : 0;
-    assign valid = alone ? valid_i[e] :
-                   pairs ? any_of(leaf_valid, Pair, 2, e % 2) :
-                   quads ? (e % 4 < 2) && any_of(leaf_valid, Quad, 4, e % 4 % 2) :
-                   (e % 8 < 2) && any_of(leaf_valid, Oct, 8, e % 8 % 2);
-    assign value = alone ? term[e] : pairs ? pair[e] : quads ? quad[QuadAt] : octet[OctAt];
+    logic         valid, pair_valid, quad_valid, octet_valid;
+    logic [W-1:0] value, pair, quad, octet;
+    if (Rows >= 2) begin : gen_of_two
+      assign pair = gen_pair[e/2].node[W*(e%2) +: W];
+      assign pair_valid = gen_pair[e/2].valid[e%2];
+    end else begin : gen_not_two
+      assign pair = gen_row[e].node[0 +: W];
+      assign pair_valid = 1'b0;
+    end
+    if (Rows >= 4 && e % 4 < 2) begin : gen_of_four
+      assign quad = gen_quad[e/4].node[W*(e%4) +: W];
+      assign quad_valid = gen_quad[e/4].valid[e%4];
+    end else begin : gen_not_four
+      assign quad = '0;
+      assign quad_valid = 1'b0;
+    end
+    if (Rows >= 8 && e % 8 < 2) begin : gen_of_eight
+      assign octet = gen_octet[e/8].node[W*(e%8) +: W];
+      assign octet_valid = gen_octet[e/8].valid[e%8];
+    end else begin : gen_not_eight
+      assign octet = '0;
+      assign octet_valid = 1'b0;
+    end
+    assign valid = alone ? valid_i[e] : pairs ? pair_valid : quads ? quad_valid : octet_valid;
+    assign value = alone ? gen_row[e].term : pairs ? pair : quads ? quad : octet;
     always_ff @(posedge clk_i or negedge rst_ni) begin
       if (!rst_ni) begin
         valid_o[e] <= 1'b0;

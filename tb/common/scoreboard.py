@@ -80,7 +80,8 @@ class Verdict:
 
 def _show(row: np.void, cycle: str, base: int) -> str:
     """An entry with its cycle in the bench's numbering."""
-    values = {name: int(row[name]) + (base if name == cycle else 0) for name in row.dtype.names or ()}
+    values = {name: row[name].tolist() for name in row.dtype.names or ()}
+    values[cycle] += base
     return "{" + ", ".join(f"{name}={value}" for name, value in values.items()) + "}"
 
 

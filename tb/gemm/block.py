@@ -138,6 +138,7 @@ BLOCK = Block(
     params={**CORE_PARAMS, **{name: RAN_PARAMS[name] for name in ("ACC_W", "BANKS")}},
     public_vlt="tb/gemm/tb_gemm.vlt",
     testplan="tb/gemm/testplan.hjson",
+    faults_dir="tb/gemm/faults",
     options=(
         *OPERAND_OPTIONS,
         Option("Y_BITS", "precision of the results; 32: sums, saturated, 64: exact sums", "int", 64, tuple(FORMATS)),

@@ -79,7 +79,8 @@ module tb_gemm #(
   );
 
   // ---- sinks, partial sums ----------------
-  logic        req_valid, req_ready, psum_valid, psum_ready, psum_last, out_valid, out_ready, out_last, stat_valid, stat_ready;
+  logic        req_valid, req_ready, psum_valid, psum_ready, psum_last, out_valid, out_ready, out_last;
+  logic        stat_valid, stat_ready;
   logic [15:0] req_tag;
   logic [127:0] psum_data, out_data;
   logic [2:0]  out_bits, out_jobs;

@@ -304,7 +304,11 @@ class refused_jobs(GemmTest):
         rng = self.run_info.rng()
         tiles = self.run_info.config.get("tiles", 24)
         program = self.program()
-        random_work(rng, program, Knobs(tiles, 10, LONGEST, illegal=0.0, bad_tile=0.25, bad_job=0.3))
+        random_work(
+            rng,
+            program,
+            Knobs(tiles, 10, min(LONGEST, self.params.core.depth), illegal=0.0, bad_tile=0.25, bad_job=0.3),
+        )
         await self.play(program)
 
 
@@ -338,6 +342,7 @@ class constrained_random(GemmTest):
         program = self.program()
         program.seeds.append((int(rng.integers(1 << 32)), int(rng.integers(200))))
         reduce = (1,) if rng.random() < 0.4 else factors
-        knobs = Knobs(config.get("tiles", 30), config.get("jobs", 14), config.get("max_k", LONGEST), reduce=reduce)
+        longest = min(config.get("max_k", LONGEST), self.params.core.depth)
+        knobs = Knobs(config.get("tiles", 30), config.get("jobs", 14), longest, reduce=reduce)
         random_work(rng, program, knobs)
         await self.play(program)

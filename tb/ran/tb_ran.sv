@@ -46,7 +46,8 @@ module tb_ran #(
   assign cycle_o = cycle_q;
 
   // ---- sources ----------------
-  logic        desc_valid, desc_ready, byp_valid, byp_ready, bias_valid, bias_ready, cancel_valid, cancel_ready, seed_valid;
+  logic        desc_valid, desc_ready, byp_valid, byp_ready, bias_valid, bias_ready;
+  logic        cancel_valid, cancel_ready, seed_valid;
   logic [71:0] desc_payload;
   logic [47:0] byp_payload;     // mask (32), tag
   logic [135:0] bias_payload;   // last, data
@@ -107,7 +108,8 @@ module tb_ran #(
   assign cancel_ready = cancel_payload[16] || ahead[15];
 
   // ---- sinks, partial sums ----------------
-  logic        req_valid, req_ready, psum_valid, psum_ready, psum_last, out_valid, out_ready, out_last, stat_valid, stat_ready;
+  logic        req_valid, req_ready, psum_valid, psum_ready, psum_last, out_valid, out_ready, out_last;
+  logic        stat_valid, stat_ready;
   logic [15:0] req_tag;
   logic [127:0] psum_data, out_data;
   logic [2:0]  out_bits, out_jobs;

@@ -40,6 +40,7 @@ TESTS: tuple[TestEntry, ...] = (
         "stochastic_unbiased", "a million draws; four standard errors for one fixed seed", icarus_config={"jobs": 150}
     ),
     TestEntry("counters", "the moment of the clear is fixed", icarus_config={"moment": 150}),
+    TestEntry("second_reading", "14 descriptors a run", seeds=(1, 2, 3), params=({}, SMALL), sims=("verilator",)),
     TestEntry(
         "constrained_random",
         "72 descriptors a run",

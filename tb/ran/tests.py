@@ -5,6 +5,7 @@ Class names are test names (`make sim BLOCK=ran TEST=...`). Configuration keys t
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from models.common.tensors import load_set
 from models.ioss.config import CoreParams
 from models.ioss.cycle import predict as ioss_predict
 from models.ran.config import LEGAL_REDUCE, RanDescriptor, Round, Start, YBits
+from models.ran.reference import simulate
 from tb.common.scoreboard import Verdict
 from tb.common.waves import ready_wave
 from tb.ioss.bench.workload import stimulus
@@ -331,6 +333,13 @@ class start_values(RanTest):
                     program.job(
                         job, int(rng.integers(params.rows)), [within_bound(rng, desc, params.lanes, count)], mask
                     )
+        # Several slots that wait for a slow bias at the same time.
+        for _ in range(6):
+            desc = RanDescriptor(YBits.RAW64, start=Start.BIAS, lanes=params.lanes, n_jobs=2, k_len=1)
+            number = program.descriptor(desc)
+            program.bias(number, rng.integers(-1000, 1000, params.lanes), gap=int(rng.integers(3, 20)))
+            program.bypass(number)
+            program.bypass(number + 1)
         await self.play(program)
 
 
@@ -580,3 +589,32 @@ class constrained_random(RanTest):
             reduce = (1,) if rng.random() < 0.4 else factors
             random_program(rng, program, Knobs(descs=config.get("descs", 24), reduce=reduce))
             await self.play(program)
+
+
+@pyuvm.test()
+class second_reading(RanTest):
+    """The model itself: a second one, written apart and stepping every cycle, must say the same of what was observed.
+    Config: `descs`."""
+
+    async def body(self) -> None:
+        rng, params = self.run_info.rng(), self.params
+        waves = {name: ready_wave(rng, "frequent", 600) for name in ("out", "req", "stat")}
+        await self.back_pressure(waves)
+        factors = tuple(factor for factor in LEGAL_REDUCE if factor <= params.rows)
+        program = self.program()
+        random_program(rng, program, Knobs(descs=self.run_info.config.get("descs", 14), max_products=8, reduce=factors))
+        await self.play(program)
+
+    def judge(self, cycles: int) -> Verdict:
+        verdict = super().judge(cycles)
+        for epoch in self.env.scoreboard.epochs:
+            second = simulate(self.params, epoch.stim)
+            for field in dataclasses.fields(second):
+                mine, other = (np.asarray(getattr(each, field.name)) for each in (epoch.prediction, second))
+                verdict.count("cycle", mine.size)
+                if mine.shape != other.shape or not (mine == other).all():
+                    same = mine.shape == other.shape
+                    at = int(np.argwhere(mine != other)[0][0]) if same else -1
+                    values = (mine[at], other[at]) if at >= 0 else (mine.shape, other.shape)
+                    verdict.diverge("model", epoch.base, f"{field.name} {at}", *values)
+        return verdict

@@ -1,4 +1,5 @@
-// Watches one stream for the handshake law (docs/conventions.md): once valid is high, valid and payload stay until the transfer.
+// Watches one stream for the handshake law (docs/conventions.md): once valid is high, valid and payload stay until the transfer. On a
+// simulator with unknown values it also wants everything known: traces would show an x as 0.
 module ts_stream_check #(
   parameter int PayloadW = 1
 ) (
@@ -20,5 +21,10 @@ module ts_stream_check #(
       if (!valid_i) $display("TS_ASSERT ValidDropped in %m at %0t", $time);
       else if (payload_i != payload_q) $display("TS_ASSERT PayloadChanged in %m at %0t", $time);
     end
+`ifndef VERILATOR
+    if (rst_ni && (valid_i === 1'bx || (valid_i && ^payload_i === 1'bx))) begin
+      $display("TS_ASSERT Unknown in %m at %0t", $time);
+    end
+`endif
   end
 endmodule
