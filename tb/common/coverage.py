@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tb.common.runinfo import RunInfo
+
 FILE_NAME = "functional.json"
 NO_BIN = -1
 Counts = npt.NDArray[np.int64]
@@ -428,3 +430,16 @@ def read_ucis(path: Path) -> dict[str, dict[str, dict[str, int]]]:
                     for entry in item.coverItems(every):
                         bins[entry.getName()] = int(entry.getCoverData().data)
     return out
+
+
+def write_run(run_info: RunInfo, coverage: Coverage, passed: bool) -> None:
+    """Writes the counts of a run as `functional.json` into its folder."""
+    RunCoverage(run_info.block, run_info.test, run_info.seed, run_info.sim, passed, coverage).write(run_info.run_dir)
+
+
+def functional(block: str, groups: Sequence[CoverGroup], results: Iterable[Any], folder: Path) -> dict[str, Any]:
+    """The hook of `Block`: merged coverage of `RunResult`s (`summarise`), also as UCIS (functional.xml) in `folder`."""
+    merged = collect(groups, results)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_ucis(folder / "functional.xml", block, merged)
+    return summarise(merged)

@@ -6,62 +6,27 @@ Class names are test names (`make sim BLOCK=gemm TEST=...`). The configuration o
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyuvm
 
-from models.common.tensors import GemmTensors, load_matrix, load_set
+from models.common.tensors import load_matrix
 from models.ioss.config import LEGAL_REDUCE, Descriptor
-from models.ran.config import RanDescriptor, Round, Start, YBits
+from models.ran.config import RanDescriptor, Start, YBits
 from tb.common.scoreboard import Verdict
 from tb.common.waves import ready_wave
 from tb.gemm.env import GemmTest
 from tb.gemm.program import GemmProgram, Product
 from tb.gemm.report import product_report, sweep_entry
+from tb.gemm.tensors import shipped, tensor_product
 from tb.ioss.sequences import ILLEGAL as CORE_ILLEGAL
 from tb.ioss.sequences import Knobs, illegal_descriptor, operands, random_program
 from tb.ran.program import bias_beats
 from tb.ran.sequences import ILLEGAL as RAN_ILLEGAL
 from tb.ran.sequences import illegal_descriptor as illegal_ran
 
-DATA = Path(__file__).parents[2] / "data" / "digits"
 OPERAND_FORMATS = (YBits.B4, YBits.B8, YBits.B12, YBits.B16)
-
-
-def shipped(config: dict[str, Any]) -> list[tuple[str, GemmTensors]]:
-    """The shipped products that a configuration (`sets`, `gemms`) asks for, with the names of their sets."""
-    return [
-        (which, tensors)
-        for which in config.get("sets", ["early", "late"])
-        for tensors in load_set(DATA / f"{which}.npz")
-        if tensors.name in config.get("gemms", [tensors.name])
-    ]
-
-
-def tensor_product(which: str, tensors: GemmTensors, rows: int | None, reduce_factor: int = 1) -> Product:
-    """A shipped product with results of 8 bits: the smallest shift that saturates nothing; ReLU in the forward pass."""
-    part = slice(rows)
-    x = tensors.x[part]
-    forward = tensors.name.startswith("fp")
-    exact = x.astype(np.int64) @ tensors.w
-    largest = int(np.abs(np.maximum(exact, 0) if forward else exact).max(initial=1))
-    shift = max(0, largest.bit_length() - (8 if forward else 7))
-    # Rounding up may pass the bound that the bits alone would keep.
-    shift += int((largest + (1 << shift) // 2 >> shift) > (255 if forward else 127))
-    return Product(
-        x,
-        tensors.w,
-        tensors.x_bits // 4,
-        tensors.w_bits // 4,
-        RanDescriptor(YBits.B8, forward, forward, Round.NEAREST, shift=shift),
-        f"{which} {tensors.name}",
-        tensors.x_unsigned,
-        tensors.w_unsigned,
-        reduce_factor=reduce_factor,
-        mask=None if tensors.mask is None else tensors.mask[part],
-    )
 
 
 def random_product(rng: np.random.Generator, shape: tuple[int, int, int], n_x: int, n_w: int, **more: Any) -> Product:

@@ -42,10 +42,8 @@ from tb.common.coverage import (
     Coverpoint,
     Cross,
     Ignore,
-    RunCoverage,
-    collect,
-    summarise,
-    write_ucis,
+    functional,
+    write_run,
 )
 from tb.common.runinfo import RunInfo
 from tb.flow.paths import REPORTS
@@ -1054,14 +1052,10 @@ def sample(run_info: RunInfo, params: CoreParams, board: Any) -> Coverage:
     nothing."""
     passed = board.verdict.first is None
     coverage = sample_epochs(params, board.epochs, board.counters) if passed else Coverage(GROUPS)
-    RunCoverage(run_info.block, run_info.test, run_info.seed, run_info.sim, passed, coverage).write(run_info.run_dir)
+    write_run(run_info, coverage, passed)
     return coverage
 
 
 def functional_coverage(results: Sequence[Any], folder: Path = REPORTS / "ioss") -> dict[str, Any]:
-    """The hook of `Block`: merged coverage of `RunResult`s (`tb.common.coverage.summarise`), also as `functional.xml`
-    (UCIS) in `folder`."""
-    merged = collect(GROUPS, results)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_ucis(folder / "functional.xml", "ioss", merged)
-    return summarise(merged)
+    """The hook of `Block`."""
+    return functional("ioss", GROUPS, results, folder)

@@ -10,6 +10,7 @@ from models.ran.config import LEGAL_ACC_W, LEGAL_BANKS, LEGAL_LANES, LEGAL_ROWS
 from tb.common.blockdef import INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
 from tb.common.testlist import block_runs
 from tb.flow.blocks import Block, Param
+from tb.ran.coverage import functional_coverage
 from tb.ran.report import print_report
 from tb.ran.testlist import TESTS
 
@@ -59,6 +60,7 @@ BLOCK = Block(
     public_vlt="tb/ran/tb_ran.vlt",
     testplan="tb/ran/testplan.hjson",
     faults_dir="tb/ran/faults",
+    functional_coverage=functional_coverage,
     sim_options=sim_options,
     print_report=print_report,
     lint_params=({"ROWS": 4, "LANES": 8}, {"ROWS": 2, "LANES": 32, "ACC_W": 48, "BANKS": 1}),

@@ -15,6 +15,7 @@ from tb.common.agents import PlaySequence, ReadySequence, StreamConfig
 from tb.common.env import BlockEnv, EnvConfig
 from tb.common.scoreboard import Verdict
 from tb.common.testbase import BlockTest
+from tb.ran.coverage import sample
 from tb.ran.program import PSUM_RECORD, Program
 from tb.ran.scoreboard import RanScoreboard
 from tb.ran.trace import trace_configs
@@ -106,4 +107,6 @@ class RanTest(BlockTest):
         board.programs, board.cycles, board.counters, board.drained = self.programs, cycles, self.counters, self.drained
         board.cleared = self.cleared
         self.env.collect(cycles)
-        return board.judge()
+        verdict = board.judge()
+        sample(self.run_info, self.params, board)
+        return verdict

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import statistics
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,10 +31,10 @@ def bench_block() -> Block:
     return replace(get_block("ioss"), test_module="tb.ioss.bench.tests")
 
 
-def cpp_loop(block: Block, params: dict[str, int]) -> Path:
+def cpp_loop(block: Block, params: dict[str, int], folder: Path = HERE) -> Path:
     """The program of bench.cpp for `params` (by make variable)."""
     named = {block.params[name].sv_name: value for name, value in params.items()}
-    return build_cpp(block, HERE / "bench.cpp", named, HERE / "bench.vlt")
+    return build_cpp(block, folder / "bench.cpp", named, folder / "bench.vlt")
 
 
 def simulate(block: Block, test: str, workload: Workload, **config: Any) -> tuple[dict[str, Any], float]:
@@ -55,11 +56,14 @@ class Round:
     work: dict[str, int]
 
 
-def one_round(block: Block, program: Path, stimulus: Path, main: Workload, part: Workload) -> Round:
-    """Runs all three; raises `BenchError` unless environment and C++ loop did the same work."""
+def one_round(
+    block: Block, program: Path, stimulus: Path, main: Workload, part: Workload, rival: Block | None = None
+) -> Round:
+    """Runs all three (`rival`: the block that the conventional environment drives, if not the same); raises
+    `BenchError` unless environment and C++ loop did the same work."""
     cpp = run_cpp(program, stimulus)
     ours, seconds = simulate(block, "environment", main)
-    theirs = simulate(block, "conventional", part)[0]["report"]
+    theirs = simulate(rival or block, "conventional", part)[0]["report"]
     same_work({"environment": ours["report"], "C++ loop": cpp}, ("cycles", "issues"))
     cycles = cpp["cycles"]
     return Round(
@@ -71,16 +75,31 @@ def one_round(block: Block, program: Path, stimulus: Path, main: Workload, part:
     )
 
 
-def measure(main: Workload = MAIN, part: Workload = PART, runs: int = RUNS) -> Result:
-    """`runs` turns of the three; medians."""
-    block = bench_block()
+def ioss_stimulus(params: dict[str, int], workload: Workload) -> bytes:
+    """The C++ loop's file for the core."""
+    return cpp_program(workload.program(CoreParams(params["ROWS"], params["LANES"], params["DEPTH"])))
+
+
+def measure(
+    main: Workload = MAIN,
+    part: Workload = PART,
+    runs: int = RUNS,
+    block: Block | None = None,
+    folder: Path = HERE,
+    stimulus_of: Callable[[dict[str, int], Workload], bytes] = ioss_stimulus,
+    rival: Block | None = None,
+) -> Result:
+    """`runs` turns of the three; medians. Another block gives its `folder` (bench.cpp, bench.vlt) and its stimulus."""
+    block = block or bench_block()
     params = block.resolve_params(None)
-    program = cpp_loop(block, params)
+    program = cpp_loop(block, params, folder)
     build(block, SIM)
+    if rival:
+        build(rival, SIM)
     with tempfile.TemporaryDirectory(prefix="trainslice-") as scratch:
         stimulus = Path(scratch) / "program.bin"
-        stimulus.write_bytes(cpp_program(main.program(CoreParams(params["ROWS"], params["LANES"], params["DEPTH"]))))
-        rounds = [one_round(block, program, stimulus, main, part) for _ in range(runs)]
+        stimulus.write_bytes(stimulus_of(params, main))
+        rounds = [one_round(block, program, stimulus, main, part, rival) for _ in range(runs)]
     rates = {
         "environment": median_rate(entry.environment for entry in rounds),
         "cpp": median_rate(entry.cpp for entry in rounds),

@@ -1,0 +1,53 @@
+"""The benchmark's work: the shipped products to 8 bits, as one program, and its file for the C++ loop (bench.cpp)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.ioss.config import CoreParams
+from models.ran.config import RanParams
+from tb.gemm.program import GemmParams, GemmProgram, Product
+from tb.gemm.tensors import shipped, tensor_product
+from tb.ioss.bench.workload import Workload
+
+RAN_FIELDS = ("y_bits", "y_unsigned", "relu", "round", "rand_bits", "shift", "lanes", "stat_last")
+
+
+def gemm_params(params: dict[str, int]) -> GemmParams:
+    """Parameters of the pair by make variable."""
+    core = CoreParams(params["ROWS"], params["LANES"], params["DEPTH"])
+    return GemmParams(core, RanParams(params["ROWS"], params["LANES"], params["ACC_W"], params["BANKS"]))
+
+
+def products(workload: Workload) -> list[Product]:
+    """Its products, repeated."""
+    chosen = {"sets": list(workload.sets)} | ({"gemms": list(workload.gemms)} if workload.gemms else {})
+    once = [tensor_product(which, tensors, workload.rows or None) for which, tensors in shipped(chosen)]
+    return once * workload.repeat
+
+
+def gemm_program(params: GemmParams, work: list[Product]) -> GemmProgram:
+    """One program with everything, no gaps."""
+    program = GemmProgram(params)
+    for index, product in enumerate(work):
+        program.add(product, index)
+    return program
+
+
+def cpp_program(params: dict[str, int], workload: Workload) -> bytes:
+    """The file that bench.cpp reads."""
+    program = gemm_program(gemm_params(params), products(workload))
+    core = program.core
+    tile, vec = core.tile_data.view("<u4"), core.vec_data.view("<u4")
+    descs = [
+        (d.x_slices, d.w_slices, d.x_unsigned, d.w_unsigned, d.min_order, d.compensate, d.reduce_factor, d.k_len,
+         d.n_jobs, *(int(getattr(ran, name)) for name in RAN_FIELDS))
+        for d, ran in zip(core.descs, program.ran, strict=True)
+    ]  # fmt: skip
+    parts = (
+        np.array([len(descs), len(tile), len(vec), program.bound()]),
+        np.array(descs),
+        np.column_stack([tile, core.tile_last]),
+        np.column_stack([vec, core.vec_last, core.vec_tag, core.vec_mask]),
+    )
+    return b"".join(part.astype("<u4").tobytes() for part in parts)
