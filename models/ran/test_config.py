@@ -58,7 +58,7 @@ def test_more_accumulator_bits_take_more() -> None:
     assert desc.check(RanParams(acc_w=48)) == RspCode.OK
 
 
-@pytest.mark.parametrize(("x_unsigned", "w_unsigned"), itertools.product((False, True), repeat=2))
+@pytest.mark.parametrize(("x_unsigned", "w_unsigned"), list(itertools.product((False, True), repeat=2)))
 def test_no_operands_pass_the_bound(x_unsigned: bool, w_unsigned: bool) -> None:
     """Corner operands at every precision and every order that is dropped, compensated."""
     for n_x, n_w in itertools.product(range(1, 5), repeat=2):
