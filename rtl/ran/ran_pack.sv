@@ -26,6 +26,7 @@ module ran_pack #(
   localparam int Places = (Lanes < 32) ? 32 / Lanes : 1;
   localparam int W = Lanes * 64;
   localparam int Places8 = (Lanes < 16) ? 16 / Lanes : 1;
+  localparam int Beats8 = (Lanes > 16) ? Lanes / 16 : 1;
 
   logic          valid_q;
   logic [2:0]    bits_q, jobs_q;
@@ -39,13 +40,8 @@ module ran_pack #(
   endfunction
 
   function automatic logic [4:0] beats_of(input logic [2:0] bits);
-    case (bits)
-      3'(ran_pkg::Y4):     return 5'd1;
-      3'(ran_pkg::Y8):     return 5'((Lanes > 16) ? Lanes / 16 : 1);
-      3'(ran_pkg::YRaw32): return 5'(Lanes / 4);
-      3'(ran_pkg::YRaw64): return 5'(Lanes / 2);
-      default:             return 5'(Lanes / 8);
-    endcase
+    return (bits == 3'(ran_pkg::Y4)) ? 5'd1 : (bits == 3'(ran_pkg::Y8)) ? 5'(Beats8) :
+           (bits == 3'(ran_pkg::YRaw32)) ? 5'(Lanes / 4) : (bits == 3'(ran_pkg::YRaw64)) ? 5'(Lanes / 2) : 5'(Lanes / 8);
   endfunction
 
   logic       same, free, emit, last, load;

@@ -60,6 +60,7 @@ BLOCK = Block(
     public_vlt="tb/ran/tb_ran.vlt",
     testplan="tb/ran/testplan.hjson",
     faults_dir="tb/ran/faults",
+    coverage_exclusions="tb/ran/coverage_exclusions.hjson",
     functional_coverage=functional_coverage,
     sim_options=sim_options,
     print_report=print_report,

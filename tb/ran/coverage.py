@@ -436,7 +436,9 @@ class Sampler:
             self.out.sample("random", draws=self._index(RANDOM, "draws", number))
 
     def _reset(self, stim: Stimulus, want: Prediction) -> None:
-        slots = int((want.desc_code[want.desc_accept >= 0] == RspCode.OK).sum())
+        good = np.flatnonzero((want.desc_accept >= 0) & (want.desc_code == RspCode.OK))
+        announced = sum(stim.descs[at].n_jobs for at in good)
+        slots = announced - len(want.job_stat) - len(stim.cancel)
         began = want.prod_accept >= 0
         left = set(want.jobs["tag"].tolist())
         lying: dict[int, set[int]] = {}

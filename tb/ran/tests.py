@@ -168,6 +168,11 @@ class rounding_modes(RanTest):
                     limit = desc.limit(self.params)
                     program.psum(job, near.clip(-limit, limit))
                     program.bypass(job)
+        # As large as sums get: 16 bits by 16 bits, every product the largest there is.
+        desc = RanDescriptor(YBits.RAW64, lanes=lanes, n_jobs=2, k_len=511, x_slices=4, w_slices=4)
+        number = program.descriptor(desc)
+        for job, value in ((number, 450), (number + 1, -450)):
+            program.job(job, 0, [(np.full((60, lanes), value, np.int16), np.full(60, 6))])
         await self.play(program)
 
 
@@ -276,6 +281,13 @@ class stopped_consumer(RanTest):
                 program = self.program()
                 random_program(rng, program, knobs)
                 await self.play(program)
+        # Every format meets a stop.
+        for y_bits in FORMATS:
+            await self.back_pressure({"out": np.array([[6, stop // 20], [1, stop // 2]])})
+            program = self.program()
+            desc = RanDescriptor(y_bits, lanes=params.lanes, n_jobs=24, k_len=20)
+            dense_jobs(rng, program, desc, rng.integers(1, 4, 24))
+            await self.play(program)
 
 
 @pyuvm.test()
@@ -299,10 +311,14 @@ class reset_full_banks(RanTest):
             await self.cycles_pass(moment)
             await self.reset()
             # A sink goes on with its waveform: the last epoch waits for it.
-        program = self.program()
-        random_program(rng, program, Knobs(descs=4))
+        # And one when everything is over.
         self.held += 700 * 12
-        await self.play(program)
+        for last in (False, True):
+            program = self.program()
+            random_program(rng, program, Knobs(descs=4))
+            await self.play(program)
+            if not last:
+                await self.reset()
 
 
 @pyuvm.test()
@@ -413,7 +429,8 @@ class illegal_descriptors(RanTest):
             RanDescriptor(YBits.B4, True, True, 2, 3, 5, lanes=params.lanes, n_jobs=1, k_len=1, x_slices=1, w_slices=1),
         ]
         for entry in rng.permutation(len(ILLEGAL)):
-            program.descriptor(illegal_descriptor(params, base, int(entry)), int(rng.integers(3)))
+            for _ in range(1 + int(entry) % 2):
+                program.descriptor(illegal_descriptor(params, base, int(entry)), int(rng.integers(3)))
             desc = legal[int(entry) % len(legal)]
             dense_jobs(rng, program, desc, rng.integers(1, 4, desc.n_jobs))
         await self.play(program)

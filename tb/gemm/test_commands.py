@@ -1,0 +1,86 @@
+"""`make sim BLOCK=gemm` with own tensors, through the command line: results, report, one clear line for bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tb.flow.paths import ROOT
+
+
+def _sim(**variables: object) -> subprocess.CompletedProcess[str]:
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("COCOTB", "MAKE", "MFLAGS"))}
+    env |= {"BLOCK": "gemm", **{name: str(value) for name, value in variables.items()}}
+    command = [sys.executable, "-m", "tb.flow", "sim"]
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=900)
+
+
+def _files(folder: Path, **arrays: np.ndarray) -> dict[str, Path]:
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array)
+    return {name: folder / f"{name}.npy" for name in arrays}
+
+
+def _operands(m: int, k: int, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(m + k + n)
+    x = rng.integers(-128, 128, (m, k)) * (rng.random((m, k)) < 0.4)
+    return x.astype(np.int16), rng.integers(-2048, 2048, (k, n)), rng.integers(-(1 << 31), 1 << 31, n)
+
+
+@pytest.mark.parametrize(("sim", "shape", "factor"), [("verilator", (9, 700, 21), 2), ("icarus", (3, 140, 5), 1)])
+def test_raw_sums_are_the_matrix_product(tmp_path: Path, sim: str, shape: tuple[int, int, int], factor: int) -> None:
+    """K far beyond what the rows hold: partial sums come back."""
+    x, w, b = _operands(*shape)
+    files = _files(tmp_path, X=x, W=w, BIAS=b) | {"OUT": tmp_path / "y.npy", "REPORT": tmp_path / "r.json"}
+    done = _sim(SIM=sim, W_BITS=12, REDUCE_FACTOR=factor, Y_BITS=64, **files)
+    assert done.returncode == 0, done.stdout + done.stderr
+    want = x.astype(np.int64) @ w + b
+    assert np.array_equal(np.load(files["OUT"]), want)
+    report = json.loads(files["REPORT"].read_text())
+    assert (report["block"], report["status"], report["mismatches"]) == ("gemm", "pass", 0)
+    assert report["ran"]["overflows"] == 0
+    assert {"stall_out", "stall_drain", "stall_member", "operand"} <= set(report["stalls"])
+    done = _sim(SIM=sim, W_BITS=12, REDUCE_FACTOR=factor, Y_BITS=32, **files)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert np.array_equal(np.load(files["OUT"]), want.clip(-(1 << 31), (1 << 31) - 1))
+
+
+def test_eight_bits_are_exactly_rounded(tmp_path: Path) -> None:
+    x, w, _ = _operands(12, 60, 18)
+    files = _files(tmp_path, X=x, W=w) | {"OUT": tmp_path / "y.npy"}
+    done = _sim(W_BITS=12, Y_BITS=8, SHIFT=12, ROUND="nearest", **files)
+    assert done.returncode == 0, done.stdout + done.stderr
+    exact = x.astype(np.int64) @ w
+    want = [[min(127, max(-128, round(Fraction(int(each), 1 << 12)))) for each in row] for row in exact]
+    assert np.load(files["OUT"]).tolist() == want
+    done = _sim(W_BITS=12, Y_BITS=4, SHIFT=14, ROUND="stochastic", RAND_BITS=8, RELU=1, Y_UNSIGNED=1, **files)
+    assert done.returncode == 0, done.stdout + done.stderr
+    y, low = np.load(files["OUT"]), np.maximum(exact, 0) >> 14
+    assert ((y >= low.clip(0, 15)) & (y <= (low + 1).clip(0, 15))).all()
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"Y_BITS": 64, "SHIFT": 3}, "gives raw sums: leave SHIFT out"),
+        ({"Y_BITS": 32, "RELU": 1}, "gives raw sums: leave RELU out"),
+        ({"Y_BITS": 8, "SHIFT": 40}, "SHIFT=40 is not legal: choose 0..39"),
+        ({"Y_BITS": 7}, "choose one of 4, 8, 12, 16, 32, 64"),
+        ({"X_BITS": 16, "W_BITS": 16}, "take ACC_W=48"),
+        ({"BIAS": "x"}, "BIAS must be a vector of 6 integers"),
+    ],
+)
+def test_bad_input_gets_one_line(tmp_path: Path, variables: dict[str, object], words: str) -> None:
+    files = _files(tmp_path, X=np.ones((2, 600), np.int8), W=np.ones((600, 6), np.int8))
+    given = {name: files["X"] if value == "x" else value for name, value in variables.items()}
+    done = _sim(**files, **given)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
