@@ -41,7 +41,8 @@ module ran_pack #(
 
   function automatic logic [4:0] beats_of(input logic [2:0] bits);
     return (bits == 3'(ran_pkg::Y4)) ? 5'd1 : (bits == 3'(ran_pkg::Y8)) ? 5'(Beats8) :
-           (bits == 3'(ran_pkg::YRaw32)) ? 5'(Lanes / 4) : (bits == 3'(ran_pkg::YRaw64)) ? 5'(Lanes / 2) : 5'(Lanes / 8);
+           (bits == 3'(ran_pkg::YRaw32)) ? 5'(Lanes / 4) : (bits == 3'(ran_pkg::YRaw64)) ? 5'(Lanes / 2) :
+           5'(Lanes / 8);
   endfunction
 
   logic       same, free, emit, last, load;

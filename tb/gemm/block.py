@@ -13,6 +13,7 @@ from tb.common.blockdef import INCLUDE_DIRS, TRANSACTORS, listed_test, plan_find
 from tb.common.testlist import block_runs
 from tb.flow.blocks import Block, Option
 from tb.flow.errors import UserError
+from tb.gemm.coverage import functional_coverage
 from tb.gemm.program import MOST_JOBS_OF_A_STAGE
 from tb.gemm.report import print_report
 from tb.gemm.testlist import TESTS
@@ -158,6 +159,7 @@ BLOCK = Block(
         Option("BIAS", "vector (N), .npy of integers that fit 32 bits, added to every row of the sums", "in_file"),
         Option("OUT", "write the result (M x N, int64) to this .npy file", "out_file"),
     ),
+    functional_coverage=functional_coverage,
     sim_options=sim_options,
     print_report=print_report,
     lint_params=({"ROWS": 4, "LANES": 8, "DEPTH": 32},),

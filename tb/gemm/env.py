@@ -19,6 +19,7 @@ from tb.common.agents import PlaySequence, ReadySequence, StreamConfig, TraceCon
 from tb.common.env import BlockEnv, EnvConfig
 from tb.common.scoreboard import Verdict
 from tb.common.testbase import BlockTest
+from tb.gemm.coverage import sample
 from tb.gemm.program import GemmParams, GemmProgram, Product
 from tb.gemm.scoreboard import EVENT_DTYPE, GemmScoreboard
 from tb.ioss.env import trace_configs as core_traces
@@ -133,4 +134,6 @@ class GemmTest(BlockTest):
         board.programs, board.cycles, board.counters, board.drained = self.programs, cycles, self.counters, self.drained
         board.products = self.products
         self.env.collect(cycles)
-        return board.judge()
+        verdict = board.judge()
+        sample(self.run_info, self.params, board)
+        return verdict

@@ -156,6 +156,7 @@ class shapes(GemmTest):
         await self.gemm(random_product(rng, (1, 1, 1), 1, 1))
         wide = rng.integers(-(1 << 31), 1 << 31, lanes + 3)
         await self.gemm(random_product(rng, (rows, depth, lanes + 3), 4, 1, bias=wide))
+        await self.gemm(random_product(rng, (rows, depth + 5, lanes), 1, 2))
         for factor in config.get("factors", LEGAL_REDUCE):
             if factor > self.params.core.rows:
                 continue
@@ -178,16 +179,23 @@ class formats(GemmTest):
         program = self.program()
         program.seeds.append((int(rng.integers(1 << 32)), 0))
         cases = list(itertools.product(OPERAND_FORMATS, (False, True), (False, True), range(3)))
+        cases += [(y_bits, False, False, 0) for y_bits in (YBits.RAW32, YBits.RAW64)] * 4
         rng.shuffle(cases)
         precisions = list(itertools.product(range(1, 5), range(1, 5))) * 3
-        for case, (n_x, n_w) in zip(cases[: config.get("share", 48)], precisions, strict=False):
+        # Every format meets every reduce factor.
+        factors = [factor for factor in LEGAL_REDUCE if factor <= self.params.core.rows]
+        met = dict.fromkeys(YBits, 0)
+        precisions += precisions[:8]
+        for case, (n_x, n_w) in zip(cases[: config.get("share", 56)], precisions, strict=False):
             y_bits, y_unsigned, relu, mode = (int(entry) for entry in case)
             width = 4 * (n_x + n_w)
-            final = RanDescriptor(
-                y_bits, bool(y_unsigned), bool(relu), mode, int(rng.integers(4)), max(0, width - 4 * y_bits - 4)
-            )
+            raw = y_bits >= YBits.RAW32
+            shift = 0 if raw else max(0, width - 4 * y_bits - 4)
+            final = RanDescriptor(y_bits, bool(y_unsigned), bool(relu), mode, int(rng.integers(4)), shift)
+            factor = factors[met[YBits(y_bits)] % len(factors)]
+            met[YBits(y_bits)] += 1
             shape = (config.get("jobs", 9), int(rng.integers(2, 30)), int(rng.integers(1, 20)))
-            self.add(program, random_product(rng, shape, n_x, n_w, final=final))
+            self.add(program, random_product(rng, shape, n_x, n_w, final=final, reduce_factor=factor))
         await self.play(program)
 
 
@@ -238,6 +246,11 @@ class illegal_descriptors(GemmTest):
                 program.descriptor(Descriptor(**{**desc.__dict__, **shared}), bad)
             if rng.random() < 0.4:
                 self.add(program, random_product(rng, (5, 9, 7), 2, 2))
+        # Legal for the IOSS core, too long for 40 bits.
+        longest = max(1, (1 << params.ran.acc_w - 31) // params.core.depth)
+        if longest in LEGAL_REDUCE and longest <= params.core.rows:
+            long = Descriptor(4, 4, False, False, 0, False, longest, longest * params.core.depth, 1)
+            program.descriptor(long, RanDescriptor(YBits.RAW64, lanes=params.core.lanes))
         await self.play(program)
 
 

@@ -131,6 +131,9 @@ class Program:
         """
         work = self._at(number)
         work.mask, work.total = mask, np.zeros(self.params.lanes, np.int64)
+        if not any(len(data) for data, _ in products):
+            # The IOSS core would bypass a job without work: here member 0 has a product of zeros.
+            products = [(np.zeros((1, self.params.lanes), np.int16), np.zeros(1, np.int64)), *products[1:]]
         bank = self.banks.get(group, 0)
         self.banks[group] = 1 - bank
         for member, (data, order) in enumerate(products):

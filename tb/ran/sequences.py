@@ -171,8 +171,6 @@ def random_program(rng: np.random.Generator, program: Program, knobs: Knobs) -> 
                 if not counts.any():
                     counts[int(rng.integers(rf))] = 1
                 parts = [within_bound(rng, desc, params.lanes, int(count)) for count in counts]
-                if rf == 1 and not len(parts[0][0]):  # a row that is a group has a product, if one of zeros
-                    parts = [(np.zeros((1, params.lanes), np.int16), np.zeros(1, np.int64))]
                 waits = [(rng.random(max(1, len(part[0]))) < 0.1) * rng.integers(0, 6) + 0 for part in parts]
                 for wait in waits:
                     wait[0] += gap
