@@ -39,6 +39,7 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry(
         "stochastic_unbiased", "a million draws; four standard errors for one fixed seed", icarus_config={"jobs": 150}
     ),
+    TestEntry("full_rate", "no choice left to a seed", icarus_config={"jobs": 60}),
     TestEntry("counters", "the moment of the clear is fixed", icarus_config={"moment": 150}),
     TestEntry("second_reading", "14 descriptors a run", seeds=(1, 2, 3), params=({}, SMALL), sims=("verilator",)),
     TestEntry(

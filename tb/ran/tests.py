@@ -565,6 +565,36 @@ class stochastic_unbiased(RanTest):
 
 
 @pyuvm.test()
+class full_rate(RanTest):
+    """A job, L outputs, leaves the quantisers in every cycle at 4 and 8 bits. Config: `jobs` (a format)."""
+
+    async def body(self) -> None:
+        rng, params = self.run_info.rng(), self.params
+        jobs = self.run_info.config.get("jobs", 400)
+        for y_bits in (YBits.B4, YBits.B8):
+            program = self.program()
+            desc = RanDescriptor(y_bits, lanes=params.lanes, n_jobs=jobs, start=Start.BIAS, shift=3)
+            number = program.descriptor(desc)
+            program.bias(number, rng.integers(-1000, 1000, params.lanes))
+            for job in range(number, number + jobs):
+                program.bypass(job)
+            await self.play(program)
+
+    def judge(self, cycles: int) -> Verdict:
+        verdict = super().judge(cycles)
+        if not verdict.divergences:
+            when = self.env.scoreboard.epochs[-1].traces.job_stat["cycle"]
+            # The second format begins where the program before it had ended: the one pause there is.
+            pauses = int((np.diff(when) > 1).sum())
+            verdict.count("cycle", len(when))
+            if pauses != 1:
+                verdict.diverge("result", cycles, "pauses between jobs", pauses, 1)
+            busy = int(np.ptp(when)) + 1 - int(np.diff(when).max() - 1)
+            self.report = {"outputs_per_cycle": len(when) * self.params.lanes / busy}
+        return verdict
+
+
+@pyuvm.test()
 class counters(RanTest):
     """A clear in the middle of work: what is counted afterwards is what happens afterwards. Config: `moment`."""
 
