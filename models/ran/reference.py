@@ -1,8 +1,7 @@
 """Second reading of the RAN: every register, every cycle, plain Python integers. Slow; tests hold cycle.py to it.
 
 Source: docs/ran/README.md. :class:`Machine` is the block, one call of :meth:`Machine.step` a cycle: decisions look at
-the registers as they were when the cycle began. :func:`simulate` feeds it from recorded offers; models/ran/stimuli.py
-feeds it from sources that look at what was taken.
+the registers as they were when the cycle began. :func:`simulate` feeds it from recorded offers.
 """
 
 from __future__ import annotations
