@@ -176,6 +176,7 @@ class Machine:
         # descriptors
         self.slots: list[Slot] = []
         self.rf = 1
+        self.refused = False
         self.next_number = 0
         # banks
         self.ends: list[list[End | None]] = [[None, None] for _ in range(rows)]  # done[r][b]
@@ -242,6 +243,8 @@ class Machine:
         """One cycle."""
         t, params, counters = self.t, self.params, self.counters
         self.arrive()
+        counters[GlobalCounter.DESCS_REFUSED] += self.refused  # with the answer, one cycle behind the transfer
+        self.refused = False
 
         # What the registers say at the start of the cycle.
         busy = bool(self.slots or self.pack or self.out or self.record)
@@ -395,7 +398,7 @@ class Machine:
         """A descriptor is taken."""
         self.log["desc_accept"].append(self.t)
         if desc.check(self.params) != 0:
-            self.counters[GlobalCounter.DESCS_REFUSED] += 1
+            self.refused = True
         else:
             self.rf = desc.reduce_factor
             slot = Slot(self.descs, desc, self.next_number % TAGS, desc.n_jobs, desc.start != BIAS)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from pyuvm import uvm_analysis_export, uvm_scoreboard
 
 KINDS = ("value", "slice", "cycle")
+CounterTables = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]  # of each row, of the whole
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,37 @@ def compare_by_row(
     return same
 
 
+def cycle_table(cycles: npt.NDArray[np.int64]) -> npt.NDArray[np.void]:
+    """Cycles (N,) as a table of one field, for `compare_tables`."""
+    out = np.zeros(len(cycles), np.dtype([("cycle", "<i8")]))
+    out["cycle"] = cycles
+    return out
+
+
+def reset_spans(edges: list[tuple[int, bool]], cycles: int) -> list[tuple[int, int]]:
+    """(begin, end) of every span outside reset, from the logged values of rst_ni; `cycles` ends the last one."""
+    ends = [cycle for cycle, _ in edges[1:]] + [cycles]
+    return [(cycle, end) for (cycle, value), end in zip(edges, ends, strict=True) if value]
+
+
+def wave_or_none(wave: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_] | None:
+    """A ready waveform as models take it: None if it is always high."""
+    return None if wave.all() else wave
+
+
+def compare_counters(
+    verdict: Verdict, got: CounterTables, want: CounterTables, cycle: int, before: CounterTables | None = None
+) -> None:
+    """Counters of rows and of the whole (32 bits, wrapping) that were read at `cycle`; `before`: what had been counted
+    when they were cleared."""
+    for name, mine, wanted, less in zip(("row counter", "counter"), got, want, before or (0, 0), strict=True):
+        expected = (wanted - less) % (1 << 32)
+        verdict.count("value", expected.size)
+        if not np.array_equal(mine, expected):
+            at = tuple(int(n) for n in np.argwhere(mine != expected)[0])
+            verdict.diverge("counter", cycle, f"{name} {at}", mine[at], expected[at], int((mine != expected).sum()))
+
+
 class Scoreboard(uvm_scoreboard):
     """Collects what monitors publish by name; a block's scoreboard implements `judge`."""
 
@@ -163,6 +195,10 @@ class Scoreboard(uvm_scoreboard):
     def judge(self) -> Verdict:
         """Compares everything collected with the model."""
         raise NotImplementedError
+
+    def not_drained(self, cycle: int) -> None:
+        """Notes that the bound on cycles was reached first."""
+        self.verdict.diverge("drain", cycle, "work left when the bound on cycles was reached", "busy", "quiet")
 
 
 class _Collector(uvm_analysis_export):

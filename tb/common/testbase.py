@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable, Mapping
+from enum import IntEnum
 from pathlib import Path
 from typing import Any, ClassVar
 
 import cocotb
+import numpy as np
+import numpy.typing as npt
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, RisingEdge, SimTimeoutError, Timer, with_timeout
-from pyuvm import uvm_env, uvm_test
+from pyuvm import uvm_test
 
+from tb.common.agents import ReadySequence
+from tb.common.env import BlockEnv
 from tb.common.runinfo import CLOCK_NS, RunInfo
-from tb.common.scoreboard import Verdict
+from tb.common.scoreboard import CounterTables, Verdict
 from tb.common.testplan import load_testplan, minimum_checks
 
 RESET_CYCLES = 4
@@ -34,12 +40,13 @@ class BlockTest(uvm_test):
         self.minimum = minimum_checks(load_testplan(self.TESTPLAN), self.run_info.test, reduced)
         self.dut = cocotb.top
         self.drained = True
+        self.held = 0  # cycles of not ready handed to sinks
         self.report: dict[str, Any] = {}
         self.seconds: dict[str, float] = {}
         self.env = self.make_env()
 
     # ---- what a block's test base supplies --------------------------------------------------------------------------
-    def make_env(self) -> uvm_env:
+    def make_env(self) -> BlockEnv:
         """Builds the block's environment."""
         raise NotImplementedError
 
@@ -93,6 +100,28 @@ class BlockTest(uvm_test):
         self.dut.rst_ni.value = 0
         await self.cycles_pass(cycles)
         self.dut.rst_ni.value = 1
+
+    async def back_pressure(self, waves: Mapping[str | tuple[str, int], npt.NDArray[np.integer]]) -> None:
+        """Starts ready waveforms (behind those that still play) by sink, or (sink, lane): pairs of cycles ready, not
+        ready."""
+        given = {key if isinstance(key, tuple) else (key, 0): pairs for key, pairs in waves.items() if len(pairs)}
+        self.held += sum(int(pairs[:, 1].sum()) for pairs in given.values())
+        await ReadySequence("ready", given, self.env.sequencers).start()
+
+    async def read_counter(self, address: int) -> int:
+        """One counter, through the read port."""
+        self.dut.ctr_addr_i.value = address
+        await FallingEdge(self.dut.clk_i)
+        return int(self.dut.ctr_data_o.value)
+
+    async def read_counters(
+        self, rows: int, of_row: type[IntEnum], of_all: type[IntEnum], address: Callable[..., int], base: int = 0
+    ) -> CounterTables:
+        """All counters: of each row (rows, indices) and of the whole (indices,); `address` maps (counter, row or None),
+        `base` is added."""
+        each = [[await self.read_counter(base | address(one, row)) for one in of_row] for row in range(rows)]
+        whole = [await self.read_counter(base | address(one)) for one in of_all]
+        return np.array(each, np.int64), np.array(whole, np.int64)
 
     async def until_quiet(self, bound: int) -> bool:
         """Waits until nothing is left to play or in the device, at most `bound` cycles, then a falling edge.

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from models.ran.config import CONTAINER, RAND_BITS, RanDescriptor, RanParams, Round, RspCode, YBits, sum_bound
+from models.ran.config import RAND_BITS, Round, YBits, sum_bound
 from tb.common.blockdef import INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
 from tb.common.testlist import block_runs
 from tb.flow.blocks import Block, Option
@@ -19,7 +19,7 @@ from tb.gemm.report import print_report
 from tb.gemm.testlist import TESTS
 from tb.ioss.block import PARAMS as CORE_PARAMS
 from tb.ioss.block import RTL as CORE_RTL
-from tb.ioss.operands import OPERAND_OPTIONS, check_operands
+from tb.ioss.operands import OPERAND_OPTIONS, check_operands, operand_config, own_tensors
 from tb.ran.block import PARAMS as RAN_PARAMS
 from tb.ran.block import RTL as RAN_RTL
 
@@ -67,15 +67,9 @@ def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
     Raises `UserError` for matrices or options that the pair cannot take.
     """
-    test, params = options["TEST"], options["PARAMS"]
-    if options["X"] is None and options["W"] is None:
-        if test == "user_tensors":
-            raise UserError("TEST=user_tensors needs X= and W=, the .npy files of the matrices")
+    if not own_tensors(options):
         return listed_test(BLOCK, HERE, options)
-    if test not in (None, "user_tensors"):
-        raise UserError(f"TEST={test} does not take X and W: leave TEST out")
-    if options["X"] is None or options["W"] is None:
-        raise UserError("X and W belong together: give both .npy files")
+    params = options["PARAMS"]
     x, w = check_operands(options)
     final = _final(options)
     bias = _check_bias(options["BIAS"], w.shape[1]) if options["BIAS"] else 0
@@ -92,24 +86,9 @@ def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
             f"X @ W has {jobs:,} jobs with several chunks of K; the bench keeps sums of {MOST_JOBS_OF_A_STAGE:,}: "
             "split X by rows"
         )
-    ran = RanDescriptor(**final)
-    assert ran.check(RanParams(params["ROWS"], params["LANES"], params["ACC_W"])) in (RspCode.OK, RspCode.LANES)
-    assert CONTAINER[ran.y_bits] >= 4
-    return "user_tensors", {
-        "x": str(options["X"]),
-        "w": str(options["W"]),
-        "bias": str(options["BIAS"]) if options["BIAS"] else None,
-        "x_bits": options["X_BITS"],
-        "w_bits": options["W_BITS"],
-        "x_unsigned": options["X_UNSIGNED"],
-        "w_unsigned": options["W_UNSIGNED"],
-        "min_order": options["MIN_ORDER"],
-        "compensate": options["COMPENSATE"],
-        "reduce_factor": options["REDUCE_FACTOR"],
-        "final": final,
-        "seed": options["STOCHASTIC_SEED"],
-        "out": str(options["OUT"]) if options["OUT"] else None,
-    }
+    bias_file = str(options["BIAS"]) if options["BIAS"] else None
+    own = {"bias": bias_file, "final": final, "seed": options["STOCHASTIC_SEED"]}
+    return "user_tensors", {**operand_config(options), **own}
 
 
 def bench(report: Path | None) -> int:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from cocotb.triggers import FallingEdge
 from pyuvm import ConfigDB
 
@@ -15,7 +13,7 @@ from models.ioss.config import GlobalCounter as CoreGlobal
 from models.ioss.config import RowCounter as CoreRow
 from models.ioss.config import counter_address as core_address
 from models.ran.config import GlobalCounter, RanParams, RowCounter, counter_address
-from tb.common.agents import PlaySequence, ReadySequence, StreamConfig, TraceConfig
+from tb.common.agents import PlaySequence, StreamConfig, TraceConfig
 from tb.common.env import BlockEnv, EnvConfig
 from tb.common.scoreboard import Verdict
 from tb.common.testbase import BlockTest
@@ -50,7 +48,6 @@ class GemmTest(BlockTest):
         self.params = GemmParams(core, RanParams(given["ROWS"], given["LANES"], given["ACC_W"], given["BANKS"]))
         self.programs: list[list[GemmProgram]] = [[]]  # by epoch
         self.products: list[Product] = []  # since the last reset
-        self.held = 0  # cycles of not ready handed to sinks
         self.counters: tuple[Any, Any] | None = None
         ConfigDB().set(self, "env", "CFG", env_config(self.dut, self.params, self.run_info.run_dir))
         return BlockEnv("env", self)
@@ -102,32 +99,12 @@ class GemmTest(BlockTest):
         self.products = []
         await super().reset(cycles)
 
-    async def stop(self, waves: dict[str, npt.NDArray[np.integer]]) -> None:
-        """Starts ready waveforms by sink: pairs of cycles ready, not ready."""
-        given = {(name, 0): pairs for name, pairs in waves.items() if len(pairs)}
-        self.held += sum(int(pairs[:, 1].sum()) for pairs in given.values())
-        await ReadySequence("ready", given, self.env.sequencers).start()
-
-    async def read_counter(self, address: int) -> int:
-        """One counter, through the read port."""
-        self.dut.ctr_addr_i.value = address
-        await FallingEdge(self.dut.clk_i)
-        return int(self.dut.ctr_data_o.value)
-
     async def before_collect(self) -> None:
         await FallingEdge(self.dut.clk_i)
-        both = []
-        for high, row_counters, all_counters, address in (
-            (0, CoreRow, CoreGlobal, core_address),
-            (RAN_COUNTERS, RowCounter, GlobalCounter, counter_address),
-        ):
-            rows = np.zeros((self.params.core.rows, len(row_counters)), np.int64)
-            for row in range(self.params.core.rows):
-                for counter in row_counters:
-                    rows[row, counter] = await self.read_counter(high | address(counter, row))  # type: ignore[operator]
-            whole = [await self.read_counter(high | address(counter)) for counter in all_counters]  # type: ignore[operator]
-            both.append((rows, np.array(whole, np.int64)))
-        self.counters = (both[0], both[1])
+        rows = self.params.core.rows
+        core = await self.read_counters(rows, CoreRow, CoreGlobal, core_address)
+        ran = await self.read_counters(rows, RowCounter, GlobalCounter, counter_address, RAN_COUNTERS)
+        self.counters = (core, ran)
 
     def judge(self, cycles: int) -> Verdict:
         board = self.env.scoreboard

@@ -16,13 +16,22 @@ import numpy.typing as npt
 
 from models.ran.config import RanDescriptor
 from models.ran.cycle import CANCEL_DTYPE, PROD_IN_DTYPE, SEED_DTYPE, Prediction, Stimulus, predict
-from tb.common.scoreboard import Scoreboard, Verdict, compare_by_row, compare_tables
+from tb.common.scoreboard import (
+    Scoreboard,
+    Verdict,
+    compare_by_row,
+    compare_counters,
+    compare_tables,
+    cycle_table,
+    reset_spans,
+    wave_or_none,
+)
 from tb.common.streams import SourceLog
 from tb.gemm.program import GemmParams, GemmProgram, Product
 from tb.ioss.scoreboard import Epoch as CoreEpoch
 from tb.ioss.scoreboard import IossScoreboard
 from tb.ioss.trace import events, products
-from tb.ran.scoreboard import accepts, compare, compare_counters, job_results, within
+from tb.ran.scoreboard import compare, job_results, within
 from tb.ran.trace import SHIFT_DTYPE, RanTraces, read_traces
 
 I64 = npt.NDArray[np.int64]
@@ -83,8 +92,7 @@ class GemmScoreboard(Scoreboard):
     def judge(self) -> Verdict:
         """Splits the run at resets and compares each part; counters and results belong to the last part."""
         traces = read_traces(self.seen)
-        edges = [cycle for cycle, _ in traces.reset] + [self.cycles]
-        spans = [(cycle, edges[at + 1]) for at, (cycle, value) in enumerate(traces.reset) if value]
+        spans = reset_spans(traces.reset, self.cycles)
         flat = [program for epoch in self.programs for program in epoch]
         self.codes = np.array([code for program in flat for code in program.codes()], np.int64)
         ran_descs = [desc for program in flat for desc in program.ran]
@@ -96,11 +104,10 @@ class GemmScoreboard(Scoreboard):
             mine = np.flatnonzero((self.ran_offer >= base) & (self.ran_offer < end))
             self._ran(at, base, end, traces, [ran_descs[good[n]] for n in mine], mine)
         if self.counters is not None and self.epochs:
-            compare_counters(self.verdict, self.counters[1], self.epochs[-1].prediction, self.cycles)
+            want = self.epochs[-1].prediction
+            compare_counters(self.verdict, self.counters[1], (want.row_counters, want.global_counters), self.cycles)
         if not self.drained:
-            self.verdict.diverge(
-                "drain", self.cycles, "work left when the bound on cycles was reached", "busy", "quiet"
-            )
+            self.not_drained(self.cycles)
         elif not self.verdict.divergences:
             self._results()
         return self.verdict
@@ -145,7 +152,7 @@ class GemmScoreboard(Scoreboard):
                     free = due + 1
                 else:
                     free = int(self.ioss_take[place[at]]) + 1 if self.ioss_take[place[at]] >= 0 else end
-            compare_tables(verdict, "joint", "descriptor", accepts(log.accept[mine]), accepts(want))
+            compare_tables(verdict, "joint", "descriptor", cycle_table(log.accept[mine]), cycle_table(want))
         got = np.zeros(int((kind == EV_RSP).sum()), RSP_DTYPE)
         got["cycle"], got["code"] = cycle[kind == EV_RSP], event["data"][kind == EV_RSP] & 0x1F
         compare_tables(verdict, "joint", "answer", got, np.array(answers, RSP_DTYPE), kinds=("cycle", "value"))
@@ -195,10 +202,6 @@ class GemmScoreboard(Scoreboard):
         seed = np.zeros(int(pick["seed"].sum()), SEED_DTYPE)
         seed["cycle"], seed["value"] = log["seed"].offer[pick["seed"]] - base, values[pick["seed"]]
 
-        def ready(name: str) -> npt.NDArray[np.bool_] | None:
-            wave = self.seen[name][base:end, 0]
-            return None if wave.all() else wave
-
         def counted(cycles: I64) -> I64:
             return np.where(cycles >= 0, cycles - base, -1)
 
@@ -217,13 +220,15 @@ class GemmScoreboard(Scoreboard):
             psum_last=got.psum_last,
             psum_offer=got.psum_offer,
             horizon=end - base,
-            psum_req_ready=ready("req"),
-            out_ready=ready("out"),
-            stat_ready=ready("stat"),
+            psum_req_ready=wave_or_none(self.seen["req"][base:end, 0]),
+            out_ready=wave_or_none(self.seen["out"][base:end, 0]),
+            stat_ready=wave_or_none(self.seen["stat"][base:end, 0]),
         )
         want = predict(params, stim)
         take = counted(self.ran_take[mine])
-        compare_tables(verdict, "descriptor", "RAN transfer", accepts(take), accepts(want.desc_accept), base=base)
+        compare_tables(
+            verdict, "descriptor", "RAN transfer", cycle_table(take), cycle_table(want.desc_accept), base=base
+        )
         seen, wanted = (np.zeros(len(prod), SHIFT_DTYPE) for _ in range(2))
         seen["row"] = wanted["row"] = prod["row"]
         seen["cycle"], wanted["cycle"] = table["cycle"], want.prod_accept
@@ -232,12 +237,12 @@ class GemmScoreboard(Scoreboard):
             verdict,
             "bypass",
             "RAN transfer",
-            accepts(core.prediction.byp["cycle"]),
-            accepts(want.byp_accept),
+            cycle_table(core.prediction.byp["cycle"]),
+            cycle_table(want.byp_accept),
             base=base,
         )
         bias = counted(log["bias"].accept[pick["bias"]])
-        compare_tables(verdict, "bias", "transfer", accepts(bias), accepts(want.bias_accept), base=base)
+        compare_tables(verdict, "bias", "transfer", cycle_table(bias), cycle_table(want.bias_accept), base=base)
         compare(verdict, params, stim, want, got, base)
         held = np.stack([self.ran_take - self.ran_offer, self.ioss_take - self.ioss_offer], axis=1)[mine]
         self.epochs.append(Epoch(base, stim, want, got, core, self.programs[at], held))

@@ -210,7 +210,7 @@ class back_pressure(GemmTest):
         waves = [np.array([[100, stop], [1, 5], [2, stop // 4]])]
         waves += [ready_wave(rng, style, 2000) for style in ("starved", "frequent")]
         for wave in waves:
-            await self.stop({"out": wave})
+            await self.back_pressure({"out": wave})
             program = self.program()
             for y_bits in (YBits.RAW64, YBits.B8, YBits.B4):
                 self.add(program, random_product(rng, (jobs, 12, 16), 2, 2, final=random_final(rng, y_bits)))
@@ -316,7 +316,7 @@ class constrained_random(GemmTest):
         factors = tuple(factor for factor in LEGAL_REDUCE if factor <= self.params.core.rows)
         for name in ("out", "stat"):
             style = str(rng.choice(["none", "rare", "frequent", "starved"]))
-            await self.stop({name: ready_wave(rng, style, 1500)})
+            await self.back_pressure({name: ready_wave(rng, style, 1500)})
         program = self.program()
         program.seeds.append((int(rng.integers(1 << 32)), int(rng.integers(200))))
         reduce = (1,) if rng.random() < 0.4 else factors

@@ -10,9 +10,8 @@ from models.ioss.config import LEGAL_DEPTH, LEGAL_LANES, LEGAL_ROWS
 from tb.common.blockdef import INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
 from tb.common.testlist import block_runs
 from tb.flow.blocks import Block, Option, Param
-from tb.flow.errors import UserError
 from tb.ioss.coverage import functional_coverage
-from tb.ioss.operands import OPERAND_OPTIONS, check_operands
+from tb.ioss.operands import OPERAND_OPTIONS, check_operands, operand_config, own_tensors
 from tb.ioss.report import print_report
 from tb.ioss.testlist import TESTS
 
@@ -24,28 +23,10 @@ def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
     Raises `UserError` for matrices or options that the core cannot take.
     """
-    test = options["TEST"]
-    if options["X"] is None and options["W"] is None:
-        if test == "user_tensors":
-            raise UserError("TEST=user_tensors needs X= and W=, the .npy files of the matrices")
+    if not own_tensors(options):
         return listed_test(BLOCK, HERE, options)
-    if test not in (None, "user_tensors"):
-        raise UserError(f"TEST={test} does not take X and W: leave TEST out")
-    if options["X"] is None or options["W"] is None:
-        raise UserError("X and W belong together: give both .npy files")
     check_operands(options)
-    return "user_tensors", {
-        "x": str(options["X"]),
-        "w": str(options["W"]),
-        "x_bits": options["X_BITS"],
-        "w_bits": options["W_BITS"],
-        "x_unsigned": options["X_UNSIGNED"],
-        "w_unsigned": options["W_UNSIGNED"],
-        "min_order": options["MIN_ORDER"],
-        "compensate": options["COMPENSATE"],
-        "reduce_factor": options["REDUCE_FACTOR"],
-        "out": str(options["OUT"]) if options["OUT"] else None,
-    }
+    return "user_tensors", operand_config(options)
 
 
 def bench(report: Path | None) -> int:

@@ -13,7 +13,7 @@ from pyuvm import ConfigDB
 
 from models.ioss.config import CoreParams, GlobalCounter, RowCounter, counter_address
 from models.ioss.oracle import PairCount, count_pairs, kept_product
-from tb.common.agents import PlaySequence, ReadySequence, StreamConfig, TraceConfig
+from tb.common.agents import PlaySequence, StreamConfig, TraceConfig
 from tb.common.env import BlockEnv, EnvConfig
 from tb.common.scoreboard import Verdict
 from tb.common.testbase import BlockTest
@@ -65,7 +65,6 @@ class IossTest(BlockTest):
         self.programs: list[Program] = []
         self.epoch_programs: list[Program] = []  # since the last reset
         self.gemms: list[Gemm] = []  # likewise
-        self.held = 0  # cycles of not ready handed to sinks
         self.counters: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None
         ConfigDB().set(self, "env", "CFG", env_config(self.dut, self.params, self.run_info.run_dir))
         return BlockEnv("env", self)
@@ -123,28 +122,10 @@ class IossTest(BlockTest):
         self.epoch_programs, self.gemms = [], []
         await super().reset(cycles)
 
-    async def back_pressure(self, waves: dict[tuple[str, int], npt.NDArray[np.integer]]) -> None:
-        """Starts ready waveforms (behind those that still play)."""
-        waves = {key: pairs for key, pairs in waves.items() if len(pairs)}
-        self.held += sum(int(pairs[:, 1].sum()) for pairs in waves.values())
-        await ReadySequence("ready", waves, self.env.sequencers).start()
-
-    async def read_counter(self, address: int) -> int:
-        """One counter, through the read port."""
-        self.dut.ctr_addr_i.value = address
-        await FallingEdge(self.dut.clk_i)
-        return int(self.dut.ctr_data_o.value)
-
     async def before_collect(self) -> None:
-        if not self.READ_COUNTERS:
-            return
-        await FallingEdge(self.dut.clk_i)
-        rows = np.zeros((self.params.rows, len(RowCounter)), np.int64)
-        for row in range(self.params.rows):
-            for counter in RowCounter:
-                rows[row, counter] = await self.read_counter(counter_address(counter, row))
-        whole = np.array([await self.read_counter(counter_address(counter)) for counter in GlobalCounter], np.int64)
-        self.counters = (rows, whole)
+        if self.READ_COUNTERS:
+            await FallingEdge(self.dut.clk_i)
+            self.counters = await self.read_counters(self.params.rows, RowCounter, GlobalCounter, counter_address)
 
     def judge(self, cycles: int) -> Verdict:
         board = self.env.scoreboard

@@ -28,6 +28,28 @@ OPERAND_OPTIONS = (
 )
 
 
+def own_tensors(options: dict[str, Any]) -> bool:
+    """Whether the user gives matrices of their own. Raises `UserError` for a call that is neither that nor a test."""
+    test, given = options["TEST"], [options[name] is not None for name in ("X", "W")]
+    if not any(given):
+        if test == "user_tensors":
+            raise UserError("TEST=user_tensors needs X= and W=, the .npy files of the matrices")
+        return False
+    if test not in (None, "user_tensors"):
+        raise UserError(f"TEST={test} does not take X and W: leave TEST out")
+    if not all(given):
+        raise UserError("X and W belong together: give both .npy files")
+    return True
+
+
+def operand_config(options: dict[str, Any]) -> dict[str, Any]:
+    """The test's configuration that says what the matrices are."""
+    out = options["OUT"]
+    names = ("X_BITS", "W_BITS", "X_UNSIGNED", "W_UNSIGNED", "MIN_ORDER", "COMPENSATE", "REDUCE_FACTOR")
+    values = {name.lower(): options[name] for name in names}
+    return {"x": str(options["X"]), "w": str(options["W"]), **values, "out": str(out) if out else None}
+
+
 def check_operands(options: dict[str, Any]) -> tuple[npt.NDArray[np.integer], npt.NDArray[np.integer]]:
     """X and W, loaded and checked with their options. Raises `UserError` for what the core cannot take."""
     params = options["PARAMS"]

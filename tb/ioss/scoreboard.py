@@ -15,7 +15,17 @@ import numpy.typing as npt
 from models.ioss.config import CoreParams, Descriptor
 from models.ioss.cycle import Prediction, Stimulus, predict
 from models.ioss.value import accumulate
-from tb.common.scoreboard import Scoreboard, Verdict, compare_by_row, compare_tables, row_slices
+from tb.common.scoreboard import (
+    Scoreboard,
+    Verdict,
+    compare_by_row,
+    compare_counters,
+    compare_tables,
+    cycle_table,
+    reset_spans,
+    row_slices,
+    wave_or_none,
+)
 from tb.common.streams import SourceLog
 from tb.ioss.program import TAGS, Program
 from tb.ioss.trace import (
@@ -67,12 +77,6 @@ class Epoch:
     byp: npt.NDArray[np.void]
     selected: dict[str, npt.NDArray[np.bool_]]
     """Which records of each source belong to this epoch."""
-
-
-def _accepts(accept: npt.NDArray[np.int64]) -> npt.NDArray[np.void]:
-    out = np.zeros(len(accept), np.dtype([("cycle", "<i8")]))
-    out["cycle"] = accept
-    return out
 
 
 def _in(table: npt.NDArray[np.void], base: int, horizon: int) -> npt.NDArray[np.void]:
@@ -131,7 +135,7 @@ class IossScoreboard(Scoreboard):
         all_issues = issues(self.seen["issue"])
         all_prod, all_data = products(self.seen["product"])
         self.epochs = []
-        spans = self._spans(seen_events)
+        spans = reset_spans(seen_events.reset, self.cycles)
         for (base, end), (issue, _), (prod, pick) in zip(
             spans, _split(all_issues, spans), _split(all_prod, spans), strict=True
         ):
@@ -143,16 +147,11 @@ class IossScoreboard(Scoreboard):
             self.epochs.append(epoch)
             self._compare(epoch, seen_events, end)
         if self.counters is not None and self.epochs:
-            self._compare_counters(self.epochs[-1])
+            want = self.epochs[-1].prediction
+            compare_counters(self.verdict, self.counters, (want.row_counters, want.global_counters), self.cycles)
         if not self.drained:
-            self.verdict.diverge(
-                "drain", self.cycles, "work left when the bound on cycles was reached", "busy", "quiet"
-            )
+            self.not_drained(self.cycles)
         return self.verdict
-
-    def _spans(self, seen: Events) -> list[tuple[int, int]]:
-        edges = [cycle for cycle, _ in seen.reset] + [self.cycles]
-        return [(cycle, edges[at + 1]) for at, (cycle, value) in enumerate(seen.reset) if value]
 
     def _stimulus(self, base: int, end: int) -> tuple[Stimulus, dict[str, npt.NDArray[np.bool_]]]:
         inputs = self.inputs
@@ -171,8 +170,8 @@ class IossScoreboard(Scoreboard):
             vec_mask=inputs.vec_mask[pick["vec"]],
             vec_offer=offer["vec"],
             horizon=end - base,
-            prod_ready=None if self.seen["prod"][base:end].all() else self.seen["prod"][base:end],
-            byp_ready=None if self.seen["byp"][base:end].all() else self.seen["byp"][base:end, 0],
+            prod_ready=wave_or_none(self.seen["prod"][base:end]),
+            byp_ready=wave_or_none(self.seen["byp"][base:end, 0]),
         )
         return stim, pick
 
@@ -183,7 +182,7 @@ class IossScoreboard(Scoreboard):
         def accepts(name: str, expected: npt.NDArray[np.int64], boundary: str) -> None:
             got = self.seen[name].accept[epoch.selected[name]]
             got = np.where(got >= 0, got - base, -1)
-            compare_tables(verdict, boundary, "beat", _accepts(got), _accepts(expected), base=base)
+            compare_tables(verdict, boundary, "beat", cycle_table(got), cycle_table(expected), base=base)
 
         accepts("desc", want.desc_accept, "descriptor")
         answers = np.zeros(int((want.desc_accept >= 0).sum()), RSP_DTYPE)
@@ -196,7 +195,7 @@ class IossScoreboard(Scoreboard):
 
         accepts("tile", want.tile_accept, "tile")
         got_err = seen.tile_err[(seen.tile_err >= base) & (seen.tile_err < end)] - base
-        compare_tables(verdict, "tile", "error", _accepts(got_err), _accepts(want.tile_err_cycle), base=base)
+        compare_tables(verdict, "tile", "error", cycle_table(got_err), cycle_table(want.tile_err_cycle), base=base)
 
         accepts("vec", want.vec_accept, "vector")
         compare_tables(
@@ -267,19 +266,6 @@ class IossScoreboard(Scoreboard):
                 cycle = int(epoch.prod[spans[0]]["cycle"][at])
                 self.verdict.diverge(
                     "product", cycle + base, f"row {row} lane {lane}", data[0][at, lane], data[1][at, lane]
-                )
-
-    def _compare_counters(self, epoch: Epoch) -> None:
-        assert self.counters is not None
-        rows, whole = self.counters
-        want = epoch.prediction
-        for name, got, expected in (("row counter", rows, want.row_counters), ("counter", whole, want.global_counters)):
-            self.verdict.count("value", expected.size)
-            wrapped = expected % (1 << 32)
-            if not np.array_equal(got, wrapped):
-                at = tuple(int(n) for n in np.argwhere(got != wrapped)[0])
-                self.verdict.diverge(
-                    "counter", self.cycles, f"{name} {at}", got[at], wrapped[at], int((got != wrapped).sum())
                 )
 
     # ---- independent of the model ----------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from pyuvm import uvm_root
 
 from models.ioss.config import CoreParams, Descriptor
 from models.ioss.cycle import Prediction, Stimulus, predict
-from tb.common.scoreboard import Verdict
+from tb.common.scoreboard import Verdict, compare_counters
 from tb.common.streams import SourceLog
 from tb.ioss.program import Program
 from tb.ioss.scoreboard import Epoch, IossScoreboard
@@ -89,7 +89,8 @@ def _judge(seen: Observed, counters: tuple[np.ndarray, np.ndarray] | None = None
     }
     board._compare(seen.epoch, seen.events, HORIZON + BASE)
     if counters is not None:
-        board._compare_counters(seen.epoch)
+        want = (seen.epoch.prediction.row_counters, seen.epoch.prediction.global_counters)
+        compare_counters(board.verdict, counters, want, board.cycles)
     return board.verdict
 
 

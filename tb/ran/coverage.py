@@ -255,7 +255,7 @@ class Sampler:
         descs = [stim.descs[at] for at in done["desc"]]
         column = {
             name: np.array([int(getattr(desc, name)) for desc in descs], np.int64)
-            for name in ("y_bits", "round", "y_unsigned", "relu", "shift", "rand_bits", "lanes", "start", "n_jobs")
+            for name in ("y_bits", "round", "y_unsigned", "relu", "shift", "rand_bits", "lanes", "start")
         }
         lanes = np.select([column["lanes"] == self.params.lanes, column["lanes"] == 1], [2, 0], 1)
         self.out.sample(
@@ -273,7 +273,6 @@ class Sampler:
         stat = want.job_stat
         zeros = np.select([stat["zeros"] == 0, stat["zeros"] == column["lanes"]], [0, 2], 1)
         self.out.sample("statistics", max_bit=self._index(STATISTICS, "max_bit", stat["max_bit"]), zeros=zeros)
-        self.out.sample("start", kind=column["start"])
         waits = done["swap"] - np.maximum(
             done["select"] + 1, np.concatenate([[-1], done["swap"][:-1] + 1])[: len(done)]
         )

@@ -11,7 +11,7 @@ from cocotb.triggers import FallingEdge
 from pyuvm import ConfigDB
 
 from models.ran.config import GlobalCounter, RanParams, RowCounter, counter_address
-from tb.common.agents import PlaySequence, ReadySequence, StreamConfig
+from tb.common.agents import PlaySequence, StreamConfig
 from tb.common.env import BlockEnv, EnvConfig
 from tb.common.scoreboard import Verdict
 from tb.common.testbase import BlockTest
@@ -41,7 +41,6 @@ class RanTest(BlockTest):
         params = self.run_info.params
         self.params = RanParams(params["ROWS"], params["LANES"], params["ACC_W"], params["BANKS"])
         self.programs: list[list[Program]] = [[]]  # by epoch
-        self.held = 0  # cycles of not ready handed to sinks
         self.cleared: int | None = None
         self.counters: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None
         ConfigDB().set(self, "env", "CFG", env_config(self.dut, self.params, self.run_info.run_dir))
@@ -81,26 +80,9 @@ class RanTest(BlockTest):
             self.programs.append([])
         await super().reset(cycles)
 
-    async def back_pressure(self, waves: dict[str, npt.NDArray[np.integer]]) -> None:
-        """Starts ready waveforms by sink: pairs of cycles ready, not ready."""
-        given = {(name, 0): pairs for name, pairs in waves.items() if len(pairs)}
-        self.held += sum(int(pairs[:, 1].sum()) for pairs in given.values())
-        await ReadySequence("ready", given, self.env.sequencers).start()
-
-    async def read_counter(self, address: int) -> int:
-        """One counter, through the read port."""
-        self.dut.ctr_addr_i.value = address
-        await FallingEdge(self.dut.clk_i)
-        return int(self.dut.ctr_data_o.value)
-
     async def before_collect(self) -> None:
         await FallingEdge(self.dut.clk_i)
-        rows = np.zeros((self.params.rows, len(RowCounter)), np.int64)
-        for row in range(self.params.rows):
-            for counter in RowCounter:
-                rows[row, counter] = await self.read_counter(counter_address(counter, row))
-        whole = np.array([await self.read_counter(counter_address(counter)) for counter in GlobalCounter], np.int64)
-        self.counters = (rows, whole)
+        self.counters = await self.read_counters(self.params.rows, RowCounter, GlobalCounter, counter_address)
 
     def judge(self, cycles: int) -> Verdict:
         board = self.env.scoreboard

@@ -18,7 +18,17 @@ from models.ran.config import CONTAINER, PRECISION, TAGS, RanDescriptor, RanPara
 from models.ran.cycle import CANCEL_DTYPE, SEED_DTYPE, Prediction, Stimulus, predict
 from models.ran.oracle import requantise_exact
 from models.ran.value import unpack_results
-from tb.common.scoreboard import Scoreboard, Verdict, compare_by_row, compare_tables, row_slices
+from tb.common.scoreboard import (
+    Scoreboard,
+    Verdict,
+    compare_by_row,
+    compare_counters,
+    compare_tables,
+    cycle_table,
+    reset_spans,
+    row_slices,
+    wave_or_none,
+)
 from tb.common.streams import SourceLog
 from tb.ran.program import Program, Work
 from tb.ran.trace import RSP_DTYPE, SHIFT_DTYPE, RanTraces, read_traces
@@ -27,14 +37,6 @@ I64 = npt.NDArray[np.int64]
 TABLES = ("shift", "tree", "swap", "job_stat", "out", "stat", "req", "rsp")
 DATA = {"shift": "shift_data", "tree": "tree_data", "swap": "swap_acc", "job_stat": "quant_z", "out": "out_data"}
 _FRACTIONS = 200
-_ACCEPT = np.dtype([("cycle", "<i8")])
-
-
-def accepts(cycles: I64) -> npt.NDArray[np.void]:
-    """Cycles (N,) as a table."""
-    out = np.zeros(len(cycles), _ACCEPT)
-    out["cycle"] = cycles
-    return out
 
 
 def within(traces: RanTraces, base: int, end: int) -> RanTraces:
@@ -115,10 +117,10 @@ def compare(verdict: Verdict, params: RanParams, stim: Stimulus, want: Predictio
     answers = np.zeros(int(taken.sum()), RSP_DTYPE)
     answers["cycle"], answers["code"] = want.desc_accept[taken] + 1, want.desc_code[taken]
     same("descriptor", "answer", got.rsp, answers[answers["cycle"] < horizon])
-    same("bias", "error", accepts(got.bias_err), accepts(want.bias_err_cycle))
+    same("bias", "error", cycle_table(got.bias_err), cycle_table(want.bias_err_cycle))
     same("psum", "request", got.req, want.psum_req)
-    same("psum", "beat", accepts(got.psum_accept), accepts(want.psum_accept))
-    same("psum", "error", accepts(got.psum_err), accepts(want.psum_err_cycle))
+    same("psum", "beat", cycle_table(got.psum_accept), cycle_table(want.psum_accept))
+    same("psum", "error", cycle_table(got.psum_err), cycle_table(want.psum_err_cycle))
 
     accepted = want.prod_accept >= 0
     shift = np.zeros(int(accepted.sum()), SHIFT_DTYPE)
@@ -138,24 +140,6 @@ def compare(verdict: Verdict, params: RanParams, stim: Stimulus, want: Predictio
     same("statistic", "tensor", got.stat, want.stat)
     same("output", "beat", got.out, want.out)
     compare_lanes(verdict, "output", got.out_data, want.out_data, got.out, base)
-
-
-def compare_counters(
-    verdict: Verdict, got: tuple[I64, I64], want: Prediction, cycle: int, before: tuple[I64, I64] | None = None
-) -> None:
-    """Counters after drain; `before`: what had been counted when they were cleared."""
-    for name, mine, wanted, less in zip(
-        ("row counter", "counter"),
-        got,
-        (want.row_counters, want.global_counters),
-        before or (0, 0),
-        strict=True,
-    ):
-        expected = (wanted - less) % (1 << 32)
-        verdict.count("value", expected.size)
-        if not np.array_equal(mine, expected):
-            at = tuple(int(n) for n in np.argwhere(mine != expected)[0])
-            verdict.diverge("counter", cycle, f"{name} {at}", mine[at], expected[at], int((mine != expected).sum()))
 
 
 def job_results(
@@ -279,9 +263,7 @@ class RanScoreboard(Scoreboard):
         """Splits the run at resets and compares each part; counters and results belong to the last part."""
         traces = read_traces(self.seen)
         self.epochs = []
-        edges = [cycle for cycle, _ in traces.reset] + [self.cycles]
-        spans = [(cycle, edges[at + 1]) for at, (cycle, value) in enumerate(traces.reset) if value]
-        for base, end in spans:
+        for base, end in reset_spans(traces.reset, self.cycles):
             self._epoch(traces, base, end)
         last = self.epochs[-1]
         if self.counters is not None:
@@ -290,11 +272,10 @@ class RanScoreboard(Scoreboard):
                 cut = Stimulus(**{**last.stim.__dict__, "horizon": self.cleared - last.base})
                 part = predict(self.params, cut)
                 before = (part.row_counters, part.global_counters)
-            compare_counters(self.verdict, self.counters, last.prediction, self.cycles, before)
+            want = (last.prediction.row_counters, last.prediction.global_counters)
+            compare_counters(self.verdict, self.counters, want, self.cycles, before)
         if not self.drained:
-            self.verdict.diverge(
-                "drain", self.cycles, "work left when the bound on cycles was reached", "busy", "quiet"
-            )
+            self.not_drained(self.cycles)
         elif not self.verdict.divergences:
             self._results(last)
         return self.verdict
@@ -335,10 +316,6 @@ class RanScoreboard(Scoreboard):
         seed = np.zeros(int(pick["seed"].sum()), SEED_DTYPE)
         seed["cycle"], seed["value"] = log["seed"].offer[pick["seed"]] - base, values[pick["seed"]]
 
-        def ready(name: str) -> npt.NDArray[np.bool_] | None:
-            wave = self.seen[name][base:end, 0]
-            return None if wave.all() else wave
-
         descs = [desc for program in programs for desc in program.descs]
         stim = Stimulus(
             descs=[desc for desc, take in zip(descs, pick["desc"], strict=True) if take],
@@ -355,16 +332,16 @@ class RanScoreboard(Scoreboard):
             psum_last=got.psum_last,
             psum_offer=got.psum_offer,
             horizon=end - base,
-            psum_req_ready=ready("req"),
-            out_ready=ready("out"),
-            stat_ready=ready("stat"),
+            psum_req_ready=wave_or_none(self.seen["req"][base:end, 0]),
+            out_ready=wave_or_none(self.seen["out"][base:end, 0]),
+            stat_ready=wave_or_none(self.seen["stat"][base:end, 0]),
         )
         want = predict(params, stim)
 
         def transfers(boundary: str, name: str, expected: I64) -> None:
             mine = log[name].accept[pick[name]]
             mine = np.where(mine >= 0, mine - base, -1)
-            compare_tables(verdict, boundary, "transfer", accepts(mine), accepts(expected), base=base)
+            compare_tables(verdict, boundary, "transfer", cycle_table(mine), cycle_table(expected), base=base)
 
         transfers("descriptor", "desc", want.desc_accept)
         mine = np.zeros(len(stim.prod), SHIFT_DTYPE)

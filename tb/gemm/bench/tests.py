@@ -24,11 +24,7 @@ from tb.common.testbase import RESET_CYCLES
 from tb.gemm.bench.workload import RAN_FIELDS, gemm_params, gemm_program, products
 from tb.gemm.env import GemmTest
 from tb.gemm.report import EV_BUSY
-from tb.ioss.bench.workload import Workload
-
-CORE_FIELDS = (
-    "x_slices", "w_slices", "x_unsigned", "w_unsigned", "min_order", "compensate", "reduce_factor", "k_len", "n_jobs",
-)  # fmt: skip
+from tb.ioss.bench.workload import DESC_FIELDS, Workload, desc_fields
 
 
 @pyuvm.test()
@@ -102,7 +98,7 @@ async def conventional(dut: Any) -> None:
     core = program.core
     items = {
         "desc": [
-            tuple(int(getattr(d, n)) for n in CORE_FIELDS) + tuple(int(getattr(r, n)) for n in RAN_FIELDS)
+            (*desc_fields(d), *(int(getattr(r, n)) for n in RAN_FIELDS))
             for d, r in zip(core.descs, program.ran, strict=True)
         ],
         "tile": [
@@ -114,7 +110,7 @@ async def conventional(dut: Any) -> None:
             for data, last, mask in zip(core.vec_data, core.vec_last, core.vec_mask, strict=True)
         ],
     }
-    fields = {"desc": (*CORE_FIELDS, *RAN_FIELDS), "tile": ("data", "last"), "vec": ("data", "last", "mask")}
+    fields = {"desc": (*DESC_FIELDS, *RAN_FIELDS), "tile": ("data", "last"), "vec": ("data", "last", "mask")}
     done, wrong, cycles, compared = Event(), [], 0, 0
 
     async def monitor() -> None:

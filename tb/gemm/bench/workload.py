@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from models.ioss.config import CoreParams
 from models.ran.config import RanParams
 from tb.gemm.program import GemmParams, GemmProgram, Product
 from tb.gemm.tensors import shipped, tensor_product
-from tb.ioss.bench.workload import Workload
+from tb.ioss.bench.workload import Workload, cpp_file, desc_fields
 
 RAN_FIELDS = ("y_bits", "y_unsigned", "relu", "round", "rand_bits", "shift", "lanes", "stat_last")
 
@@ -37,17 +35,8 @@ def gemm_program(params: GemmParams, work: list[Product]) -> GemmProgram:
 def cpp_program(params: dict[str, int], workload: Workload) -> bytes:
     """The file that bench.cpp reads."""
     program = gemm_program(gemm_params(params), products(workload))
-    core = program.core
-    tile, vec = core.tile_data.view("<u4"), core.vec_data.view("<u4")
     descs = [
-        (d.x_slices, d.w_slices, d.x_unsigned, d.w_unsigned, d.min_order, d.compensate, d.reduce_factor, d.k_len,
-         d.n_jobs, *(int(getattr(ran, name)) for name in RAN_FIELDS))
-        for d, ran in zip(core.descs, program.ran, strict=True)
-    ]  # fmt: skip
-    parts = (
-        np.array([len(descs), len(tile), len(vec), program.bound()]),
-        np.array(descs),
-        np.column_stack([tile, core.tile_last]),
-        np.column_stack([vec, core.vec_last, core.vec_tag, core.vec_mask]),
-    )
-    return b"".join(part.astype("<u4").tobytes() for part in parts)
+        (*desc_fields(desc), *(int(getattr(ran, name)) for name in RAN_FIELDS))
+        for desc, ran in zip(program.core.descs, program.ran, strict=True)
+    ]
+    return cpp_file(program.core, descs, program.bound())

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from models.common.tensors import load_set
-from models.ioss.config import CoreParams
+from models.ioss.config import CoreParams, Descriptor
 from models.ioss.cycle import Stimulus
 from tb.ioss.program import Program
 
@@ -44,16 +44,28 @@ class Workload:
         return program
 
 
+# Descriptor fields in the order of bench.cpp.
+DESC_FIELDS = (
+    "x_slices", "w_slices", "x_unsigned", "w_unsigned", "min_order", "compensate", "reduce_factor", "k_len", "n_jobs",
+)  # fmt: skip
+
+
+def desc_fields(desc: Descriptor) -> tuple[int, ...]:
+    """A descriptor's `DESC_FIELDS`."""
+    return tuple(int(getattr(desc, name)) for name in DESC_FIELDS)
+
+
 def cpp_program(program: Program) -> bytes:
     """The file that bench.cpp reads."""
+    return cpp_file(program, [desc_fields(desc) for desc in program.descs], program.bound())
+
+
+def cpp_file(program: Program, descs: list[tuple[int, ...]], bound: int) -> bytes:
+    """The file of a bare loop (tb/common/cpp/bench_loop.h): operands of `program`, descriptors as the block's loop has
+    them."""
     tile, vec = program.tile_data.view("<u4"), program.vec_data.view("<u4")
-    descs = [
-        (d.x_slices, d.w_slices, d.x_unsigned, d.w_unsigned, d.min_order, d.compensate, d.reduce_factor,
-         d.k_len, d.n_jobs)
-        for d in program.descs
-    ]  # fmt: skip
     parts = (
-        np.array([len(descs), len(tile), len(vec), program.bound()]),
+        np.array([len(descs), len(tile), len(vec), bound]),
         np.array(descs),
         np.column_stack([tile, program.tile_last]),
         np.column_stack([vec, program.vec_last, program.vec_tag, program.vec_mask]),
