@@ -1,0 +1,143 @@
+"""Configuration of the OPTC: fields, legality, and the host's way to them.
+
+Source: docs/optc/README.md, sections "Numbers" and "Configuration".
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import IntEnum
+
+LEGAL_LANES = (1, 2, 4, 8)
+MAX_CLIP = 8 << 16
+SQUARE_BITS = 44
+MANT_BITS = 16
+COPY_BITS = (4, 8, 12, 16)
+
+
+class Mode(IntEnum):
+    """Which rule updates the tensor; SGD is momentum with c1 = 1."""
+
+    MOMENTUM = 0
+    ADAM = 1
+
+
+class RspCode(IntEnum):
+    """Answer to a configuration: the first check that fails."""
+
+    OK = 0
+    BUSY = 1
+    COUNT = 2
+    FL = 3
+    ALIGN = 4
+    SQUARE = 5
+    STEP = 6
+    SCALAR = 7
+    EPS = 8
+    CLIP = 9
+    COPY = 10
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """mant * 2^-exp."""
+
+    mant: int
+    exp: int
+
+    @classmethod
+    def of(cls, value: float, max_exp: int = 47) -> Scalar:
+        """The nearest scalar with the longest mantissa. Raises `ValueError` for a value that has none."""
+        if not 0 <= value < 1 << MANT_BITS:
+            raise ValueError(f"{value} is not in 0 .. {1 << MANT_BITS}, so it is no scalar of the OPTC")
+        if value == 0:
+            return cls(0, 0)
+        exp = min(max_exp, MANT_BITS - math.frexp(value)[1])
+        mant = round(math.ldexp(value, exp))
+        if mant >> MANT_BITS:  # rounded up to the next power of two
+            mant, exp = mant >> 1, exp - 1
+        if exp < 0:
+            raise ValueError(f"{value} is too large for a scalar of the OPTC")
+        return cls(mant, exp)
+
+    @property
+    def value(self) -> float:
+        """As a float, exactly."""
+        return math.ldexp(self.mant, -self.exp)
+
+    def legal(self) -> bool:
+        """Whether it can be c1, c2 or wd: at most 1."""
+        return 0 <= self.exp <= 47 and self.mant <= 1 << self.exp
+
+
+@dataclass(frozen=True)
+class OptcConfig:
+    """One tensor's configuration; FLs are those behind the rescaling."""
+
+    mode: Mode
+    n: int
+    fl_w: int
+    fl_m: int
+    fl_v: int
+    fl_g: int
+    c1: Scalar
+    step: Scalar
+    c2: Scalar = Scalar(0, 0)
+    wd: Scalar = Scalar(0, 0)
+    eps_mant: int = 1 << 15
+    eps_exp: int = 15
+    clip: int = MAX_CLIP
+    pre_w: int = 0
+    pre_m: int = 0
+    pre_v: int = 0
+    copy_format: int = 1
+    copy_round: int = 0
+    copy_rand_bits: int = 0
+    copy_shift: int = 0
+
+    @property
+    def align(self) -> int:
+        """Places by which g is shifted left to lie on m's grid."""
+        return self.fl_m - self.fl_g
+
+    @property
+    def square_shift(self) -> int:
+        """Places by which g^2 is shifted right to lie on v's grid."""
+        return 2 * self.fl_g - self.fl_v
+
+    @property
+    def step_shift(self) -> int:
+        """Places by which mantissa times update is shifted right to lie on w's grid."""
+        return self.step.exp + (16 if self.mode == Mode.ADAM else self.fl_m) - self.fl_w
+
+    def check(self, busy: bool = False) -> RspCode:
+        """The answer that this configuration gets."""
+        adam = self.mode == Mode.ADAM
+        fls = (self.fl_w, self.fl_m, self.fl_v, self.fl_g)
+        checks = (
+            (RspCode.BUSY, busy),
+            (RspCode.COUNT, self.n == 0),
+            (RspCode.FL, not all(-64 <= fl <= 63 for fl in fls) or (adam and (self.fl_v % 2 or self.pre_v % 2))),
+            (RspCode.ALIGN, not -31 <= self.align <= 7),
+            (RspCode.SQUARE, adam and not 0 <= self.square_shift <= 63),
+            (RspCode.STEP, not 0 <= self.step_shift <= 63),
+            (RspCode.SCALAR, not (self.c1.legal() and self.c2.legal() and self.wd.legal()) or self.step.exp > 63),
+            (RspCode.EPS, adam and not (1 << 15 <= self.eps_mant < 1 << 16 and self.eps_exp <= 15)),
+            (RspCode.CLIP, adam and not 0 < self.clip <= MAX_CLIP),
+            (RspCode.COPY, self.copy_format > 3 or self.copy_round > 2 or self.copy_shift > 31),
+        )
+        return next((code for code, failed in checks if failed), RspCode.OK)
+
+
+def eps_of(eps: float, fl_v: int) -> tuple[int, int]:
+    """(eps_mant, eps_exp) of a real eps, at least the root of one unit of v; the largest there is if it is larger."""
+    units = min(max(math.ldexp(eps, fl_v // 2), 1.0), float((1 << 16) - 1))
+    exp = 16 - math.frexp(units)[1]
+    mant = round(math.ldexp(units, exp))
+    return (1 << 15, exp - 1) if mant >> 16 else (mant, exp)
+
+
+def adam_step(lr: float, beta1: float, beta2: float, t: int) -> float:
+    """Step of iteration t = 1, 2, ..., bias correction folded in."""
+    return lr * math.sqrt(1 - beta2**t) / (1 - beta1**t)
