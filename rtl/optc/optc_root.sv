@@ -1,0 +1,37 @@
+// Square root by digits: 16 stages, one bit of the root each (docs/optc/README.md, Timing). The radicand is below 2^32.
+module optc_root (
+  input  logic        clk_i,
+  input  logic        en_i,        // every stage moves
+  input  logic [31:0] radicand_i,
+  output logic [15:0] root_o       // RootStages moves later
+);
+  localparam int Stages = optc_pkg::RootStages;
+  // Of each stage: what is left of the radicand's digits (2 bits a stage), remainder, root so far.
+  for (genvar s = 0; s < Stages; s++) begin : gen_stage
+    /* verilator lint_off UNUSEDSIGNAL */  // the last stage leaves a remainder
+    logic [31:0] digits, digits_q;
+    logic [17:0] rest, rest_q;     // remainder, at most twice the root
+    /* verilator lint_on UNUSEDSIGNAL */
+    logic [15:0] root, root_q;
+    if (s == 0) begin : gen_first
+      assign digits = radicand_i;
+      assign rest   = '0;
+      assign root   = '0;
+    end else begin : gen_next
+      assign digits = gen_stage[s-1].digits_q;
+      assign rest   = gen_stage[s-1].rest_q;
+      assign root   = gen_stage[s-1].root_q;
+    end
+    logic [19:0] next, trial;
+    assign next  = {rest, digits[31:30]};
+    assign trial = {2'b00, root, 2'b01};
+    always_ff @(posedge clk_i) begin
+      if (en_i) begin
+        digits_q <= digits << 2;
+        rest_q   <= (next >= trial) ? 18'(next - trial) : 18'(next);
+        root_q   <= {root[14:0], next >= trial};
+      end
+    end
+  end
+  assign root_o = gen_stage[Stages-1].root_q;
+endmodule
