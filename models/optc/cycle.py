@@ -1,7 +1,8 @@
-"""Cycle level of the OPTC: given when configurations and beats were offered and when results could be taken, the cycle of
-everything.
+"""Cycle level of the OPTC: the cycle of everything, given when configurations and beats were offered and when results
+could be taken.
 
-Source: docs/optc/README.md, section "Timing". Cycles count from the end of reset; -1: it did not happen before the horizon.
+Source: docs/optc/README.md, section "Timing". Cycles count from the end of reset;
+-1: it did not happen before the horizon.
 """
 
 from __future__ import annotations
@@ -17,16 +18,18 @@ from models.optc.config import OptcConfig, RspCode
 
 I64 = npt.NDArray[np.int64]
 LATENCY = 49
-STAGES = {"moment": 6, "denom": 24, "update": 46}
+STAGES = {"moment": 6, "denom": 24, "update": 46, "copy": 48}
 
 
 @dataclass(frozen=True)
 class Stimulus:
-    """What was offered, in order. `ready`: waveforms (horizon,), None if always high."""
+    """What was offered, in order; a configuration that waits is kept back by its host while the core is busy. Ready
+    waveforms (horizon,), None if always high."""
 
     lanes: int
     configs: Sequence[OptcConfig]
     cfg_offer: I64
+    cfg_wait: npt.NDArray[np.bool_]
     beat_offer: I64
     horizon: int
     out_ready: npt.NDArray[np.bool_] | None = None
@@ -35,8 +38,8 @@ class Stimulus:
 
 @dataclass
 class Prediction:
-    """`tensor` (B,) numbers the accepted configurations that beats belong to; `stages` the cycle in which a beat moves on
-    from a stage; `stat` cycles of records (valid, transfer)."""
+    """`tensor` (B,) numbers the accepted configurations that beats belong to; `stages` the cycle in which a beat moves
+    on from a stage; `stat` cycles of records (valid, transfer)."""
 
     cfg_accept: I64
     cfg_code: I64
@@ -73,7 +76,7 @@ def predict(stim: Stimulus) -> Prediction:
         move = not offered or out_ready[t]
         idle = not left and not inside and stat_since < 0
         opened = 0
-        if cfg < configs and 0 <= cfg_offer[cfg] <= t and (left or idle):
+        if cfg < configs and 0 <= cfg_offer[cfg] <= t and (idle or (left and not stim.cfg_wait[cfg])):
             answer = stim.configs[cfg].check(busy=left > 0)
             cfg_accept[cfg], code[cfg] = t, answer
             if answer == RspCode.OK:

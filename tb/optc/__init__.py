@@ -1,0 +1,1 @@
+"""Environment of the OPTC."""

@@ -1,0 +1,52 @@
+"""The OPTC as a block of the flow."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from models.optc.config import LEGAL_LANES
+from tb.common.blockdef import INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
+from tb.common.testlist import block_runs
+from tb.flow.blocks import Block, Param
+from tb.optc.testlist import TESTS
+
+HERE = Path(__file__).parent
+PACKAGES = ("rtl/common/trainslice_pkg.sv", "rtl/ran/ran_pkg.sv", "rtl/optc/optc_pkg.sv")
+RTL = (
+    "rtl/ran/ran_random.sv",
+    "rtl/ran/ran_round.sv",
+    "rtl/optc/optc_cfg_check.sv",
+    "rtl/optc/optc_root.sv",
+    "rtl/optc/optc_div.sv",
+    "rtl/optc/optc_lane.sv",
+    "rtl/optc/optc_core.sv",
+)
+
+
+def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """(test, configuration) of `make sim`. Raises `UserError` for an unknown test."""
+    return listed_test(BLOCK, HERE, options)
+
+
+BLOCK = Block(
+    name="optc",
+    title="OPTC: momentum-ADAM unified optimizer core",
+    rtl=(*PACKAGES, *RTL),
+    tb_sources=(*TRANSACTORS, "tb/optc/optc_trace.sv", "tb/optc/tb_optc.sv"),
+    include_dirs=INCLUDE_DIRS,
+    rtl_top="optc_core",
+    tb_top="tb_optc",
+    test_module="tb.optc.tests",
+    default_test="constrained_random",
+    params={"LANES": Param(4, LEGAL_LANES, "Lanes", "parameters a cycle")},
+    public_vlt="tb/optc/tb_optc.vlt",
+    testplan="tb/optc/testplan.hjson",
+    faults_dir="tb/optc/faults",
+    sim_options=sim_options,
+    lint_params=({"LANES": 1}, {"LANES": 8}),
+    tests=TESTS,
+    coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),
+    check=partial(plan_findings, HERE, TESTS),
+)

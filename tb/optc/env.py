@@ -1,0 +1,55 @@
+"""UVM environment of the OPTC: agents, trace monitors, scoreboard and the test base."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from pyuvm import ConfigDB
+
+from tb.common.agents import PlaySequence, StreamConfig, TraceConfig
+from tb.common.env import BlockEnv, EnvConfig
+from tb.common.scoreboard import Verdict
+from tb.common.testbase import BlockTest
+from tb.optc.program import Program
+from tb.optc.scoreboard import EVENT_DTYPE, STAT_DTYPE, OptcScoreboard, lane_dtype, out_dtype
+
+
+class OptcTest(BlockTest):
+    """Base of the OPTC's tests: plays programs, judges."""
+
+    TESTPLAN = Path(__file__).parent / "testplan.hjson"
+
+    def make_env(self) -> BlockEnv:
+        lanes = self.lanes = self.run_info.params["LANES"]
+        self.programs: list[Program] = []
+        folder = self.run_info.run_dir
+        streams = [StreamConfig(self.dut, name, folder) for name in ("cfg", "in", "seed")]
+        streams += [StreamConfig(self.dut, name, folder, sinks=1) for name in ("out", "stat")]
+        kinds = {
+            "moment": np.dtype([("cycle", "<u4"), ("mv", "<u4", (lanes, 2))]),
+            "denom": lane_dtype(lanes, "d"),
+            "update": lane_dtype(lanes, "u"),
+            "out": out_dtype(lanes),
+            "stat": STAT_DTYPE,
+            "optc_event": EVENT_DTYPE,
+        }
+        traces = tuple(TraceConfig(folder / f"{name}.bin", dtype, f"{name}_trace") for name, dtype in kinds.items())
+        ConfigDB().set(self, "env", "CFG", EnvConfig(lanes, tuple(streams), traces, OptcScoreboard))
+        return BlockEnv("env", self)
+
+    async def start(self, program: Program) -> None:
+        """Hands a program to the sources without waiting for its end."""
+        self.programs.append(program)
+        await PlaySequence("program", program.bursts(), self.env.sequencers).start()
+
+    async def play(self, program: Program) -> bool:
+        """Plays a program to its end, with a bound."""
+        await self.start(program)
+        return await self.until_quiet(program.bound() + self.held)
+
+    def judge(self, cycles: int) -> Verdict:
+        board = self.env.scoreboard
+        board.programs, board.cycles, board.drained = self.programs, cycles, self.drained
+        self.env.collect(cycles)
+        return board.judge()

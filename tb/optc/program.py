@@ -1,0 +1,86 @@
+"""What a test plays into the OPTC: configurations, beats and seeds, as the model and as the transactors take them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from models.optc.config import OptcConfig
+from tb.common.agents import BurstItem
+from tb.common.streams import source_records
+
+I64 = npt.NDArray[np.int64]
+CFG_BYTES = 29
+
+
+def cfg_word(config: OptcConfig, wait: bool) -> bytes:
+    """The configuration as the core's word (optc_pkg), highest byte first; its highest bit makes the bench wait."""
+    scalars = ((64, config.c1), (88, config.c2), (112, config.step), (136, config.wd))
+    fields = [
+        (0, 1, int(config.mode)), (8, 24, config.n), (32, 8, config.fl_w), (40, 8, config.fl_m), (48, 8, config.fl_v),
+        (56, 8, config.fl_g), (160, 16, config.eps_mant), (176, 8, config.eps_exp), (184, 20, config.clip),
+        (204, 3, config.copy_format), (207, 2, config.copy_round), (209, 2, config.copy_rand_bits),
+        (211, 6, config.copy_shift), (217, 3, config.pre_w), (220, 3, config.pre_m), (223, 3, config.pre_v),
+        (231, 1, int(wait)),
+    ]  # fmt: skip
+    for at, scalar in scalars:
+        fields += [(at, 16, scalar.mant), (at + 16, 8, scalar.exp)]
+    word = 0
+    for at, width, value in fields:
+        word |= (value & ((1 << width) - 1)) << at
+    return word.to_bytes(CFG_BYTES, "big")
+
+
+@dataclass
+class Program:
+    """`beats` holds (B, 4, L) arrays: w, m, v, g of every parameter; gaps are idle cycles before an offer."""
+
+    lanes: int
+    configs: list[tuple[OptcConfig, bool, int]] = field(default_factory=list)
+    beats: list[tuple[I64, I64]] = field(default_factory=list)
+    seeds: list[tuple[int, int]] = field(default_factory=list)
+
+    def tensor(self, config: OptcConfig, arrays: tuple[I64, I64, I64, I64], gaps: npt.ArrayLike = 0) -> None:
+        """A tensor (w, m, v, g), each (n,), behind its configuration, which waits for the one before."""
+        self.configs.append((config, True, 0))
+        self.load(config.n, arrays, gaps)
+
+    def load(self, n: int, arrays: tuple[I64, I64, I64, I64], gaps: npt.ArrayLike = 0) -> None:
+        """Beats alone; the last one is padded with ones, which must not show."""
+        count = -(-n // self.lanes)
+        padded = np.ones((4, count * self.lanes), np.int64)
+        padded[:, :n] = np.stack(arrays)
+        data = padded.reshape(4, count, self.lanes).transpose(1, 0, 2)
+        self.beats.append((data, np.broadcast_to(np.asarray(gaps, np.int64), (count,))))
+
+    def data(self) -> I64:
+        """All beats (B, 4, L)."""
+        parts = [data for data, _ in self.beats]
+        return np.concatenate(parts) if parts else np.zeros((0, 4, self.lanes), np.int64)
+
+    def bound(self) -> int:
+        """Cycles that it takes at most with sinks that are always ready."""
+        gaps = sum(int(gap.sum()) for _, gap in self.beats) + sum(gap for *_, gap in self.configs)
+        return gaps + sum(gap + 1 for _, gap in self.seeds) + len(self.data()) + 70 * len(self.configs) + 200
+
+    def bursts(self) -> Mapping[str, list[BurstItem]]:
+        """For the agents, by stream."""
+        out: dict[str, list[BurstItem]] = {}
+        words = np.array([list(cfg_word(config, wait)) for config, wait, _ in self.configs], np.uint8)
+        if len(words):
+            records = source_records(np.array([gap for *_, gap in self.configs]), words)
+            out["cfg"] = [BurstItem("cfg", records, len(words))]
+        data = self.data()
+        if len(data):
+            # w lowest, lane 0 lowest: as one number, highest byte first.
+            flat = np.ascontiguousarray(data.reshape(len(data), -1)[:, ::-1] & 0xFFFF_FFFF, ">u4").view(np.uint8)
+            gap = np.concatenate([gap for _, gap in self.beats])
+            out["in"] = [BurstItem("in", source_records(gap, flat), len(data))]
+        if self.seeds:
+            words = np.array([list(value.to_bytes(4, "big")) for value, _ in self.seeds], np.uint8)
+            records = source_records(np.array([gap for _, gap in self.seeds]), words)
+            out["seed"] = [BurstItem("seed", records, len(words))]
+        return out

@@ -1,0 +1,205 @@
+"""Scoreboard of the OPTC: every boundary of every beat against the value and the cycle model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.optc.config import Mode, OptcConfig, RspCode
+from models.optc.cycle import Prediction, Stimulus, predict
+from models.optc.value import State, Statistics, update
+from models.ran.config import Round
+from models.ran.value import Lfsr
+from tb.common.scoreboard import Scoreboard, Verdict, compare_tables, cycle_table, reset_spans, wave_or_none
+from tb.common.streams import SourceLog
+from tb.optc.program import Program
+
+I64 = npt.NDArray[np.int64]
+EV_RSP, EV_RESET, EV_BUSY = 1, 5, 6
+COUNTS = ("sat_w", "sat_m", "sat_v", "sat_copy", "clipped", "eps_used", "bits_w", "bits_m", "bits_v")
+RSP_DTYPE = np.dtype([("cycle", "<u4"), ("code", "u1")])
+EVENT_DTYPE = np.dtype([("cycle", "<u4"), ("data", "<u4")])
+STAT_DTYPE = np.dtype([("valid", "<u4"), ("cycle", "<u4"), ("values", "<u4"), *((name, "<u4") for name in COUNTS)])
+
+
+def lane_dtype(lanes: int, *names: str) -> np.dtype:
+    """A record with its cycle and a word a lane for each name."""
+    return np.dtype([("cycle", "<u4"), *((name, "<u4", (lanes,)) for name in names)])
+
+
+def out_dtype(lanes: int) -> np.dtype:
+    """A record of out.bin."""
+    return np.dtype(
+        [("valid", "<u4"), ("cycle", "<u4"), ("last", "<u4"), *((name, "<u4", (lanes,)) for name in "wmvy")]
+    )
+
+
+@dataclass
+class Epoch:
+    """Between two resets; cycles count from `base`. `tensors`: accepted configurations with their statistics (None
+    where beats are missing)."""
+
+    base: int
+    stim: Stimulus
+    prediction: Prediction
+    data: I64
+    tensors: list[tuple[OptcConfig, Statistics | None]]
+    result: npt.NDArray[np.void]
+
+
+class OptcScoreboard(Scoreboard):
+    """Set `params` (lanes), `programs`, `cycles` and `drained`, then call `judge`."""
+
+    params: int
+    programs: list[Program]
+    cycles: int
+    drained: bool
+    epochs: list[Epoch]
+
+    def judge(self) -> Verdict:
+        """Splits the run at resets and compares each part."""
+        event = self.seen["optc_event_trace"]
+        edges = event[event["data"] >> 24 == EV_RESET]
+        reset = [(int(c), bool(d & 1)) for c, d in zip(edges["cycle"], edges["data"], strict=True)]
+        self.epochs = []
+        for base, end in reset_spans(reset, self.cycles):
+            self._epoch(base, end)
+        if not self.drained:
+            self.not_drained(self.cycles)
+        return self.verdict
+
+    def _within(self, name: str, base: int, end: int) -> npt.NDArray[Any]:
+        table = self.seen[f"{name}_trace"]
+        table = table[(table["cycle"] >= base) & (table["cycle"] < end)].copy()
+        for column in ("cycle", "valid"):
+            if column in (table.dtype.names or ()):
+                table[column] -= base
+        return table
+
+    def _epoch(self, base: int, end: int) -> None:
+        verdict, lanes = self.verdict, self.params
+        log: dict[str, SourceLog] = {name: self.seen[name] for name in ("cfg", "in", "seed")}
+        pick = {name: (entry.offer >= base) & (entry.offer < end) for name, entry in log.items()}
+        every = [entry for program in self.programs for entry in program.configs]
+        configs = [entry for entry, mine in zip(every, pick["cfg"], strict=True) if mine]
+        data = np.concatenate([program.data() for program in self.programs])[pick["in"]]
+        stim = Stimulus(
+            lanes,
+            [config for config, *_ in configs],
+            log["cfg"].offer[pick["cfg"]] - base,
+            np.array([wait for _, wait, _ in configs], bool),
+            log["in"].offer[pick["in"]] - base,
+            end - base,
+            wave_or_none(self.seen["out"][base:end, 0]),
+            wave_or_none(self.seen["stat"][base:end, 0]),
+        )
+        want = predict(stim)
+        for name, boundary, expected in (("cfg", "configuration", want.cfg_accept), ("in", "input", want.beat_accept)):
+            mine = log[name].accept[pick[name]]
+            mine = np.where((mine >= 0) & (mine < end), mine - base, -1)
+            compare_tables(verdict, boundary, "transfer", cycle_table(mine), cycle_table(expected), base=base)
+        taken = want.cfg_accept >= 0
+        answers = np.zeros(int(taken.sum()), RSP_DTYPE)
+        answers["cycle"], answers["code"] = want.cfg_accept[taken] + 1, want.cfg_code[taken]
+        event = self._within("optc_event", base, end)
+        event = event[event["data"] >> 24 == EV_RSP]
+        seen = np.zeros(len(event), RSP_DTYPE)
+        seen["cycle"], seen["code"] = event["cycle"], event["data"] & 0xF
+        answers = answers[answers["cycle"] < end - base]
+        compare_tables(verdict, "configuration", "answer", seen, answers, kinds=("cycle", "value"), base=base)
+
+        seeds = [entry for program in self.programs for entry in program.seeds]
+        at = log["seed"].offer - base
+        changes = [(int(c), value) for c, (value, _), p in zip(at, seeds, pick["seed"], strict=True) if p]
+        tensors, tables = self._expected(stim, want, data, changes)
+        kinds = ("cycle", "value")
+        for name in ("moment", "denom", "update"):
+            got = self._within(name, base, end)
+            compare_tables(verdict, name, "beat", got, tables[name], kinds=(*kinds, "slice"), base=base)
+        result = self._within("out", base, end)
+        compare_tables(verdict, "output", "beat", result, tables["out"], kinds=kinds, base=base)
+        record = self._within("stat", base, end)
+        compare_tables(verdict, "statistic", "tensor", record, tables["stat"], kinds=kinds, base=base)
+        self.epochs.append(Epoch(base, stim, want, data, tensors, result))
+
+    def _draws(self, cycles: I64, changes: list[tuple[int, int]]) -> I64:
+        """Draws (D, L) at given cycles; a seed acts behind its cycle."""
+        generator, out, place = Lfsr(self.params), [], 0
+        for cycle, value in [*changes, (1 << 62, 0)]:
+            count = int(np.searchsorted(cycles, cycle, side="right")) - place
+            if count:
+                out.append(generator.draw(count))
+                place += count
+            generator = Lfsr(self.params, value)
+        return np.concatenate(out) if out else np.zeros((0, self.params), np.int64)
+
+    def _expected(
+        self, stim: Stimulus, want: Prediction, data: I64, changes: list[tuple[int, int]]
+    ) -> tuple[list[tuple[OptcConfig, Statistics | None]], dict[str, npt.NDArray[np.void]]]:
+        lanes, accepted = self.params, want.beat_accept >= 0
+        used = [config for config, code in zip(stim.configs, want.cfg_code, strict=True) if code == RspCode.OK]
+        beats = len(data)
+        words = {name: np.zeros((beats, lanes), np.int64) for name in ("m", "v", "denom", "u", "w", "y", "pm", "pv")}
+        last = np.zeros(beats, np.int64)
+        adam = np.zeros(beats, bool)
+        tensors: list[tuple[OptcConfig, Statistics | None]] = []
+        stochastic = np.array([config.copy_round == Round.STOCHASTIC for config in used], bool)
+        drawing = accepted & (want.stages["copy"] >= 0)
+        drawing[drawing] &= stochastic[want.tensor[drawing]]
+        draw = np.zeros((beats, lanes), np.int64)
+        draw[drawing] = self._draws(want.stages["copy"][drawing], changes)
+        for number, config in enumerate(used):
+            mine = np.flatnonzero(want.tensor == number)
+            if len(mine) == 0:
+                tensors.append((config, None))
+                continue
+            part = data[mine].transpose(1, 0, 2).reshape(4, -1)
+            rolls = draw[mine].ravel()
+            # What lies in padding lanes passes through the stages, but counts and leaves nowhere.
+            whole = update(config, State(*part[:3]), part[3], rolls)
+            shape = (len(mine), lanes)
+            words["pm"][mine], words["pv"][mine] = whole.state.m.reshape(shape), whole.state.v.reshape(shape)
+            words["denom"][mine] = (whole.k << 16 | whole.d).reshape(shape)
+            words["u"][mine] = whole.u.reshape(shape)
+            live = np.arange(len(part[0])) < config.n
+            for name, value in (("w", whole.state.w), ("m", whole.state.m), ("v", whole.state.v), ("y", whole.y)):
+                words[name][mine] = np.where(live, value, 0).reshape(shape)
+            adam[mine] = config.mode == Mode.ADAM
+            complete = len(mine) * lanes >= config.n
+            last[mine[-1]] = complete
+            n = min(config.n, len(part[0]))
+            stats = update(config, State(*part[:3, :n]), part[3, :n], rolls[:n]).statistics
+            tensors.append((config, replace(stats, values=config.n) if complete else None))
+
+        def table(dtype: np.dtype, chosen: npt.NDArray[np.bool_], **columns: I64) -> npt.NDArray[np.void]:
+            out = np.zeros(int(chosen.sum()), dtype)
+            for name, column in columns.items():
+                out[name] = column[chosen] & 0xFFFF_FFFF
+            return out
+
+        stage = want.stages
+        tables = {
+            "moment": table(
+                np.dtype([("cycle", "<u4"), ("mv", "<u4", (lanes, 2))]), stage["moment"] >= 0, cycle=stage["moment"],
+                mv=np.stack([words["pm"], words["pv"]], axis=2),
+            ),
+            "denom": table(
+                lane_dtype(lanes, "d"), (stage["denom"] >= 0) & adam, cycle=stage["denom"], d=words["denom"]
+            ),
+            "update": table(lane_dtype(lanes, "u"), stage["update"] >= 0, cycle=stage["update"], u=words["u"]),
+            "out": table(
+                out_dtype(lanes), want.out_accept >= 0, valid=want.out_valid, cycle=want.out_accept, last=last,
+                **{name: words[name] for name in "wmvy"},
+            ),
+        }  # fmt: skip
+        done = [stats for _, stats in tensors if stats is not None]
+        rows = [
+            (valid, cycle, stats.values, *(getattr(stats, name) for name in COUNTS))
+            for (valid, cycle), stats in zip(want.stat, done, strict=False)
+            if cycle >= 0
+        ]
+        tables["stat"] = np.array(rows, STAT_DTYPE)
+        return tensors, tables

@@ -1,0 +1,56 @@
+"""Stimuli of the OPTC's tests: random legal configurations, random and corner states."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from models.optc.config import MAX_CLIP, Mode, OptcConfig, RspCode, Scalar
+
+I64 = npt.NDArray[np.int64]
+PLAIN = OptcConfig(
+    Mode.ADAM, 1, 28, 30, 30, 29, Scalar.of(0.1), Scalar.of(1e-3, 63), Scalar.of(1e-3), Scalar.of(1e-4), copy_shift=20
+)
+CORNERS = np.array([0, 1, -1, 2, 3, 1 << 15, 1 << 30, (1 << 31) - 1, -(1 << 31), 1 - (1 << 31)])
+
+
+def random_config(rng: np.random.Generator, n: int, mode: Mode | None = None) -> OptcConfig:
+    """A legal configuration of a tensor of `n` parameters."""
+    while True:
+        fl_g = int(rng.integers(-20, 50))
+        config = OptcConfig(
+            Mode(int(rng.integers(2))) if mode is None else mode,
+            n,
+            int(rng.integers(10, 32)),
+            fl_g + int(rng.integers(-31, 8)),
+            2 * fl_g // 2 * 2 - int(rng.integers(0, 22)) * 2 if rng.random() < 0.7 else 2 * int(rng.integers(-32, 32)),
+            fl_g,
+            Scalar.of(float(rng.choice([1.0, 0.1, 0.5, 0.01, 0.0]))),
+            Scalar.of(float(10 ** rng.uniform(-6, 2)), 63),
+            Scalar.of(float(rng.choice([1.0, 0.1, 1e-3, 1e-4, 0.0]))),
+            Scalar.of(float(rng.choice([0.0, 0.0, 1e-4, 0.5, 1.0]))),
+            int(rng.integers(1 << 15, 1 << 16)),
+            int(rng.integers(16)),
+            int(rng.choice([1, 1 << 16, 4 << 16, MAX_CLIP])),
+            *rng.integers(-4, 4, 2).tolist(),
+            2 * int(rng.integers(-2, 2)),
+            int(rng.integers(4)),
+            int(rng.integers(3)),
+            int(rng.integers(4)),
+            int(rng.integers(32)),
+        )
+        if config.check() == RspCode.OK:
+            return config
+
+
+def random_state(rng: np.random.Generator, n: int) -> tuple[I64, I64, I64, I64]:
+    """w, m, v, g of every magnitude, corners among them: v of 0 and next to powers of four, m most negative."""
+
+    def signed() -> I64:
+        wide = rng.integers(-(1 << 31), 1 << 31, n) >> rng.integers(0, 31, n)
+        return np.where(rng.random(n) < 0.15, rng.choice(CORNERS, n), wide)
+
+    power = np.left_shift(np.int64(1), 2 * rng.integers(0, 16, n)) + rng.integers(-1, 2, n)
+    v = rng.integers(0, 1 << 32, n) >> rng.integers(0, 32, n)
+    v = np.where(rng.random(n) < 0.15, power, np.where(rng.random(n) < 0.05, 0, v))
+    return signed(), signed(), v, signed()

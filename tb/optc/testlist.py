@@ -1,0 +1,24 @@
+"""The OPTC's one list of runs: `make test` takes all of it on both simulators."""
+
+from __future__ import annotations
+
+from tb.common.testlist import TestEntry
+
+ONE, EIGHT = {"LANES": 1}, {"LANES": 8}
+
+TESTS: tuple[TestEntry, ...] = (
+    TestEntry("smoke", "every parameter set must build and work", params=({}, ONE, EIGHT)),
+    TestEntry(
+        "constrained_random",
+        "120 tensors a run",
+        seeds=(1, 2, 3, 4),
+        params=({}, ONE),
+        icarus_config={"tensors": 8},
+    ),
+    TestEntry("stopped_consumer", "nine stops a run", icarus_config={"stop": 60}),
+    TestEntry("reset_in_the_middle", "13 resets a run", seeds=(1, 2), icarus_config={"resets": 2}),
+    TestEntry("refused_configurations", "all codes in every run"),
+    TestEntry("roots", "all of them", icarus_config={"step": 97}),
+    TestEntry("quotients", "a grid", icarus_config={"divisors": 2}),
+    TestEntry("dead_weights", "no choice left to a seed", icarus_config={"steps": 20}),
+)
