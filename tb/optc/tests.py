@@ -122,6 +122,13 @@ class refused_configurations(OptcTest):
                 program.configs.append((random_config(rng, 7, mode), False, gap))
             program.tensor(replace(config, mode=Mode.MOMENTUM), random_state(rng, config.n))
             await self.play(program)
+        for gap in (12, 30, 48):  # offered while the pipeline drains: taken behind it
+            program = Program(self.lanes)
+            config = replace(PLAIN, n=4 * self.lanes)
+            program.tensor(config, random_state(rng, config.n))
+            program.configs.append((replace(config, mode=Mode.MOMENTUM), False, gap))
+            program.load(config.n, random_state(rng, config.n))
+            await self.play(program)
 
 
 @pyuvm.test()
