@@ -36,7 +36,8 @@ module optc_cfg_check (
   endfunction
 
   logic bad_fl, bad_align, bad_square, bad_step, bad_scalar, bad_eps, bad_clip, bad_copy;
-  assign bad_fl = far(fl_w[7:6]) || far(fl_m[7:6]) || far(fl_v[7:6]) || far(fl_g[7:6]) || (adam && (fl_v[0] || cfg_i[optc_pkg::CfgPreV]));
+  assign bad_fl = far(fl_w[7:6]) || far(fl_m[7:6]) || far(fl_v[7:6]) || far(fl_g[7:6]) ||
+                  (adam && (fl_v[0] || cfg_i[optc_pkg::CfgPreV]));
   assign bad_align = align < -9'sd31 || align > 9'sd7;
   assign bad_square = adam && (square_shift < 10'sd0 || square_shift > 10'sd63);
   assign bad_step = step_shift < 10'sd0 || step_shift > 10'sd63;

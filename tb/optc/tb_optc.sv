@@ -30,7 +30,8 @@ module tb_optc #(
   assign cycle_o = cycle_q;
 
   // ---- sources, sinks ----------------
-  logic cfg_valid, cfg_ready, cfg_gate, in_valid, in_ready, seed_valid, out_valid, out_ready, out_last, stat_valid, stat_ready;
+  logic cfg_valid, cfg_ready, cfg_gate, in_valid, in_ready, seed_valid;
+  logic out_valid, out_ready, out_last, stat_valid, stat_ready;
   logic [CfgW-1:0]      cfg;
   logic [128*Lanes-1:0] payload;      // g, v, m, w
   logic [31:0]          seed;
