@@ -20,5 +20,6 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry("refused_configurations", "all codes in every run"),
     TestEntry("roots", "all of them", icarus_config={"step": 97}),
     TestEntry("quotients", "a grid", icarus_config={"divisors": 2}),
+    TestEntry("tracks_float64", "300 steps of either rule", icarus_config={"steps": 30}),
     TestEntry("dead_weights", "no choice left to a seed", icarus_config={"steps": 20}),
 )

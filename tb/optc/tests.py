@@ -11,7 +11,9 @@ from dataclasses import replace
 import numpy as np
 import pyuvm
 
-from models.optc.config import MAX_CLIP, Mode, Scalar
+from models.optc.config import MAX_CLIP, Mode, Scalar, adam_step
+from models.optc.oracle import adam, momentum
+from models.optc.value import State, update
 from tb.common.scoreboard import Verdict
 from tb.common.waves import gaps, ready_wave
 from tb.optc.env import OptcTest
@@ -189,4 +191,44 @@ class dead_weights(OptcTest):
         verdict.count("value", len(result))
         if moved.any():
             verdict.diverge("output", int(result["cycle"][moved][0]), "dead weight", "moved", "where it was")
+        return verdict
+
+
+@pyuvm.test()
+class tracks_float64(OptcTest):
+    """A whole run of each rule over a stream of gradients; weights that leave the core against the float64 optimiser.
+    Config: `steps`."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        steps, size = self.run_info.config.get("steps", 300), 6 * self.lanes
+        scale = 10 ** rng.uniform(-3, -1, size)
+        self.g = np.rint((rng.normal(size=(steps, size)) + 0.5) * scale * 2.0**PLAIN.fl_g).astype(np.int64)
+        self.w0 = rng.integers(-(1 << 27), 1 << 27, size)
+        program = Program(self.lanes)
+        for mode in Mode:
+            state = State(self.w0, *np.zeros((2, size), np.int64))
+            for t, grad in enumerate(self.g, start=1):
+                step = adam_step(1e-3, 0.9, 0.999, t) if mode == Mode.ADAM else 1e-3
+                config = replace(
+                    PLAIN, mode=mode, n=size, fl_m=28, fl_v=38, step=Scalar.of(step, 63), wd=Scalar(0, 0)
+                )
+                program.tensor(config, (*state, grad))
+                # The host's copy of the state; that the core gives the same is what the scoreboard checks.
+                state = update(config, state, grad).state
+        await self.play(program)
+
+    def judge(self, cycles: int) -> Verdict:
+        verdict = super().judge(cycles)
+        steps, size = self.g.shape
+        result = self.env.scoreboard.epochs[-1].result
+        w = result["w"].astype(np.int32).reshape(-1, steps, size) * 2.0**-PLAIN.fl_w
+        g, w0 = self.g * 2.0**-PLAIN.fl_g, self.w0 * 2.0**-PLAIN.fl_w
+        for mode in Mode:
+            want = (adam(g, w0, 1e-3, 0.9, 0.999, 1e-12) if mode == Mode.ADAM else momentum(g, w0, 1e-3, 0.9))[0]
+            drift = np.linalg.norm(w[mode, -1] - want[-1]) / np.linalg.norm(want[-1] - w0)
+            self.report[f"drift_{mode.name.lower()}"] = float(drift)
+            verdict.count("value", size)
+            if drift > 0.01:
+                verdict.diverge("result", cycles, f"drift of {mode.name} from float64", drift, "at most 0.01")
         return verdict
