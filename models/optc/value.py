@@ -100,12 +100,14 @@ def _scaled(scalar: Scalar, x: I64, shift: int) -> I64:
     return round_nearest(scalar.mant * x, shift)
 
 
-def update(config: OptcConfig, state: State, g: I64, draw: I64 | None = None) -> Update:
+def update(config: OptcConfig, state: State, g: I64, draw: I64 | None = None, count: int | None = None) -> Update:
     """The next state of a tensor, its copy and its statistics.
 
-    `draw` (P,) are 24-bit draws where the copy is rounded stochastically. `config` must be legal.
+    `draw` (P,) are 24-bit draws where the copy is rounded stochastically; `count`: statistics are those of the first
+    parameters (all of them otherwise). `config` must be legal.
     """
-    stats = Statistics(len(g))
+    live = slice(count)
+    stats = Statistics(len(g[live]))
     w, over_w = _limit(round_nearest(state.w, -config.pre_w), S32)
     m, over_m = _limit(round_nearest(state.m, -config.pre_m), S32)
     v, over_v = _limit(round_nearest(state.v, -config.pre_v), U32)
@@ -129,7 +131,7 @@ def update(config: OptcConfig, state: State, g: I64, draw: I64 | None = None) ->
         eps = (next_v == 0) | (n > config.eps_exp) | ((n == config.eps_exp) & (r < config.eps_mant))
         d, k = np.where(eps, config.eps_mant, r), np.where(eps, config.eps_exp, n)
         u, clipped = quotient(next_m, d, k + 16 + config.fl_v // 2 - config.fl_m, config.clip)
-        stats.clipped, stats.eps_used = int(clipped.sum()), int(eps.sum())
+        stats.clipped, stats.eps_used = int(clipped[live].sum()), int(eps[live].sum())
     step = _scaled(config.step, u, config.step_shift)
     decay = _scaled(config.wd, w, config.wd.exp)
     next_w, over = _limit(w - step - decay, S32)
@@ -138,9 +140,11 @@ def update(config: OptcConfig, state: State, g: I64, draw: I64 | None = None) ->
         YBits(config.copy_format), round=config.copy_round, rand_bits=config.copy_rand_bits, shift=config.copy_shift
     )
     y, over = saturate(quantise(next_w, rule, draw), rule)
-    stats.sat_w, stats.sat_m, stats.sat_v = int(over_w.sum()), int(over_m.sum()), int(over_v.sum())
-    stats.sat_copy = int(over.sum())
+    stats.sat_w, stats.sat_m, stats.sat_v = (
+        int(over[live].sum()) for over in (over_w, over_m, over_v)
+    )
+    stats.sat_copy = int(over[live].sum())
     stats.bits_w, stats.bits_m, stats.bits_v = (
-        int(bit_length(x).max(initial=0)) for x in (next_w, next_m, next_v)
+        int(bit_length(x[live]).max(initial=0)) for x in (next_w, next_m, next_v)
     )  # fmt: skip
     return Update(State(next_w, next_m, next_v), y, r, n, d, k, u, stats)

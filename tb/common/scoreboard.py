@@ -160,6 +160,12 @@ def cycle_table(cycles: npt.NDArray[np.int64]) -> npt.NDArray[np.void]:
     return out
 
 
+def event_levels(records: npt.NDArray[np.void], kind: int) -> list[tuple[int, bool]]:
+    """(cycle, new level) of every event of `kind` in an event trace (`data`: kind in the top byte, level lowest)."""
+    mine = records[records["data"] >> 24 == kind]
+    return [(int(cycle), bool(data & 1)) for cycle, data in zip(mine["cycle"], mine["data"], strict=True)]
+
+
 def reset_spans(edges: list[tuple[int, bool]], cycles: int) -> list[tuple[int, int]]:
     """(begin, end) of every span outside reset, from the logged values of rst_ni; `cycles` ends the last one."""
     ends = [cycle for cycle, _ in edges[1:]] + [cycles]

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from models.ioss.config import CoreParams
 from models.ioss.cycle import BYP_DTYPE, ISSUE_DTYPE, JOB_ERR_DTYPE, PROD_DTYPE
+from tb.common.scoreboard import event_levels
 
 EVENT_DTYPE = np.dtype([("cycle", "<u4"), ("data", "<u4"), ("mask", "<u4")])
 EV_RSP, EV_TILE_ERR, EV_JOB_ERR, EV_BYP, EV_RESET, EV_BUSY = range(1, 7)
@@ -79,10 +80,6 @@ def events(records: npt.NDArray[np.void]) -> Events:
     """Splits event.bin by kind."""
     kind, data = records["data"] >> 24, records["data"] & 0xFF_FFFF
 
-    def level(which: int) -> list[tuple[int, bool]]:
-        at = kind == which
-        return [(int(c), bool(v)) for c, v in zip(records["cycle"][at], data[at] & 1, strict=True)]
-
     def table(which: int, dtype: np.dtype, **columns: npt.NDArray[np.generic]) -> npt.NDArray[np.void]:
         at = kind == which
         out = np.zeros(int(at.sum()), dtype)
@@ -96,6 +93,6 @@ def events(records: npt.NDArray[np.void]) -> Events:
         tile_err=records["cycle"][kind == EV_TILE_ERR].astype(np.int64),
         job_err=table(EV_JOB_ERR, JOB_ERR_DTYPE, code=data >> 16 & 0xF, tag=data & 0xFFFF),
         byp=table(EV_BYP, TRACE_BYP_DTYPE, tag=data & 0xFFFF, mask=records["mask"]),
-        reset=level(EV_RESET),
-        busy=level(EV_BUSY),
+        reset=event_levels(records, EV_RESET),
+        busy=event_levels(records, EV_BUSY),
     )

@@ -12,7 +12,8 @@ from tb.common.env import BlockEnv, EnvConfig
 from tb.common.scoreboard import Verdict
 from tb.common.testbase import BlockTest
 from tb.optc.program import Program
-from tb.optc.scoreboard import EVENT_DTYPE, STAT_DTYPE, OptcScoreboard, lane_dtype, out_dtype
+from tb.optc.scoreboard import STAT_DTYPE, OptcScoreboard, lane_dtype, out_dtype
+from tb.ran.trace import EVENT_DTYPE
 
 
 class OptcTest(BlockTest):

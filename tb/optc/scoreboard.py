@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,15 +13,22 @@ from models.optc.cycle import Prediction, Stimulus, predict
 from models.optc.value import State, Statistics, update
 from models.ran.config import Round
 from models.ran.value import Lfsr
-from tb.common.scoreboard import Scoreboard, Verdict, compare_tables, cycle_table, reset_spans, wave_or_none
+from tb.common.scoreboard import (
+    Scoreboard,
+    Verdict,
+    compare_tables,
+    cycle_table,
+    event_levels,
+    reset_spans,
+    wave_or_none,
+)
 from tb.common.streams import SourceLog
 from tb.optc.program import Program
 
 I64 = npt.NDArray[np.int64]
-EV_RSP, EV_RESET, EV_BUSY = 1, 5, 6
+EV_RSP, EV_RESET = 1, 5
 COUNTS = ("sat_w", "sat_m", "sat_v", "sat_copy", "clipped", "eps_used", "bits_w", "bits_m", "bits_v")
 RSP_DTYPE = np.dtype([("cycle", "<u4"), ("code", "u1")])
-EVENT_DTYPE = np.dtype([("cycle", "<u4"), ("data", "<u4")])
 STAT_DTYPE = np.dtype([("valid", "<u4"), ("cycle", "<u4"), ("values", "<u4"), *((name, "<u4") for name in COUNTS)])
 
 
@@ -61,11 +68,8 @@ class OptcScoreboard(Scoreboard):
 
     def judge(self) -> Verdict:
         """Splits the run at resets and compares each part."""
-        event = self.seen["optc_event_trace"]
-        edges = event[event["data"] >> 24 == EV_RESET]
-        reset = [(int(c), bool(d & 1)) for c, d in zip(edges["cycle"], edges["data"], strict=True)]
         self.epochs = []
-        for base, end in reset_spans(reset, self.cycles):
+        for base, end in reset_spans(event_levels(self.seen["optc_event_trace"], EV_RESET), self.cycles):
             self._epoch(base, end)
         if not self.drained:
             self.not_drained(self.cycles)
@@ -157,9 +161,8 @@ class OptcScoreboard(Scoreboard):
                 tensors.append((config, None))
                 continue
             part = data[mine].transpose(1, 0, 2).reshape(4, -1)
-            rolls = draw[mine].ravel()
             # What lies in padding lanes passes through the stages, but counts and leaves nowhere.
-            whole = update(config, State(*part[:3]), part[3], rolls)
+            whole = update(config, State(*part[:3]), part[3], draw[mine].ravel(), config.n)
             shape = (len(mine), lanes)
             words["pm"][mine], words["pv"][mine] = whole.state.m.reshape(shape), whole.state.v.reshape(shape)
             words["denom"][mine] = (whole.k << 16 | whole.d).reshape(shape)
@@ -170,9 +173,7 @@ class OptcScoreboard(Scoreboard):
             adam[mine] = config.mode == Mode.ADAM
             complete = len(mine) * lanes >= config.n
             last[mine[-1]] = complete
-            n = min(config.n, len(part[0]))
-            stats = update(config, State(*part[:3, :n]), part[3, :n], rolls[:n]).statistics
-            tensors.append((config, replace(stats, values=config.n) if complete else None))
+            tensors.append((config, whole.statistics if complete else None))
 
         def table(dtype: np.dtype, chosen: npt.NDArray[np.bool_], **columns: I64) -> npt.NDArray[np.void]:
             out = np.zeros(int(chosen.sum()), dtype)

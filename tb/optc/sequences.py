@@ -23,7 +23,7 @@ def random_config(rng: np.random.Generator, n: int, mode: Mode | None = None) ->
             n,
             int(rng.integers(10, 32)),
             fl_g + int(rng.integers(-31, 8)),
-            2 * fl_g // 2 * 2 - int(rng.integers(0, 22)) * 2 if rng.random() < 0.7 else 2 * int(rng.integers(-32, 32)),
+            2 * (fl_g - int(rng.integers(0, 22))) if rng.random() < 0.7 else 2 * int(rng.integers(-32, 32)),
             fl_g,
             Scalar.of(float(rng.choice([1.0, 0.1, 0.5, 0.01, 0.0]))),
             Scalar.of(float(10 ** rng.uniform(-6, 2)), 63),

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from models.ran.config import RanParams
 from models.ran.cycle import JOB_STAT_DTYPE, OUT_DTYPE, REQ_DTYPE, STAT_DTYPE, SWAP_DTYPE, TREE_DTYPE
 from tb.common.agents import TraceConfig
+from tb.common.scoreboard import event_levels
 
 I64 = npt.NDArray[np.int64]
 NEVER = 0xFFFF_FFFF
@@ -102,9 +103,6 @@ def read_traces(seen: dict[str, npt.NDArray[np.void]]) -> RanTraces:
     entry, update = _by_row(tree)
     kind, data = event["data"] >> 24, event["data"] & 0xFF_FFFF
 
-    def level(which: int) -> list[tuple[int, bool]]:
-        return [(int(c), bool(v)) for c, v in zip(event["cycle"][kind == which], data[kind == which] & 1, strict=True)]
-
     accepts = np.full(len(offer), -1, np.int64)
     accepts[: len(accept)] = np.where(accept == NEVER, -1, accept.astype(np.int64))
     return RanTraces(
@@ -148,8 +146,8 @@ def read_traces(seen: dict[str, npt.NDArray[np.void]]) -> RanTraces:
         rsp=_table(RSP_DTYPE, cycle=event["cycle"][kind == EV_RSP], code=data[kind == EV_RSP] & 0xF),
         bias_err=event["cycle"][kind == EV_BIAS_ERR].astype(np.int64),
         psum_err=event["cycle"][kind == EV_PSUM_ERR].astype(np.int64),
-        reset=level(EV_RESET),
-        busy=level(EV_BUSY),
+        reset=event_levels(event, EV_RESET),
+        busy=event_levels(event, EV_BUSY),
         psum_offer=offer["offer"].astype(np.int64),
         psum_accept=accepts,
         psum_data=offer["data"],
