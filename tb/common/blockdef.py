@@ -11,7 +11,7 @@ from tb.common.testplan import TestplanError, findings, load_testplan, uvm_tests
 from tb.flow.blocks import Block
 from tb.flow.errors import UserError
 
-TRANSACTORS = ("tb/common/sv/ts_source.sv", "tb/common/sv/ts_sink.sv", "tb/common/sv/ts_stream_check.sv")
+TRANSACTORS = tuple(f"tb/common/sv/ts_{name}.sv" for name in ("source", "sink", "stream_check", "since", "quiet"))
 INCLUDE_DIRS = ("rtl/common", "tb/common/sv")
 
 

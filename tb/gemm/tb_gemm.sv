@@ -31,13 +31,12 @@ module tb_gemm #(
   input  logic [15:0] psum_distance_i,
 
   output logic [31:0] cycle_o,
-  output logic        quiet_o,        // nothing to play, nothing in the device, for QuietCycles cycles
+  output logic        quiet_o,        // nothing to play, nothing in the device (ts_quiet)
 
   input  logic [9:0]  ctr_addr_i,
   output logic [31:0] ctr_data_o,
   input  logic        ctr_clear_i
 );
-  localparam logic [3:0] QuietCycles = 4'd8;
   localparam int Places = (Lanes < 32) ? 32 / Lanes : 1;
   localparam logic [7:0] EvRsp = 8'd1;
   localparam logic [7:0] EvRan = 8'd2;
@@ -294,16 +293,9 @@ module tb_gemm #(
   end
 
   // ---- end of work ----------------
-  logic [3:0] quiet_q;
-  initial quiet_q = 0;
-  always @(posedge clk_i) begin
-    if (!rst_ni || busy || desc_valid || tile_valid || vec_valid || bias_valid || seed_valid ||
-        desc_played_o != desc_credit_i || tile_played_o != tile_credit_i || vec_played_o != vec_credit_i ||
-        bias_played_o != bias_credit_i || seed_played_o != seed_credit_i) begin
-      quiet_q <= 0;
-    end else if (quiet_q != QuietCycles) begin
-      quiet_q <= quiet_q + 1;
-    end
-  end
-  assign quiet_o = quiet_q == QuietCycles;
+  logic active;
+  assign active = busy || desc_valid || tile_valid || vec_valid || bias_valid || seed_valid ||
+                  desc_played_o != desc_credit_i || tile_played_o != tile_credit_i || vec_played_o != vec_credit_i ||
+                  bias_played_o != bias_credit_i || seed_played_o != seed_credit_i;
+  ts_quiet u_quiet (.clk_i, .rst_ni, .active_i(active), .quiet_o);
 endmodule

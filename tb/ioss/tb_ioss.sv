@@ -20,7 +20,7 @@ module tb_ioss #(
   input  logic [31:0] byp_credit_i,
 
   output logic [31:0] cycle_o,
-  output logic        quiet_o,        // nothing to play, nothing in the core, for QuietCycles cycles
+  output logic        quiet_o,        // nothing to play, nothing in the core (ts_quiet)
 
   input  logic [8:0]  ctr_addr_i,
   output logic [31:0] ctr_data_o,
@@ -46,7 +46,6 @@ module tb_ioss #(
   output logic [Rows*3-1:0] prod_order_o,
   output logic [Rows*16-1:0] prod_tag_o
 );
-  localparam logic [3:0] QuietCycles = 4'd8;
 
   logic [31:0] cycle_q;
   initial cycle_q = 0;
@@ -209,15 +208,8 @@ module tb_ioss #(
   );
 
   // ---- end of work ----------------
-  logic [3:0] quiet_q;
-  initial quiet_q = 0;
-  always @(posedge clk_i) begin
-    if (!rst_ni || busy || desc_valid || tile_valid || vec_valid || desc_played_o != desc_credit_i ||
-        tile_played_o != tile_credit_i || vec_played_o != vec_credit_i) begin
-      quiet_q <= 0;
-    end else if (quiet_q != QuietCycles) begin
-      quiet_q <= quiet_q + 1;
-    end
-  end
-  assign quiet_o = quiet_q == QuietCycles;
+  logic active;
+  assign active = busy || desc_valid || tile_valid || vec_valid || desc_played_o != desc_credit_i ||
+                  tile_played_o != tile_credit_i || vec_played_o != vec_credit_i;
+  ts_quiet u_quiet (.clk_i, .rst_ni, .active_i(active), .quiet_o);
 endmodule

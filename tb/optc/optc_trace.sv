@@ -60,8 +60,8 @@ module optc_trace #(
   logic [32*OutWords-1:0]    out_record;
   logic [32*12-1:0]          stat_record;
   integer moment_fd, denom_fd, update_fd, out_fd, stat_fd, event_fd;
-  logic   rst_q, busy_q, out_wait_q, stat_wait_q;
-  logic [31:0] out_since_q, stat_since_q, out_since, stat_since;
+  logic   rst_q, busy_q;
+  logic [31:0] out_since, stat_since;
 
   initial begin
     moment_fd = $fopen("moment.bin", "wb");
@@ -72,18 +72,16 @@ module optc_trace #(
     event_fd  = $fopen("optc_event.bin", "wb");
     rst_q = 1'b0;
     busy_q = 1'b0;
-    out_wait_q = 1'b0;
-    stat_wait_q = 1'b0;
   end
-  assign out_since = out_wait_q ? out_since_q : cycle_i;
-  assign stat_since = stat_wait_q ? stat_since_q : cycle_i;
+  ts_since u_out_since (
+    .clk_i, .rst_ni, .cycle_i, .valid_i(out_valid_i), .ready_i(out_ready_i), .since_o(out_since)
+  );
+  ts_since u_stat_since (
+    .clk_i, .rst_ni, .cycle_i, .valid_i(stat_valid_i), .ready_i(stat_ready_i), .since_o(stat_since)
+  );
 
   always @(posedge clk_i) begin
     rst_q <= rst_ni;
-    out_wait_q   <= rst_ni && out_valid_i && !out_ready_i;
-    stat_wait_q  <= rst_ni && stat_valid_i && !stat_ready_i;
-    out_since_q  <= out_since;
-    stat_since_q <= stat_since;
     if (rst_ni != rst_q) $fwrite(event_fd, "%u%u", cycle_i, {EvReset, 23'd0, rst_ni});
     if (rst_ni) begin
       busy_q <= busy_i;

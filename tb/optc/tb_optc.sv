@@ -19,9 +19,8 @@ module tb_optc #(
   input  logic [31:0] stat_credit_i,
 
   output logic [31:0] cycle_o,
-  output logic        quiet_o         // nothing to play, nothing in the device, for QuietCycles cycles
+  output logic        quiet_o         // nothing to play, nothing in the device (ts_quiet)
 );
-  localparam logic [3:0] QuietCycles = 4'd8;
   localparam int CfgW = optc_pkg::CfgW;
 
   logic [31:0] cycle_q;
@@ -126,15 +125,8 @@ module tb_optc #(
   );
 
   // ---- end of work ----------------
-  logic [3:0] quiet_q;
-  initial quiet_q = 0;
-  always @(posedge clk_i) begin
-    if (!rst_ni || busy || cfg_valid || in_valid || seed_valid || cfg_played_o != cfg_credit_i ||
-        in_played_o != in_credit_i || seed_played_o != seed_credit_i) begin
-      quiet_q <= 0;
-    end else if (quiet_q != QuietCycles) begin
-      quiet_q <= quiet_q + 1;
-    end
-  end
-  assign quiet_o = quiet_q == QuietCycles;
+  logic active;
+  assign active = busy || cfg_valid || in_valid || seed_valid || cfg_played_o != cfg_credit_i ||
+                  in_played_o != in_credit_i || seed_played_o != seed_credit_i;
+  ts_quiet u_quiet (.clk_i, .rst_ni, .active_i(active), .quiet_o);
 endmodule

@@ -105,8 +105,7 @@ module ran_trace #(
   logic [32*8-1:0]          stat_record;
   logic [32*3-1:0]          req_record;
   integer shift_fd, tree_fd, swap_fd, quant_fd, out_fd, stat_fd, req_fd, event_fd;
-  logic   rst_q, busy_q, out_wait_q, stat_wait_q, req_wait_q;
-  logic [31:0] out_since_q, stat_since_q, req_since_q;
+  logic   rst_q, busy_q;
   logic [31:0] out_since, stat_since, req_since;
 
   initial begin
@@ -120,23 +119,20 @@ module ran_trace #(
     event_fd = $fopen("ran_event.bin", "wb");
     rst_q    = 1'b0;
     busy_q   = 1'b0;
-    out_wait_q  = 1'b0;
-    stat_wait_q = 1'b0;
-    req_wait_q  = 1'b0;
   end
 
-  assign out_since = out_wait_q ? out_since_q : cycle_i;
-  assign stat_since = stat_wait_q ? stat_since_q : cycle_i;
-  assign req_since = req_wait_q ? req_since_q : cycle_i;
+  ts_since u_out_since (
+    .clk_i, .rst_ni, .cycle_i, .valid_i(out_valid_i), .ready_i(out_ready_i), .since_o(out_since)
+  );
+  ts_since u_stat_since (
+    .clk_i, .rst_ni, .cycle_i, .valid_i(stat_valid_i), .ready_i(stat_ready_i), .since_o(stat_since)
+  );
+  ts_since u_req_since (
+    .clk_i, .rst_ni, .cycle_i, .valid_i(req_valid_i), .ready_i(req_ready_i), .since_o(req_since)
+  );
 
   always @(posedge clk_i) begin
     rst_q <= rst_ni;
-    out_wait_q  <= rst_ni && out_valid_i && !out_ready_i;
-    stat_wait_q <= rst_ni && stat_valid_i && !stat_ready_i;
-    req_wait_q  <= rst_ni && req_valid_i && !req_ready_i;
-    out_since_q  <= out_since;
-    stat_since_q <= stat_since;
-    req_since_q  <= req_since;
     if (rst_ni != rst_q) $fwrite(event_fd, "%u%u", cycle_i, {EvReset, 23'd0, rst_ni});
     if (rst_ni) begin
       busy_q <= busy_i;

@@ -30,13 +30,12 @@ module tb_ran #(
   input  logic [15:0] psum_distance_i,
 
   output logic [31:0] cycle_o,
-  output logic        quiet_o,        // nothing to play, nothing in the device, for QuietCycles cycles
+  output logic        quiet_o,        // nothing to play, nothing in the device (ts_quiet)
 
   input  logic [8:0]  ctr_addr_i,
   output logic [31:0] ctr_data_o,
   input  logic        ctr_clear_i
 );
-  localparam logic [3:0] QuietCycles = 4'd8;
   localparam int Places = (Lanes < 32) ? 32 / Lanes : 1;
   localparam int ProdBytes = Lanes * 10 / 8 + 4 + 4;   // mask (32), tag, 0, last, null, bank, order, data
 
@@ -283,16 +282,9 @@ module tb_ran #(
   );
 
   // ---- end of work ----------------
-  logic [3:0] quiet_q;
-  initial quiet_q = 0;
-  always @(posedge clk_i) begin
-    if (!rst_ni || busy || desc_valid || prod_valid != '0 || byp_valid || bias_valid || cancel_valid || seed_valid ||
-        desc_played_o != desc_credit_i || prod_played_o != prod_credit_i || byp_played_o != byp_credit_i ||
-        bias_played_o != bias_credit_i || cancel_played_o != cancel_credit_i || seed_played_o != seed_credit_i) begin
-      quiet_q <= 0;
-    end else if (quiet_q != QuietCycles) begin
-      quiet_q <= quiet_q + 1;
-    end
-  end
-  assign quiet_o = quiet_q == QuietCycles;
+  logic active;
+  assign active = busy || desc_valid || prod_valid != '0 || byp_valid || bias_valid || cancel_valid || seed_valid ||
+                  desc_played_o != desc_credit_i || prod_played_o != prod_credit_i || byp_played_o != byp_credit_i ||
+                  bias_played_o != bias_credit_i || cancel_played_o != cancel_credit_i || seed_played_o != seed_credit_i;
+  ts_quiet u_quiet (.clk_i, .rst_ni, .active_i(active), .quiet_o);
 endmodule
