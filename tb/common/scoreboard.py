@@ -15,6 +15,7 @@ import numpy.typing as npt
 from pyuvm import uvm_analysis_export, uvm_scoreboard
 
 KINDS = ("value", "slice", "cycle")
+RSP_DTYPE = np.dtype([("cycle", "<i8"), ("code", "u1")])
 CounterTables = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]  # of each row, of the whole
 
 
@@ -157,6 +158,14 @@ def cycle_table(cycles: npt.NDArray[np.int64]) -> npt.NDArray[np.void]:
     """Cycles (N,) as a table of one field, for `compare_tables`."""
     out = np.zeros(len(cycles), np.dtype([("cycle", "<i8")]))
     out["cycle"] = cycles
+    return out
+
+
+def answer_table(accept: npt.NDArray[np.int64], code: npt.NDArray[np.int64], horizon: int) -> npt.NDArray[np.void]:
+    """Answers to requests that were taken at `accept` (-1: were not), a cycle later each, before `horizon`."""
+    due = (accept >= 0) & (accept + 1 < horizon)
+    out = np.zeros(int(due.sum()), RSP_DTYPE)
+    out["cycle"], out["code"] = accept[due] + 1, code[due]
     return out
 
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from models.ran.config import RanDescriptor
 from models.ran.cycle import CANCEL_DTYPE, PROD_IN_DTYPE, SEED_DTYPE, Prediction, Stimulus, predict
 from tb.common.scoreboard import (
+    RSP_DTYPE,
     Scoreboard,
     Verdict,
     compare_by_row,
@@ -37,7 +38,6 @@ from tb.ran.trace import SHIFT_DTYPE, RanTraces, read_traces
 I64 = npt.NDArray[np.int64]
 EVENT_DTYPE = np.dtype([("cycle", "<u4"), ("data", "<u4")])
 EV_RSP, EV_RAN, EV_IOSS, EV_BUSY = 1, 2, 3, 6
-RSP_DTYPE = np.dtype([("cycle", "<i8"), ("code", "u1")])
 
 
 @dataclass

@@ -18,6 +18,7 @@ from models.ioss.value import accumulate
 from tb.common.scoreboard import (
     Scoreboard,
     Verdict,
+    answer_table,
     compare_by_row,
     compare_counters,
     compare_tables,
@@ -30,7 +31,6 @@ from tb.common.streams import SourceLog
 from tb.ioss.program import TAGS, Program
 from tb.ioss.trace import (
     ISSUE_TAG_BITS,
-    RSP_DTYPE,
     TRACE_BYP_DTYPE,
     TRACE_PROD_DTYPE,
     Events,
@@ -185,10 +185,7 @@ class IossScoreboard(Scoreboard):
             compare_tables(verdict, boundary, "beat", cycle_table(got), cycle_table(expected), base=base)
 
         accepts("desc", want.desc_accept, "descriptor")
-        answers = np.zeros(int((want.desc_accept >= 0).sum()), RSP_DTYPE)
-        answers["cycle"] = want.desc_accept[want.desc_accept >= 0] + 1
-        answers["code"] = want.desc_code[want.desc_accept >= 0]
-        answers = answers[answers["cycle"] < horizon]
+        answers = answer_table(want.desc_accept, want.desc_code, horizon)
         compare_tables(
             verdict, "descriptor", "answer", _in(seen.rsp, base, horizon), answers, kinds=("cycle", "value"), base=base
         )

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from models.ioss.config import CoreParams
 from models.ioss.cycle import BYP_DTYPE, ISSUE_DTYPE, JOB_ERR_DTYPE, PROD_DTYPE
-from tb.common.scoreboard import event_levels
+from tb.common.scoreboard import RSP_DTYPE, event_levels
 
 EVENT_DTYPE = np.dtype([("cycle", "<u4"), ("data", "<u4"), ("mask", "<u4")])
 EV_RSP, EV_TILE_ERR, EV_JOB_ERR, EV_BYP, EV_RESET, EV_BUSY = range(1, 7)
@@ -72,7 +72,6 @@ class Events:
     busy: list[tuple[int, bool]]
 
 
-RSP_DTYPE = np.dtype([("cycle", "<i8"), ("code", "u1")])
 TRACE_BYP_DTYPE = np.dtype([(name, BYP_DTYPE[name]) for name in ("cycle", "tag", "mask")])
 
 

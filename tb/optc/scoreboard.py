@@ -14,8 +14,10 @@ from models.optc.value import State, Statistics, update
 from models.ran.config import Round
 from models.ran.value import Lfsr
 from tb.common.scoreboard import (
+    RSP_DTYPE,
     Scoreboard,
     Verdict,
+    answer_table,
     compare_tables,
     cycle_table,
     event_levels,
@@ -28,7 +30,6 @@ from tb.optc.program import Program
 I64 = npt.NDArray[np.int64]
 EV_RSP, EV_RESET = 1, 5
 COUNTS = ("sat_w", "sat_m", "sat_v", "sat_copy", "clipped", "eps_used", "bits_w", "bits_m", "bits_v")
-RSP_DTYPE = np.dtype([("cycle", "<u4"), ("code", "u1")])
 STAT_DTYPE = np.dtype([("valid", "<u4"), ("cycle", "<u4"), ("values", "<u4"), *((name, "<u4") for name in COUNTS)])
 
 
@@ -105,14 +106,11 @@ class OptcScoreboard(Scoreboard):
             mine = log[name].accept[pick[name]]
             mine = np.where((mine >= 0) & (mine < end), mine - base, -1)
             compare_tables(verdict, boundary, "transfer", cycle_table(mine), cycle_table(expected), base=base)
-        taken = want.cfg_accept >= 0
-        answers = np.zeros(int(taken.sum()), RSP_DTYPE)
-        answers["cycle"], answers["code"] = want.cfg_accept[taken] + 1, want.cfg_code[taken]
         event = self._within("optc_event", base, end)
         event = event[event["data"] >> 24 == EV_RSP]
         seen = np.zeros(len(event), RSP_DTYPE)
         seen["cycle"], seen["code"] = event["cycle"], event["data"] & 0xF
-        answers = answers[answers["cycle"] < end - base]
+        answers = answer_table(want.cfg_accept, want.cfg_code, end - base)
         compare_tables(verdict, "configuration", "answer", seen, answers, kinds=("cycle", "value"), base=base)
 
         seeds = [entry for program in self.programs for entry in program.seeds]

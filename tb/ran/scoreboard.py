@@ -21,6 +21,7 @@ from models.ran.value import unpack_results
 from tb.common.scoreboard import (
     Scoreboard,
     Verdict,
+    answer_table,
     compare_by_row,
     compare_counters,
     compare_tables,
@@ -31,7 +32,7 @@ from tb.common.scoreboard import (
 )
 from tb.common.streams import SourceLog
 from tb.ran.program import Program, Work
-from tb.ran.trace import RSP_DTYPE, SHIFT_DTYPE, RanTraces, read_traces
+from tb.ran.trace import SHIFT_DTYPE, RanTraces, read_traces
 
 I64 = npt.NDArray[np.int64]
 TABLES = ("shift", "tree", "swap", "job_stat", "out", "stat", "req", "rsp")
@@ -113,10 +114,7 @@ def compare(verdict: Verdict, params: RanParams, stim: Stimulus, want: Predictio
     def same(boundary: str, what: str, mine: npt.NDArray[np.void], wanted: npt.NDArray[np.void]) -> bool:
         return compare_tables(verdict, boundary, what, mine, wanted, kinds=("cycle", "value"), base=base)
 
-    taken = want.desc_accept >= 0
-    answers = np.zeros(int(taken.sum()), RSP_DTYPE)
-    answers["cycle"], answers["code"] = want.desc_accept[taken] + 1, want.desc_code[taken]
-    same("descriptor", "answer", got.rsp, answers[answers["cycle"] < horizon])
+    same("descriptor", "answer", got.rsp, answer_table(want.desc_accept, want.desc_code, horizon))
     same("bias", "error", cycle_table(got.bias_err), cycle_table(want.bias_err_cycle))
     same("psum", "request", got.req, want.psum_req)
     same("psum", "beat", cycle_table(got.psum_accept), cycle_table(want.psum_accept))
