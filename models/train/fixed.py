@@ -32,7 +32,7 @@ shapes and settings that make no sense.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
@@ -247,12 +247,31 @@ class _Momentum:
             tensor -= tensor.dtype.type(self._lr) * m
 
 
-class FloatMlp:
-    """The reference: the same network, start and optimiser in float32."""
+class Adam:
+    """ADAM with beta1 .9, beta2 .999, in the type of the parameters (Kingma and Ba, ICLR 2015, algorithm 1)."""
 
-    def __init__(self, params: Params, config: TrainConfig) -> None:
+    def __init__(self, params: Params, lr: float) -> None:
+        self._params, self._lr, self._t = params, lr, 0
+        self._state = [(np.zeros_like(p), np.zeros_like(p)) for p in (*params.weights, *params.biases)]
+
+    def update(self, grad_w: list[FloatArray], grad_b: list[FloatArray]) -> None:
+        """One step of every tensor."""
+        self._t += 1
+        tensors = (*self._params.weights, *self._params.biases)
+        for tensor, grad, (m, v) in zip(tensors, (*grad_w, *grad_b), self._state, strict=True):
+            m += 0.1 * (grad - m)
+            v += 0.001 * (grad * grad - v)
+            tensor -= self._lr * (m / (1 - 0.9**self._t)) / (np.sqrt(v / (1 - 0.999**self._t)) + 1e-8)
+
+
+class FloatMlp:
+    """The reference: the same network and start in float32; momentum unless `optimiser` makes another."""
+
+    def __init__(
+        self, params: Params, config: TrainConfig, optimiser: Callable[[Params], Adam] | None = None
+    ) -> None:
         self.params = params.copy(np.float32)
-        self._optimiser = _Momentum(self.params, config.lr, config.beta)
+        self.optimiser = optimiser(self.params) if optimiser else _Momentum(self.params, config.lr, config.beta)
 
     def _forward(self, pixels: FloatArray) -> list[FloatArray]:
         acts = [pixels.astype(np.float32)]
@@ -275,7 +294,7 @@ class FloatMlp:
             grad_b.insert(0, error.sum(axis=0) / np.float32(len(labels)))
             if layer:
                 error = np.where(acts[layer] > 0, error @ self.params.weights[layer].T, np.float32(0))
-        self._optimiser.update(grad_w, grad_b)
+        self.optimiser.update(grad_w, grad_b)
         return Step(loss, ())
 
 
@@ -407,7 +426,7 @@ def make_networks(config: TrainConfig, fixed: FixedConfig) -> tuple[FixedMlp, Fl
     """The fixed-point network and its float32 reference, from the same start.
 
     `config.seed` has independent streams: 0 start, 1 rounding, 2 order of the images (`order_rng`), 3 split of the
-    data.
+    data, 4 sample of recorded gradients.
     """
     start = init_params(config.sizes, np.random.default_rng([config.seed, 0]))
     return FixedMlp(start, config, fixed, np.random.default_rng([config.seed, 1])), FloatMlp(start, config)
