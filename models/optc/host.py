@@ -7,7 +7,6 @@ of the core's statistics records. `P` parameters, `T` steps.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,7 +84,8 @@ class Host:
     def _moved(self, fl: int, bits: int, target: int, even: bool = False) -> int:
         """Next FL of a state of `bits` bits that may go up to `target`: down at once, up when there is slack."""
         if bits == 0:
-            return _limited(target & ~1 if even else target, *FL_RANGE)
+            fl = _limited(target, *FL_RANGE)
+            return fl & ~1 if even else fl
         pre = _limited(target - fl, *PRE_RANGE)
         pre = 0 if 0 <= pre < SLACK else pre
         return _limited(fl + (pre & ~1 if even else pre), FL_RANGE[0], FL_RANGE[1] - even)
@@ -99,11 +99,11 @@ class Host:
         rule, adam = self.rule, self.rule.mode == Mode.ADAM
         big = float(np.abs(g).max(initial=0.0))
         w_bits, m_bits, v_bits = self.bits
-        known = self.fl_m if self.fl_m is not None else _limited(30 - exponent(big), *FL_RANGE)
+        known = self.fl_m if self.fl_m is not None else (_limited(30 - exponent(big), *FL_RANGE) if big else 28)
         m_top = math.ldexp(1.0, m_bits - known) if m_bits else 0.0
         # What the states can reach in this step: they must fit behind it.
         m_top = rule.beta1 * m_top + ((1 - rule.beta1) if adam else 1.0) * big
-        fl_m = self._moved(known, m_bits, 31 - exponent(1.001 * m_top), False) if m_top else known
+        fl_m = self._moved(known, m_bits, 31 - exponent(1.001 * m_top)) if m_top else known
         fl_v = self.fl_v
         if adam:
             v_top = rule.beta2 * (math.ldexp(1.0, v_bits - fl_v) if v_bits else 0.0) + (1 - rule.beta2) * big * big
@@ -137,8 +137,6 @@ class Host:
                 f"step {self.t} has no legal pass (Rsp{code.name.title()}): its step size, weights and gradients lie "
                 "too many orders of magnitude apart"
             )
-        if w_bits == 0:
-            fl_w = config.fl_w
         self.fl_w, self.fl_m, self.fl_v = fl_w, (fl_m if m_bits or big else None), fl_v
         return config, np.clip(q, -(1 << 31), (1 << 31) - 1).astype(np.int64)
 
@@ -146,11 +144,3 @@ class Host:
         """Takes a pass's result."""
         self.state = state
         self.bits = (statistics.bits_w, statistics.bits_m, statistics.bits_v)
-
-
-def passes(host: Host, g: F64) -> Iterator[tuple[OptcConfig, State, I64]]:
-    """(configuration, state before, gradients) of every row of g (T, P); send the result to `host.done` in between."""
-    for row in g:
-        before = host.state
-        config, q = host.step(row)
-        yield config, before, q
