@@ -285,6 +285,7 @@ module tb_ran #(
   logic active;
   assign active = busy || desc_valid || prod_valid != '0 || byp_valid || bias_valid || cancel_valid || seed_valid ||
                   desc_played_o != desc_credit_i || prod_played_o != prod_credit_i || byp_played_o != byp_credit_i ||
-                  bias_played_o != bias_credit_i || cancel_played_o != cancel_credit_i || seed_played_o != seed_credit_i;
+                  bias_played_o != bias_credit_i || cancel_played_o != cancel_credit_i ||
+                  seed_played_o != seed_credit_i;
   ts_quiet u_quiet (.clk_i, .rst_ni, .active_i(active), .quiet_o);
 endmodule
