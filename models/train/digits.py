@@ -2,7 +2,7 @@
 and split.
 
 Source: E. Alpaydin, C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository, 1998.
-scikit-learn is needed here and nowhere else. Errors: `DigitsError`, one line.
+scikit-learn is imported here and nowhere else. Errors: `DigitsError`, one line.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def load_digits(seed: int) -> Digits:
         from sklearn.datasets import load_digits as load
     except ImportError:
         raise DigitsError(
-            "scikit-learn is not installed (only needed to make tensors anew): pip install -r requirements-tensors.txt"
+            "scikit-learn, which ships the digits, is not installed: run the command through make, which sets up .venv"
         ) from None
     bunch = load()
     pixels = np.asarray(bunch.data, np.float64) / PIXEL_MAX

@@ -400,13 +400,10 @@ def _bench(BLOCK: str, REPORT: Path | None) -> int:
 
 
 def _tensors() -> int:
-    for command in (
-        ["pip", "install", "--quiet", "--disable-pip-version-check", "-r", "requirements-tensors.txt"],
-        ["models.train.make_tensors"],
-    ):
-        status = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, check=False).returncode
-        if status:
-            raise UserError(f"{' '.join(command[:2])} ended with status {status}")
+    module = "models.train.make_tensors"
+    status = subprocess.run([sys.executable, "-m", module], cwd=ROOT, check=False).returncode
+    if status:
+        raise UserError(f"{module} ended with status {status}")
     return 0
 
 
