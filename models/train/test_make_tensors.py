@@ -192,7 +192,7 @@ def test_without_scikit_learn_one_line_says_what_to_install(monkeypatch: pytest.
     assert "\n" not in str(caught.value)
     result = CliRunner().invoke(main, [])
     assert result.exit_code == 1
-    assert result.output.startswith("Error: scikit-learn is not installed")
+    assert result.output.startswith("Error: scikit-learn, which ships the digits, is not installed")
 
 
 def test_digits_split(monkeypatch: pytest.MonkeyPatch) -> None:
