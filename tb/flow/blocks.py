@@ -15,7 +15,7 @@ from typing import Any, Literal
 from tb.flow.errors import UserError
 from tb.flow.paths import ROOT
 
-__all__ = ["Block", "Option", "Param", "RunSpec", "UserError", "all_blocks", "block_names", "get_block"]
+__all__ = ["Block", "Option", "Param", "Proof", "RunSpec", "UserError", "all_blocks", "block_names", "get_block"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,18 @@ class RunSpec:
 
 
 @dataclass(frozen=True)
+class Proof:
+    """A module of assumptions, assertions and covers around RTL: `sources` in compile order, `depth` of the induction,
+    `cover_depth`: clocks within which every cover must be reached."""
+
+    name: str
+    top: str
+    sources: tuple[str, ...]
+    depth: int = 3
+    cover_depth: int = 12
+
+
+@dataclass(frozen=True)
 class Block:
     """A block under test.
 
@@ -68,6 +80,7 @@ class Block:
     `coverage_goals` gives per cents per kind; `functional_coverage(results)` gets the list of `RunResult` and returns
     a JSON-able dict, with `passed` false if a functional goal is missed. `bench(report path or None)`
     is called by the command of that name and returns an exit status. `faults_dir` holds the planted faults.
+    `proofs` are what `make prove` proves.
     `check()` is a hook of `make lint` that returns findings (the testplan against the tests, say).
     """
 
@@ -97,6 +110,7 @@ class Block:
     coverage_goals: Mapping[str, float] = field(default_factory=dict)
     functional_coverage: Callable[[list[Any]], dict[str, Any]] | None = None
     bench: Callable[[Path | None], int] | None = None
+    proofs: tuple[Proof, ...] = ()
     check: Callable[[], list[str]] | None = None
 
     def resolve_params(self, given: Mapping[str, int | None] | None) -> dict[str, int]:

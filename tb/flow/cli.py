@@ -399,6 +399,32 @@ def _bench(BLOCK: str, REPORT: Path | None) -> int:
     return block.bench(REPORT)
 
 
+def _prove(BLOCK: str, REPORT: Path | None) -> int:
+    from tb.flow.prove import prove
+
+    block = get_block(BLOCK)
+    if not block.proofs:
+        raise UserError(f"block {block.name} has no proofs")
+    results = []
+    for proof in block.proofs:
+        print(f"proving {proof.name} ...", flush=True)
+        results.append(prove(block, proof))
+    columns = ("proof", "assertions", "covers", "seconds", "outcome")
+    table = Table(*columns, title=f"proofs of {block.name}", box=box.SIMPLE)
+    for result in results:
+        numbers = (str(result.asserts), str(result.covers), f"{result.seconds:.1f}")
+        table.add_row(result.name, *numbers, result.error or "holds")
+    Console(width=max(120, Console().width)).print(table)
+    for result in results:
+        if result.trace:
+            print(f"counterexample of {result.name}: {result.trace}")
+    bad = [result for result in results if not result.passed]
+    content = {"block": block.name, "status": "fail" if bad else "pass", "proofs": [r.as_dict() for r in results]}
+    _write_report(REPORT, content)
+    print(f"{'FAIL' if bad else 'PASS'} {len(results) - len(bad)} of {len(results)} proofs hold")
+    return 1 if bad else 0
+
+
 def _tensors() -> int:
     module = "models.train.make_tensors"
     status = subprocess.run([sys.executable, "-m", module], cwd=ROOT, check=False).returncode
@@ -469,6 +495,7 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
             help="plant known faults, check that each is caught",
         ),
         click.Command("bench", callback=_bench, params=block_report, help="measure a block and check its figures"),
+        click.Command("prove", callback=_prove, params=block_report, help="prove what a block's rules promise"),
         click.Command("tensors", callback=_tensors, help="make the training tensors anew"),
         click.Command("help", callback=_help, help="this list"),
     ]

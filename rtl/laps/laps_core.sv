@@ -1,0 +1,394 @@
+`include "ts_assert.svh"
+
+// LAPS: fraction length and slices of every layer and tensor class (docs/laps/README.md). One machine serves register accesses, updates and
+// queries, in this order of preference; an update or a query takes it for four cycles: A (taken), then three phases.
+module laps_core #(
+  parameter int Layers = 16
+) (
+  input  logic clk_i,
+  input  logic rst_ni,
+  // registers
+  input  logic        reg_valid_i,
+  output logic        reg_ready_o,
+  input  logic        reg_write_i,
+  input  logic [11:0] reg_addr_i,
+  input  logic [31:0] reg_wdata_i,
+  output logic        reg_rsp_valid_o,   // pulse
+  output logic [1:0]  reg_rsp_code_o,
+  output logic [31:0] reg_rsp_data_o,
+  // statistics of a tensor
+  input  logic        upd_valid_i,
+  output logic        upd_ready_o,
+  input  logic [laps_pkg::LayerW-1:0] upd_layer_i,
+  input  logic [1:0]  upd_class_i,
+  input  logic [31:0] upd_values_i,
+  input  logic [31:0] upd_overflow_i,
+  input  logic [31:0] upd_zeros_i,
+  input  logic [5:0]  upd_max_bit_i,
+  input  logic [47:0] upd_sum_abs_i,
+  output logic        upd_rsp_valid_o,   // pulse
+  output logic [1:0]  upd_rsp_code_o,
+  output logic [7:0]  upd_rsp_fl_o,      // signed
+  output logic [2:0]  upd_rsp_n_o,
+  output logic [laps_pkg::EventW-1:0] upd_rsp_events_o,
+  // query of a product: {layer, class} of x, w, y
+  input  logic        ord_valid_i,
+  output logic        ord_ready_o,
+  input  logic [laps_pkg::RefW-1:0] ord_x_i,
+  input  logic [laps_pkg::RefW-1:0] ord_w_i,
+  input  logic [laps_pkg::RefW-1:0] ord_y_i,
+  input  logic [15:0] ord_k_i,
+  output logic        ord_rsp_valid_o,   // pulse
+  output logic [1:0]  ord_rsp_code_o,
+  output logic [1:0]  ord_rsp_order_o,
+  output logic [9:0]  ord_rsp_shift_o,   // signed
+  output logic [8:0]  ord_rsp_n_o,       // y, w, x
+  output logic [23:0] ord_rsp_fl_o,      // y, w, x
+  input  logic        step_i,            // pulse
+  // observation, with the answer of an accepted update
+  output logic        obs_valid_o,
+  output logic [laps_pkg::EntryW-1:0]  obs_entry_o,
+  output logic [laps_pkg::SignalW-1:0] obs_mean_o,
+  output logic [laps_pkg::TolW-1:0]    obs_tolerance_o,
+  output logic        obs_over_o,
+  output logic        busy_o
+);
+  localparam int EntryW = laps_pkg::EntryW;
+  localparam int SignalW = laps_pkg::SignalW;
+  localparam int RefW = laps_pkg::RefW;
+  localparam int LogW = laps_pkg::LogW;
+  localparam int TolW = laps_pkg::TolW;
+
+  // ---- machine ----------------
+  logic [1:0] phase_q;      // 0: idle; 1 .. 3: cycles A + 1 .. A + 3
+  logic       query_q;      // what it is busy with
+  logic [1:0] code_q;
+  logic       idle, reg_take, upd_take, ord_take, good;
+  assign idle = phase_q == 2'd0;
+  assign busy_o = !idle;
+  assign reg_ready_o = idle;
+  assign upd_ready_o = idle && !reg_valid_i;
+  assign ord_ready_o = idle && !reg_valid_i && !upd_valid_i;
+  assign reg_take = reg_valid_i && reg_ready_o;
+  assign upd_take = upd_valid_i && upd_ready_o;
+  assign ord_take = ord_valid_i && ord_ready_o;
+  assign good = code_q == 2'(laps_pkg::RspOk);
+
+  function automatic logic no_layer(input logic [laps_pkg::LayerW-1:0] layer);
+    return {1'b0, layer} >= 9'(Layers);
+  endfunction
+  logic bad_stats, bad_ref;
+  assign bad_stats = upd_values_i == '0 || upd_overflow_i > upd_values_i || upd_zeros_i > upd_values_i ||
+      upd_max_bit_i > 6'(laps_pkg::MaxBit) || ((upd_zeros_i == upd_values_i) != (upd_sum_abs_i == '0));
+  assign bad_ref = no_layer(ord_x_i[RefW-1:2]) || no_layer(ord_w_i[RefW-1:2]) || no_layer(ord_y_i[RefW-1:2]);
+  logic [1:0] upd_code, ord_code;
+  assign upd_code = no_layer(upd_layer_i) ? 2'(laps_pkg::RspLayer) :
+      bad_stats ? 2'(laps_pkg::RspStats) : 2'(laps_pkg::RspOk);
+  assign ord_code = bad_ref ? 2'(laps_pkg::RspLayer) :
+      (ord_k_i == '0) ? 2'(laps_pkg::RspLength) : 2'(laps_pkg::RspOk);
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      phase_q <= '0;
+      query_q <= 1'b0;
+      code_q  <= '0;
+    end else if (!idle) begin
+      phase_q <= phase_q + 2'd1;
+    end else if (upd_take || ord_take) begin
+      phase_q <= 2'd1;
+      query_q <= ord_take;
+      code_q  <= ord_take ? ord_code : upd_code;
+    end
+  end
+
+  // ---- table ----------------
+  logic [RefW-1:0]   table_ref, ref_q;
+  logic [EntryW-1:0] entry, entry_d;
+  logic [31:0]       word;
+  logic              in_table, word_legal, write_entry;
+  logic [RefW-1:0]   ord_w_q, ord_y_q;
+  assign table_ref = (phase_q == 2'd1) ? ord_w_q : (phase_q == 2'd2) ? ord_y_q :
+      reg_valid_i ? {2'b00, reg_addr_i[8:1]} : upd_valid_i ? {upd_layer_i, upd_class_i} : ord_x_i;
+  assign in_table = reg_addr_i[11:9] == '0 && !no_layer({2'b00, reg_addr_i[8:3]});
+  assign write_entry = phase_q == 2'd3 && !query_q && good;
+  laps_table #(
+    .Layers(Layers)
+  ) u_table (
+    .clk_i,
+    .rst_ni,
+    .ref_i        (table_ref),
+    .entry_o      (entry),
+    .word_write_i (reg_take && reg_write_i && in_table && word_legal),
+    .word_i       (reg_addr_i[0]),
+    .wdata_i      (reg_wdata_i),
+    .rdata_o      (word),
+    .legal_o      (word_legal),
+    .write_i      (write_entry),
+    .write_ref_i  (ref_q),
+    .write_entry_i(entry_d)
+  );
+
+  // ---- registers ----------------
+  logic        reg_exists, reg_legal, seed_valid;
+  logic [1:0]  most, reg_code;
+  logic [31:0] reg_data, band;
+  /* verilator lint_off UNUSEDSIGNAL */  // bits that are always 0
+  logic [31:0] rules, limits, tolerance;
+  /* verilator lint_on UNUSEDSIGNAL */
+  logic [laps_pkg::EventW-1:0] events;
+  laps_regs u_regs (
+    .clk_i,
+    .rst_ni,
+    .write_i     (reg_take && reg_write_i && reg_legal),
+    .addr_i      (reg_addr_i),
+    .wdata_i     (reg_wdata_i),
+    .rdata_o     (reg_data),
+    .exists_o    (reg_exists),
+    .legal_o     (reg_legal),
+    .step_i,
+    .class_i     (upd_class_i),
+    .band_o      (band),
+    .rules_o     (rules),
+    .limits_o    (limits),
+    .tolerance_o (tolerance),
+    .seed_valid_o(seed_valid),
+    .most_o      (most),
+    .update_i    (write_entry),
+    .events_i    (events),
+    .refused_i   (phase_q == 2'd3 && !query_q && !good)
+  );
+  assign reg_code = !(in_table || reg_exists) ? 2'(laps_pkg::RegAddress) :
+      (reg_write_i && !(in_table ? word_legal : reg_legal)) ? 2'(laps_pkg::RegValue) : 2'(laps_pkg::RegOk);
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      reg_rsp_valid_o <= 1'b0;
+      reg_rsp_code_o  <= '0;
+      reg_rsp_data_o  <= '0;
+    end else begin
+      reg_rsp_valid_o <= reg_take;
+      if (reg_take) begin
+        reg_rsp_code_o <= reg_code;
+        reg_rsp_data_o <= reg_write_i ? '0 : in_table ? word : reg_data;
+      end
+    end
+  end
+
+  // ---- A: what the update works on ----------------
+  logic [31:0] values_q, overflow_q, zeros_q, band_q;
+  logic [47:0] sum_abs_q;
+  logic [5:0]  max_bit_q;
+  logic [EntryW-1:0] entry_q;
+  logic [15:0] tolerance_q;
+  logic        random_q, nonzero_q;
+  logic [2:0]  smooth_q, n_min_q, n_max_q;
+  logic [7:0]  dwell_min_q, hold_q, fl_min_q, fl_max_q;
+  always_ff @(posedge clk_i) begin
+    if (upd_take) begin
+      ref_q       <= {upd_layer_i, upd_class_i};
+      values_q    <= upd_values_i;
+      overflow_q  <= upd_overflow_i;
+      zeros_q     <= upd_zeros_i;
+      max_bit_q   <= upd_max_bit_i;
+      sum_abs_q   <= upd_sum_abs_i;
+      entry_q     <= entry;
+      band_q      <= band;
+      tolerance_q <= tolerance[15:0];
+      random_q    <= tolerance[16];
+      smooth_q    <= rules[2:0];
+      nonzero_q   <= rules[4];
+      dwell_min_q <= rules[15:8];
+      hold_q      <= rules[23:16];
+      n_min_q     <= limits[2:0];
+      n_max_q     <= limits[6:4];
+      fl_min_q    <= limits[15:8];
+      fl_max_q    <= limits[23:16];
+    end
+  end
+
+  // ---- A + 1: logarithms, tolerance ----------------
+  logic [LogW-1:0] log_sum, log_count, log_sum_q, log_count_q;
+  logic [TolW-1:0] tol_q;
+  /* verilator lint_off UNUSEDSIGNAL */  // of a draw the upper 8 bits count; 8 bits of fraction are dropped
+  logic [ran_pkg::DrawW-1:0] draw;
+  logic [24:0] tol_random;
+  /* verilator lint_on UNUSEDSIGNAL */
+  logic        draw_take;
+  assign draw_take = phase_q == 2'd1 && !query_q && good && random_q;
+  laps_log2 #(.W(48)) u_log_sum (.a_i(sum_abs_q), .log_o(log_sum));
+  laps_log2 #(.W(32)) u_log_count (.a_i(nonzero_q ? values_q - zeros_q : values_q), .log_o(log_count));
+  ran_random #(
+    .Lanes(1)
+  ) u_random (
+    .clk_i,
+    .rst_ni,
+    .seed_valid_i(seed_valid),
+    .seed_i      (reg_wdata_i),
+    .draw_i      (draw_take),
+    .draw_o      (draw)
+  );
+  assign tol_random = {9'd0, tolerance_q} * {16'd0, draw[ran_pkg::DrawW-1 -: 8], 1'b1};
+  always_ff @(posedge clk_i) begin
+    if (phase_q == 2'd1) begin
+      log_sum_q   <= log_sum;
+      log_count_q <= log_count;
+      tol_q       <= random_q ? tol_random[24:8] : {1'b0, tolerance_q};
+    end
+  end
+
+  // ---- A + 2: over, smoothed signal ----------------
+  logic        over, over_q, any, sig_valid_q;
+  logic [48:0] permitted;
+  logic signed [SignalW-1:0] mean, mean_q;
+  logic signed [SignalW:0]   step, smoothed, smoothed_q;
+  assign permitted = {17'd0, values_q} * {32'd0, tol_q};
+  assign over = {1'b0, overflow_q, 16'd0} > permitted;
+  assign any = zeros_q != values_q;
+  assign mean = $signed({2'b00, log_sum_q}) - $signed({2'b00, log_count_q});
+  assign step = $signed({mean[SignalW-1], mean}) - $signed({entry_q[EntryW-1], entry_q[EntryW-1 -: SignalW]});
+  // One bit wider than the signal until FL's move is in it.
+  assign smoothed = !any ? $signed({entry_q[EntryW-1], entry_q[EntryW-1 -: SignalW]}) :
+      !entry_q[laps_pkg::EntrySigValid] ? $signed({mean[SignalW-1], mean}) :
+      $signed({entry_q[EntryW-1], entry_q[EntryW-1 -: SignalW]}) + (step >>> smooth_q);
+  always_ff @(posedge clk_i) begin
+    if (phase_q == 2'd2) begin
+      over_q      <= over;
+      mean_q      <= any ? mean : '0;
+      smoothed_q  <= smoothed;
+      sig_valid_q <= any || entry_q[laps_pkg::EntrySigValid];
+    end
+  end
+
+  // ---- A + 3: FL, then n ----------------
+  logic [7:0] fl, fl1, fl2, quiet, dwell;
+  logic [2:0] n;
+  logic [SignalW-1:0] signal1, signal2;
+  logic       fl_limited, n_limited, n_up, n_down;
+  logic signed [8:0]  fl_move;
+  logic signed [18:0] moved;
+  assign fl = entry_q[laps_pkg::EntryFl +: 8];
+  laps_fl_rule u_fl_rule (
+    .fl_i         (fl),
+    .n_i          (entry_q[laps_pkg::EntryN +: 3]),
+    .is_unsigned_i(entry_q[laps_pkg::EntryUnsigned]),
+    .pin_fl_i     (entry_q[laps_pkg::EntryPinFl]),
+    .quiet_i      (entry_q[laps_pkg::EntryQuiet +: 8]),
+    .over_i       (over_q),
+    .max_bit_i    (max_bit_q),
+    .hold_i       (hold_q),
+    .fl_min_i     (fl_min_q),
+    .fl_max_i     (fl_max_q),
+    .fl_o         (fl1),
+    .quiet_o      (quiet),
+    .limited_o    (fl_limited)
+  );
+  assign fl_move = $signed({fl1[7], fl1}) - $signed({fl[7], fl});
+  assign moved = $signed({{2{smoothed_q[SignalW]}}, smoothed_q}) + $signed({{2{fl_move[8]}}, fl_move, 8'd0});
+  laps_limit #(
+    .W(19)
+  ) u_limit (
+    .x_i(sig_valid_q ? moved : {{2{smoothed_q[SignalW]}}, smoothed_q}),
+    .y_o(signal1)
+  );
+  laps_n_rule u_n_rule (
+    .fl_i       (fl1),
+    .n_i        (entry_q[laps_pkg::EntryN +: 3]),
+    .pinned_i   (entry_q[laps_pkg::EntryPinN] || entry_q[laps_pkg::EntryPinFl]),
+    .sig_valid_i(sig_valid_q),
+    .signal_i   (signal1),
+    .dwell_i    (entry_q[laps_pkg::EntryDwell +: 8]),
+    .dwell_min_i(dwell_min_q),
+    .low_i      (band_q[15:0]),
+    .high_i     (band_q[31:16]),
+    .n_min_i    (n_min_q),
+    .n_max_i    (n_max_q),
+    .fl_min_i   (fl_min_q),
+    .fl_max_i   (fl_max_q),
+    .fl_o       (fl2),
+    .n_o        (n),
+    .signal_o   (signal2),
+    .dwell_o    (dwell),
+    .up_o       (n_up),
+    .down_o     (n_down),
+    .limited_o  (n_limited)
+  );
+  assign entry_d = {signal2, dwell, quiet, 1'b0, sig_valid_q, entry_q[laps_pkg::EntryPinFl],
+                    entry_q[laps_pkg::EntryPinN], entry_q[laps_pkg::EntryUnsigned], n, fl2};
+  assign events = {fl_limited || n_limited, n_down, n_up, fl_move > 9'sd0, fl_move < 9'sd0};
+
+  // ---- queries: x read at A, w at A + 1, y at A + 2, answer made at A + 3 ----------------
+  logic [7:0]  fl_x_q, fl_w_q, fl_y_q;
+  logic [2:0]  n_x_q, n_w_q, n_y_q;
+  logic [15:0] k_q;
+  logic [9:0]  shift;
+  logic [1:0]  order;
+  always_ff @(posedge clk_i) begin
+    if (ord_take) begin
+      ord_w_q <= ord_w_i;
+      ord_y_q <= ord_y_i;
+      k_q     <= ord_k_i;
+      {n_x_q, fl_x_q} <= entry[laps_pkg::EntryFl +: 11];
+    end
+    if (phase_q == 2'd1) {n_w_q, fl_w_q} <= entry[laps_pkg::EntryFl +: 11];
+    if (phase_q == 2'd2) {n_y_q, fl_y_q} <= entry[laps_pkg::EntryFl +: 11];
+  end
+  laps_order u_order (
+    .fl_x_i (fl_x_q),
+    .fl_w_i (fl_w_q),
+    .fl_y_i (fl_y_q),
+    .n_x_i  (n_x_q),
+    .n_w_i  (n_w_q),
+    .k_i    (k_q),
+    .most_i (most),
+    .shift_o(shift),
+    .order_o(order)
+  );
+
+  // ---- answers ----------------
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      upd_rsp_valid_o  <= 1'b0;
+      upd_rsp_code_o   <= '0;
+      upd_rsp_fl_o     <= '0;
+      upd_rsp_n_o      <= '0;
+      upd_rsp_events_o <= '0;
+      ord_rsp_valid_o  <= 1'b0;
+      ord_rsp_code_o   <= '0;
+      ord_rsp_order_o  <= '0;
+      ord_rsp_shift_o  <= '0;
+      ord_rsp_n_o      <= '0;
+      ord_rsp_fl_o     <= '0;
+      obs_valid_o      <= 1'b0;
+      obs_entry_o      <= '0;
+      obs_mean_o       <= '0;
+      obs_tolerance_o  <= '0;
+      obs_over_o       <= 1'b0;
+    end else begin
+      upd_rsp_valid_o <= phase_q == 2'd3 && !query_q;
+      ord_rsp_valid_o <= phase_q == 2'd3 && query_q;
+      obs_valid_o     <= write_entry;
+      if (phase_q == 2'd3 && !query_q) begin
+        upd_rsp_code_o   <= code_q;
+        upd_rsp_fl_o     <= good ? fl2 : '0;
+        upd_rsp_n_o      <= good ? n : '0;
+        upd_rsp_events_o <= good ? events : '0;
+      end
+      if (write_entry) begin
+        obs_entry_o     <= entry_d;
+        obs_mean_o      <= mean_q;
+        obs_tolerance_o <= tol_q;
+        obs_over_o      <= over_q;
+      end
+      if (phase_q == 2'd3 && query_q) begin
+        ord_rsp_code_o  <= code_q;
+        ord_rsp_order_o <= good ? order : '0;
+        ord_rsp_shift_o <= good ? shift : '0;
+        ord_rsp_n_o     <= good ? {n_y_q, n_w_q, n_x_q} : '0;
+        ord_rsp_fl_o    <= good ? {fl_y_q, fl_w_q, fl_x_q} : '0;
+      end
+    end
+  end
+
+  // Registers and table are written at different times only.
+  `TS_ASSERT(OneWriter, !(reg_take && !idle))
+  `TS_ASSERT(SlicesLegal, !write_entry || (n >= 3'd1 && n <= 3'd4))
+endmodule

@@ -1,0 +1,69 @@
+"""LAPS as a block of the flow."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from models.laps.config import LEGAL_LAYERS
+from tb.common.blockdef import INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
+from tb.common.testlist import block_runs
+from tb.flow.blocks import Block, Param, Proof
+from tb.laps.testlist import TESTS
+from tb.ran.report import print_report
+
+HERE = Path(__file__).parent
+PACKAGES = ("rtl/common/trainslice_pkg.sv", "rtl/ran/ran_pkg.sv", "rtl/laps/laps_pkg.sv")
+RTL = (
+    "rtl/ran/ran_random.sv",
+    "rtl/laps/laps_log2.sv",
+    "rtl/laps/laps_limit.sv",
+    "rtl/laps/laps_fl_rule.sv",
+    "rtl/laps/laps_n_rule.sv",
+    "rtl/laps/laps_order.sv",
+    "rtl/laps/laps_table.sv",
+    "rtl/laps/laps_regs.sv",
+    "rtl/laps/laps_core.sv",
+)
+
+
+def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """(test, configuration) of `make sim`. Raises `UserError` for an unknown test."""
+    return listed_test(BLOCK, HERE, options)
+
+
+BLOCK = Block(
+    name="laps",
+    title="LAPS: layer-wise adaptive bit-precision scaling",
+    rtl=(*PACKAGES, *RTL),
+    tb_sources=(*TRANSACTORS, "tb/laps/laps_trace.sv", "tb/laps/tb_laps.sv"),
+    include_dirs=INCLUDE_DIRS,
+    rtl_top="laps_core",
+    tb_top="tb_laps",
+    test_module="tb.laps.tests",
+    default_test="constrained_random",
+    params={"LAYERS": Param(16, LEGAL_LAYERS, "Layers", "layers of the table")},
+    public_vlt="tb/laps/tb_laps.vlt",
+    testplan="tb/laps/testplan.hjson",
+    faults_dir="tb/laps/faults",
+    sim_options=sim_options,
+    print_report=print_report,
+    lint_params=({"LAYERS": 4}, {"LAYERS": 64}),
+    tests=TESTS,
+    coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),
+    proofs=(
+        Proof(
+            "laps_entry",
+            "laps_entry_proof",
+            (
+                "rtl/laps/laps_pkg.sv",
+                "rtl/laps/laps_limit.sv",
+                "rtl/laps/laps_fl_rule.sv",
+                "rtl/laps/laps_n_rule.sv",
+                "tb/laps/formal/laps_entry_proof.sv",
+            ),
+        ),
+    ),
+    check=partial(plan_findings, HERE, TESTS),
+)

@@ -1,0 +1,68 @@
+"""UVM environment of LAPS: agents, trace monitors, scoreboard and the test base."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from cocotb.triggers import FallingEdge
+from pyuvm import ConfigDB
+
+from models.laps.config import LapsParams, addresses
+from tb.common.agents import PlaySequence, StreamConfig, TraceConfig
+from tb.common.env import BlockEnv, EnvConfig
+from tb.common.scoreboard import Verdict
+from tb.common.testbase import BlockTest
+from tb.laps.program import Program
+from tb.laps.scoreboard import LapsScoreboard
+from tb.laps.trace import DTYPES
+
+
+class LapsTest(BlockTest):
+    """Base of LAPS' tests: plays programs, reads every register at the end, judges."""
+
+    TESTPLAN = Path(__file__).parent / "testplan.hjson"
+
+    def make_env(self) -> BlockEnv:
+        self.params = LapsParams(self.run_info.params["LAYERS"])
+        self.programs: list[Program] = []
+        folder = self.run_info.run_dir
+        streams = tuple(StreamConfig(self.dut, name, folder) for name in ("reg", "upd", "ord", "step"))
+        traces = tuple(TraceConfig(folder / f"{name}.bin", dtype, f"{name}_trace") for name, dtype in DTYPES.items())
+        ConfigDB().set(self, "env", "CFG", EnvConfig(self.params, streams, traces, LapsScoreboard))
+        return BlockEnv("env", self)
+
+    async def start(self, program: Program) -> None:
+        """Hands a program to the sources without waiting for its end."""
+        self.programs.append(program)
+        await PlaySequence("program", program.bursts(), self.env.sequencers).start()
+
+    async def play(self, program: Program) -> bool:
+        """Plays a program to its end, with a bound."""
+        await self.start(program)
+        return await self.until_quiet(program.bound())
+
+    async def answers(self, name: str, since: int) -> npt.NDArray[Any]:
+        """Records of a trace from number `since` on, while the simulation goes on."""
+        self.dut.flush_i.value = 1
+        await FallingEdge(self.dut.clk_i)
+        self.dut.flush_i.value = 0
+        dtype = np.dtype(DTYPES[name])
+        return np.fromfile(self.run_info.run_dir / f"{name}.bin", dtype, offset=since * dtype.itemsize)
+
+    async def before_collect(self) -> None:
+        """Every register there is is read at the end of every test: table and counters are compared as answers."""
+        program = Program()
+        for addr in addresses(self.params.layers):
+            program.read(addr)
+        await self.play(program)
+
+    def judge(self, cycles: int) -> Verdict:
+        board = self.env.scoreboard
+        board.programs, board.cycles, board.drained = self.programs, cycles, self.drained
+        self.env.collect(cycles)
+        verdict = board.judge()
+        self.report |= board.figures()
+        return verdict

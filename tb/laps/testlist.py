@@ -1,0 +1,30 @@
+"""LAPS' one list of runs: `make test` takes all of it on both simulators."""
+
+from __future__ import annotations
+
+from tb.common.testlist import TestEntry
+
+FOUR, MANY = {"LAYERS": 4}, {"LAYERS": 64}
+
+TESTS: tuple[TestEntry, ...] = (
+    TestEntry("smoke", "every parameter set must build and work", params=({}, FOUR, MANY)),
+    TestEntry(
+        "constrained_random",
+        "3,600 updates a run",
+        seeds=(1, 2, 3, 4),
+        params=({}, FOUR),
+        icarus_config={"rounds": 4},
+    ),
+    TestEntry("registers", "every address, no choice left to a seed", icarus_config={"stride": 17}),
+    TestEntry("refusals", "all codes in every run"),
+    TestEntry("thresholds", "no choice left to a seed"),
+    TestEntry("promises", "5,760 updates of 96 entries a run", seeds=(1, 2), icarus_config={"rounds": 1}),
+    TestEntry("zeros_for_ever", "no choice left to a seed", icarus_config={"updates": 40}),
+    TestEntry("limits", "all limits in every run"),
+    TestEntry("schedules", "all phases in every run"),
+    TestEntry("tolerances", "750 draws a class", icarus_config={"updates": 400}),
+    TestEntry("queries", "a grid", icarus_config={"step": 9}),
+    TestEntry("back_to_back", "768 updates a run", params=({}, MANY), icarus_config={"rounds": 1}),
+    TestEntry("arbitration", "ten patterns a run"),
+    TestEntry("reset_in_the_middle", "33 resets a run", seeds=(1, 2), icarus_config={"resets": 3}),
+)
