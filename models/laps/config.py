@@ -175,7 +175,7 @@ LAYOUTS = {
     "STEP": Layout((Field("step", 0, 24),)),
     "SEED": Layout((Field("seed", 0, 32, reset=RESET_SEED),)),
     "ORDER": Layout((Field("most", 0, 2, reset=3),)),
-    "COUNTER": Layout((Field("clear", 0, 32, bounds=(0, 0)),)),
+    "COUNTER": Layout((Field("count", 0, 32),)),
 }  # fmt: skip
 
 

@@ -166,7 +166,7 @@ class Laps:
             case "ORDER":
                 self.most = data
             case "COUNTER":
-                self.counters[Counter(at)] = 0
+                self.counters[Counter(at)] = data
 
     def _get(self, place: Place) -> int:
         at = place.index

@@ -104,7 +104,7 @@ module laps_regs (
       legal_o = wdata_i[31:2] == '0;
       rdata_o = {30'd0, most_q};
     end else if (in_counter) begin
-      legal_o = wdata_i == '0;
+      legal_o = 1'b1;
       rdata_o = counter_q[counter_at];
     end
   end
@@ -155,7 +155,7 @@ module laps_regs (
         if (at_step) step_q <= wdata_i[laps_pkg::StepW-1:0];
         if (at_seed) seed_q <= wdata_i;
         if (at_order) most_q <= wdata_i[1:0];
-        if (in_counter) counter_q[counter_at] <= '0;
+        if (in_counter) counter_q[counter_at] <= wdata_i;
       end
     end
   end

@@ -15,6 +15,7 @@ from tb.common.agents import PlaySequence, StreamConfig, TraceConfig
 from tb.common.env import BlockEnv, EnvConfig
 from tb.common.scoreboard import Verdict
 from tb.common.testbase import BlockTest
+from tb.laps.coverage import sample
 from tb.laps.program import Program
 from tb.laps.scoreboard import LapsScoreboard
 from tb.laps.trace import DTYPES
@@ -65,4 +66,5 @@ class LapsTest(BlockTest):
         self.env.collect(cycles)
         verdict = board.judge()
         self.report |= board.figures()
+        sample(self.run_info, self.params, board)
         return verdict

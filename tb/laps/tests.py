@@ -161,7 +161,7 @@ class refusals(LapsTest):
         last = self.params.layers
         bad = [
             (last, 0, good), (255, 3, good),
-            *((0, 0, stats) for stats in (
+            *((1, 1, stats) for stats in (
                 TensorStats(0, 0, 0, 0, 0), TensorStats(0, 0, 0, 7, 1), TensorStats(100, 101, 50, 7, 900),
                 TensorStats(100, 0, 101, 7, 900), TensorStats(100, 0, 50, 49, 900), TensorStats(100, 0, 50, 63, 900),
                 TensorStats(100, 0, 100, 7, 900), TensorStats(100, 0, 50, 7, 0), TensorStats(100, 0, 99, 0, 0),
@@ -169,16 +169,17 @@ class refusals(LapsTest):
             )),
         ]  # fmt: skip
         edges = [
-            TensorStats(1, 1, 1, 0, 0), TensorStats(100, 100, 0, 48, 1), TensorStats((1 << 32) - 1, 0, 0, 48, (1 << 48) - 1),
-            TensorStats(1, 0, 0, 1, 1),
+            TensorStats(1, 1, 1, 0, 0), TensorStats(100, 100, 0, 48, 1), TensorStats(1, 0, 0, 1, 1),
+            TensorStats((1 << 32) - 1, 0, 0, 48, (1 << 48) - 1),
         ]  # fmt: skip
         program = Program()
         program.configure(0, Tolerance(655, 1))
         await self.play(program)
         program = Program()
-        for layer, cls, stats in bad:
-            program.update(layer, cls, stats)
-            program.update(0, 0, good)
+        for layer, _, stats in bad:
+            for cls in range(CLASSES):
+                program.update(layer, cls, stats)
+                program.update(0, cls, good)
         for stats in edges:
             program.update(last - 1, 3, stats)
         here = (0, 0)
@@ -200,37 +201,37 @@ class thresholds(LapsTest):
     first and in the last update of a dwell; every n and sign."""
 
     async def body(self) -> None:
+        # 2^8 values: the logarithm of their mean is that of the sum, less 2048.
+        values, low = 1 << 8, 256
+        edges = (511, 512, 514, 2048, 8192, 8224, 8256, 1, 1 << 20)  # below, low, low + 1, ..., high - 1, high, above
         program = Program()
         for cls in range(CLASSES):
-            program.configure(cls, Band(256, 256 + 1025), Rules(0, cls % 2, 4 + cls, 3), Tolerance(0, 0))
+            dwell = 255 if cls == 0 else 3 + cls
+            program.configure(cls, Band(low, low + 1025), Rules(0, cls % 2, dwell, 3), Tolerance(0, 0))
         await self.play(program)
-        program = Program()
-        # 2^8 values of mean 2^e: the mean's logarithm is exact.
-        values = 1 << 8
         for n in range(1, 5):
             for unsigned in (False, True):
-                layer = (n - 1) % self.params.layers
-                start = Entry(10, n, unsigned)
-                for cls in range(CLASSES):
-                    program.entry(layer, cls, start)
+                program = Program()
+                starts = [Entry(10, n, unsigned, bool(pins & 1), bool(pins & 2)) for pins in range(4)]
+                for layer, start in enumerate(starts):
+                    for cls in range(CLASSES):
+                        program.entry(layer, cls, start)
                 await self.play(program)
                 program = Program()
+                for total in (*edges, *reversed(edges)):  # at full scale: FL stays
+                    for layer, start in enumerate(starts):
+                        for cls in range(CLASSES):
+                            program.update(layer, cls, TensorStats(values, 0, 0, start.capacity, total))
                 for at in range(40):
                     for cls in range(CLASSES):
-                        sums = (
-                            values << 1,
-                            (values << 1) - 1,
-                            (values << 5) + 2,
-                            values << 5,
-                            (values << 5) + 1,
-                            values << 9,
-                            1,
-                        )
                         overflow = int(at % 20 in (0, 3 + cls))
-                        bits = start.capacity + overflow - (at % 3)
-                        program.update(layer, cls, TensorStats(values, overflow, 0, max(bits, 1), sums[at % len(sums)]))
+                        bits = starts[0].capacity + overflow - (at % 3)
+                        program.update(0, cls, TensorStats(values, overflow, 0, max(bits, 1), edges[at % len(edges)]))
+                for excess in (-3, -2, -1, 0, 1, 2, 14, 15, 16, 30):
+                    for overflow in (0, 1):
+                        bits = max(starts[0].capacity + excess, 0)
+                        program.update(0, 0, TensorStats(values, overflow, 0, bits, 2048))
                 await self.play(program)
-                program = Program()
 
 
 @pyuvm.test()
@@ -500,12 +501,14 @@ class reset_in_the_middle(LapsTest):
     async def body(self) -> None:
         rng = self.run_info.rng()
         moments = (*range(1, 14), *rng.integers(10, 200, self.run_info.config.get("resets", 20)).tolist())
-        for moment in moments:
+        for at, moment in enumerate((*moments, *moments[:13])):
             program = Program()
-            random_settings(rng, program)
+            if at < len(moments):
+                random_settings(rng, program)
             for _ in range(40):
-                program.update(int(rng.integers(4)), int(rng.integers(4)), random_stats(rng, Entry(0, 2)))
-                program.ords.append((random_query(rng, 4), 3))
+                if at < len(moments):
+                    program.update(int(rng.integers(4)), int(rng.integers(4)), random_stats(rng, Entry(0, 2)))
+                program.ords.append((random_query(rng, 4), 0))
             program.step()
             await self.start(program)
             await self.cycles_pass(moment)
@@ -513,6 +516,6 @@ class reset_in_the_middle(LapsTest):
         program = Program()
         for addr in addresses(self.params.layers):
             program.read(addr)
-        program.write(COUNTERS, 0)
+        program.write(COUNTERS, 0xFFFF_FFFF)  # wraps with the next update
         program.update(0, 0, random_stats(rng, Entry(0, 2)))
         await self.play(program)
