@@ -339,8 +339,9 @@ def test_limits_of_fl_keep_n():
     # Not limited while the dwell is what keeps it.
     laps = fresh(Entry(fl=60, dwell=14), low=20000, high=30000)
     assert update(laps, CALM).events == 0
-    laps = fresh(Entry(fl=-61, dwell=15), low=-30000, high=-20000)
-    assert update(laps, CALM).events == Event.LIMITED
+    for fl, event in ((-61, Event.LIMITED), (-60, Event.N_DOWN)):
+        laps = fresh(Entry(fl=fl, dwell=15), low=-30000, high=-20000)
+        assert update(laps, CALM).events == event
 
 
 # ---- pins ------------------------------------------------------------------------------------------------------------
