@@ -35,7 +35,7 @@ TABLE = [
     ("SCHEDULE_WHEN", "from_step", 0, 0, (1 << 24) - 1), ("SCHEDULE_WHEN", "classes", 24, 0, 15),
     ("SCHEDULE_WHEN", "enable", 28, 0, 1), ("SCHEDULE_WHAT", "n_min", 0, 1, 4), ("SCHEDULE_WHAT", "n_max", 4, 1, 4),
     ("STEP", "step", 0, 0, (1 << 24) - 1), ("SEED", "seed", 0, 0, (1 << 32) - 1), ("ORDER", "most", 0, 0, 3),
-    ("COUNTER", "clear", 0, 0, 0),
+    ("COUNTER", "count", 0, 0, (1 << 32) - 1),
 ]  # fmt: skip
 # An address of each layout, by hand, for 16 layers, and the word behind reset.
 WHERE = {

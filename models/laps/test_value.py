@@ -474,10 +474,9 @@ def test_counters():
     assert got[Counter.FL_UP] > 5
     assert got[Counter.LIMITED] > 5
     assert got[Counter.N_DOWN] == 1
-    assert laps.write(COUNTERS + Counter.LIMITED, 1) == RegCode.VALUE
-    assert laps.write(COUNTERS + Counter.LIMITED, 0) == RegCode.OK
-    assert [laps.read(COUNTERS + c)[1] for c in (Counter.UPDATES, Counter.LIMITED)] == [22, 0]
-    laps.counters[Counter.UPDATES] = (1 << 32) - 1
+    assert laps.write(COUNTERS + Counter.LIMITED, 7) == RegCode.OK
+    assert [laps.read(COUNTERS + c)[1] for c in (Counter.UPDATES, Counter.LIMITED)] == [22, 7]
+    assert laps.write(COUNTERS, (1 << 32) - 1) == RegCode.OK
     update(laps, ZERO)
     assert laps.read(COUNTERS)[1] == 0
 

@@ -7,6 +7,7 @@ so that it sees table and registers as every request met them.
 from __future__ import annotations
 
 import bisect
+import itertools
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,7 +55,7 @@ REGISTER = CoverGroup(
         Cross("answers", ("place", "access", "code"), ignore=(
             Ignore(lambda p, a, c: (p == "none") != (c == "ADDRESS"), "RegAddress is for what is no register"),
             Ignore(lambda p, a, c: a == "read" and c == "VALUE", "a read has no value"),
-            Ignore(lambda p, a, c: p == "SEED" and c == "VALUE", "every seed is legal"),
+            Ignore(lambda p, a, c: p in ("SEED", "COUNTER") and c == "VALUE", "every value is legal"),
         )),
         Coverpoint("layer", ("first", "middle", "last"), "of entries"),
         Coverpoint("counter", ("zero", "some"), "counters read"),
@@ -166,9 +167,15 @@ TIMING = CoverGroup(
     (
         Coverpoint("stream", STREAMS),
         Coverpoint.ranges("wait", "cycles from offer to transfer", 0, 1, 2, 3, 4, 5, 9),
-        Cross("waits", ("stream", "wait"), ignore=(
-            Ignore(lambda s, w: s == "reg" and w in ("4", "5-8", "9+"), "nothing is preferred to a register access"),
-        )),
+        Cross(
+            "waits",
+            ("stream", "wait"),
+            ignore=(
+                Ignore(
+                    lambda s, w: s == "reg" and w in ("4", "5-8", "9+"), "nothing is preferred to a register access"
+                ),
+            ),
+        ),
         Coverpoint("before", STREAMS, "request taken before"),
         Coverpoint("gap", ("none", "idle cycles"), "between two requests"),
         Cross("neighbours", ("before", "stream", "gap")),
@@ -244,6 +251,8 @@ class Sampler:
                 self._update(Update(*stim.upds[number]))
             else:
                 self._query(Query(*stim.ords[number]))
+        for cycle in steps[done:]:
+            self._step(cycle, taken, lost=False)
         if in_the_middle:
             self._reset(stim, want, taken)
         self.flush()
@@ -410,9 +419,10 @@ class Sampler:
             done = accept >= 0
             waits = TIMING.points["wait"].index((accept - offer)[done])
             self.out.sample("timing", stream=np.full(len(waits), stream), wait=waits)
-            spans.append((offer[done], accept[done]))
+            here = offer >= 0
+            spans.append((offer[here], np.where(accept < 0, stim.horizon, accept)[here]))
         run = 1
-        for (before, first, _), (now, second, _) in zip(taken, taken[1:], strict=False):
+        for (before, first, _), (now, second, _) in itertools.pairwise(taken):
             pause = now - before - (1 if first == 0 else BUSY_CYCLES + 1)
             self._add("timing", before=first, stream=second, gap=int(pause > 0))
             run = run + 1 if first == second == 0 and now == before + 1 else 1
