@@ -212,7 +212,9 @@ class thresholds(LapsTest):
         for n in range(1, 5):
             for unsigned in (False, True):
                 program = Program()
-                starts = [Entry(10, n, unsigned, bool(pins & 1), bool(pins & 2)) for pins in range(4)]
+                starts = [
+                    Entry(10, n, unsigned, bool(pins & 1), bool(pins & 2), dwell=254 if pins else 0) for pins in range(4)
+                ]
                 for layer, start in enumerate(starts):
                     for cls in range(CLASSES):
                         program.entry(layer, cls, start)
@@ -375,9 +377,9 @@ class schedules(LapsTest):
             program.read(STEP, gap % 3)
             for _ in range(4):
                 program.update(0, 1, TensorStats(64, 0, 0, 7, 64 << 4))
-            for _ in range(6):
+            for _ in range(14):
                 program.step(gap % 4)
-            program.read(STEP, 20)
+            program.read(STEP, 70)
             await self.play(program)
 
 
@@ -511,6 +513,8 @@ class reset_in_the_middle(LapsTest):
         moments = (*range(1, 14), *rng.integers(10, 200, self.run_info.config.get("resets", 20)).tolist())
         for at, moment in enumerate((*moments, *moments[:13])):
             program = Program()
+            for slot in range(SLOTS):
+                program.schedule(slot, random_slot(rng, 2))
             if at < len(moments):
                 random_settings(rng, program)
             for _ in range(40):
