@@ -417,7 +417,7 @@ def _synth_variables(block: Block) -> list[click.Parameter]:
 
 def _synth_command(block: Block) -> click.Command:
     def synth(**values: Any) -> int:
-        from tb.flow.synth import compared, comparison_table, cost_tables, synthesise_all
+        from tb.flow.synth import compared, comparison_table, cost_tables, shown_params, synthesise_all
 
         params = {name: values[name] for name in block.params}
         facts: dict[str, Any] = {"block": block.name}
@@ -427,7 +427,8 @@ def _synth_command(block: Block) -> click.Command:
             _write_report(values["REPORT"], facts | {"parameters": params, "status": "error", "error": str(error)})
             raise
         console = Console(width=max(120, Console().width))
-        for table in cost_tables(block, cost):
+        print(f"{block.name} {shown_params(params)}".strip())
+        for table in cost_tables(cost):
             console.print(table)
         facts |= {"status": "pass", **cost.as_dict()}
         if variants:

@@ -6,13 +6,15 @@ level (`opt -full`, `wreduce`). Counted in that netlist:
 - *multipliers*: `$mul` cells with the widths that are left when unused and repeated sign bits are taken off (an
   unsigned operand of a signed product keeps a sign bit). Products with a constant, which become adders or wires, are
   counted apart;
-- *flip-flop bits*, and *memory bits*: arrays that are left as memories (`memory -nomap -nordff`: read registers are flip-flops).
+- *flip-flop bits*, and *memory bits*: arrays that are left as memories (`memory -nomap -nordff`: their read registers
+  are flip-flops).
 
 As an option the netlist is mapped to two-input gates (`alumacc`, `techmap`, `opt -fast`): AND, OR, XOR, inverters and
 2:1 multiplexers, of everything but flip-flops and memories. No logic minimisation and no library: the figures compare
 cores with one another, they are no area.
 
-Modules are told by the source file of a cell, as every module has a file of its own name. A folder
+Modules are told by the source file of a cell, as every module has a file of its own name. Of gates, those of
+multipliers, mainly, lose it in the mapping: they are counted under `other`. A folder
 build/synth/<block>/<parameters>/ holds a copy of the sources, script, log and netlist of each run.
 """
 
@@ -132,7 +134,8 @@ class Cost:
         return out
 
 
-def _shown_params(params: Mapping[str, int]) -> str:
+def shown_params(params: Mapping[str, int]) -> str:
+    """As on make's command line."""
     return " ".join(f"{name}={value}" for name, value in params.items())
 
 
@@ -250,7 +253,7 @@ def synthesise(block: Block, given: Mapping[str, int], gates: bool = False, time
     Raises `UserError` where Yosys does not take the RTL, with its line, and after `timeout` seconds.
     """
     params = block.resolve_params(given)
-    what = f"{block.name} {_shown_params(params)}".strip()
+    what = f"{block.name} {shown_params(params)}".strip()
     folder = BUILD / "synth" / block.name / ("-".join(f"{k}{v}" for k, v in params.items()) or "default")
     start = time.monotonic()
     step, said = "reading", 0.0
@@ -303,24 +306,23 @@ def synthesise_all(
     }
 
 
-def cost_tables(block: Block, cost: Cost) -> list[Table]:
+def cost_tables(cost: Cost) -> list[Table]:
     """For a person: multipliers, memories, and totals by module."""
-    title = f"{block.name} {_shown_params(cost.params)}".strip()
     tables: list[Table] = []
     if cost.multipliers:
-        table = Table("count", "operands", "module", title=f"multipliers of {title}", box=box.SIMPLE)
+        table = Table("count", "operands", "module", title="multipliers", box=box.SIMPLE)
         order = sorted(cost.multipliers.items(), key=lambda entry: (-entry[0].a * entry[0].b, entry[0].module))
         for kind, count in order:
             table.add_row(str(count), f"{kind.a} x {kind.b} {'signed' if kind.signed else 'unsigned'}", kind.module)
         tables.append(table)
     if cost.memories:
-        table = Table("count", "words x bits", "bits", "module", title=f"memories of {title}", box=box.SIMPLE)
+        table = Table("count", "words x bits", "bits", "module", title="memories", box=box.SIMPLE)
         for kind, count in sorted(cost.memories.items(), key=lambda entry: (entry[0].module, -entry[0].words)):
             bits = count * kind.words * kind.width
             table.add_row(str(count), f"{kind.words} x {kind.width}", f"{bits:,}", kind.module)
         tables.append(table)
     columns = ["module", "flip-flop bits", *(["gates"] if cost.gates is not None else [])]
-    table = Table(*columns, title=f"modules of {title}", box=box.SIMPLE)
+    table = Table(*columns, title="modules", box=box.SIMPLE)
     gates = cost.gates or Counter()
     for name in sorted({*cost.flip_flops, *gates}, key=lambda name: (-cost.flip_flops[name], name)):
         table.add_row(name, f"{cost.flip_flops[name]:,}", *([f"{gates[name]:,}"] if cost.gates is not None else []))
@@ -349,7 +351,7 @@ def compared(cost: Cost, variants: Mapping[str, Cost]) -> dict[str, dict[str, fl
 
 def comparison_table(block: Block, cost: Cost, variants: Mapping[str, Cost]) -> Table:
     """The block beside its variants and their sum."""
-    columns = ["", _shown_params(cost.params), *variants, "sum of these", "shared", "of the sum"]
+    columns = ["", shown_params(cost.params), *variants, "sum of these", "shared", "of the sum"]
     table = Table(*columns, title=f"{block.name} beside its variants", box=box.SIMPLE)
     for name, row in compared(cost, variants).items():
         cells = [f"{row[key]:,}" for key in ("block", *variants, "sum", "shared")]

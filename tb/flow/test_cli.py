@@ -10,7 +10,8 @@ from tb.flow.blocks import block_names, get_block
 from tb.flow.errors import UserError
 from tb.flow.paths import ROOT
 
-NAMES = ("BLOCK", "SIM", "TEST", "SEED", "WAVES", "WIDTH", "CYCLES", "INPUT", "REPORT", "CONFIG", "TIMEOUT", "JOBS", "GATES")
+NAMES = ("BLOCK", "SIM", "TEST", "SEED", "WAVES", "WIDTH", "CYCLES", "INPUT", "REPORT", "CONFIG", "TIMEOUT", "JOBS")
+NAMES += ("GATES",)
 
 
 @pytest.fixture
