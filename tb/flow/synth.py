@@ -23,6 +23,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
 import threading
 import time
 from collections import Counter
@@ -238,7 +239,9 @@ def prepare() -> None:
             told = True
             print("preparing Yosys (once on this machine, about a minute) ...", flush=True)
 
-    with _prepared, locked(log.with_suffix(".lock")):
+    log.parent.mkdir(parents=True, exist_ok=True)
+    # One lock for all that use this .venv: the cache is not written atomically.
+    with _prepared, locked(Path(sys.prefix) / "yosys.lock"):
         with log.open("w") as out:
             status, timed_out = supervise([str(yosys()), "-V"], BUILD, None, out, PREPARE_TIMEOUT, tick, 1.0)
     if timed_out:
