@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 LEGAL_LANES = (1, 2, 4, 8)
+LEGAL_MODES = (1, 2, 3)
+BOTH_MODES = 3
 MAX_CLIP = 8 << 16
 SQUARE_BITS = 44
 MANT_BITS = 16
@@ -23,8 +25,13 @@ class Mode(IntEnum):
     ADAM = 1
 
 
+def has_mode(modes: int, mode: Mode) -> bool:
+    """Whether a core with this `Modes` has a rule: bit 0 momentum, bit 1 ADAM."""
+    return bool(modes >> mode & 1)
+
+
 class RspCode(IntEnum):
-    """Answer to a configuration: the first check that fails."""
+    """Answer to a configuration: the first check that fails. `MODE` is checked right after `BUSY`."""
 
     OK = 0
     BUSY = 1
@@ -37,6 +44,7 @@ class RspCode(IntEnum):
     EPS = 8
     CLIP = 9
     COPY = 10
+    MODE = 11
 
 
 @dataclass(frozen=True)
@@ -111,12 +119,13 @@ class OptcConfig:
         """Places by which mantissa times update is shifted right to lie on w's grid."""
         return self.step.exp + (16 if self.mode == Mode.ADAM else self.fl_m) - self.fl_w
 
-    def check(self, busy: bool = False) -> RspCode:
-        """The answer that this configuration gets."""
+    def check(self, busy: bool = False, modes: int = BOTH_MODES) -> RspCode:
+        """The answer that this configuration gets from a core with the rules in `modes` (`has_mode`)."""
         adam = self.mode == Mode.ADAM
         fls = (self.fl_w, self.fl_m, self.fl_v, self.fl_g)
         checks = (
             (RspCode.BUSY, busy),
+            (RspCode.MODE, not has_mode(modes, self.mode)),
             (RspCode.COUNT, self.n == 0),
             (RspCode.FL, not all(-64 <= fl <= 63 for fl in fls) or (adam and (self.fl_v % 2 or self.pre_v % 2))),
             (RspCode.ALIGN, not -31 <= self.align <= 7),

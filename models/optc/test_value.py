@@ -110,6 +110,12 @@ def test_every_refusal():
         (RspCode.CLIP, {"clip": (8 << 16) + 1}), (RspCode.COPY, {"copy_format": 4}),
     ):  # fmt: skip
         assert replace(good, **change).check() == code
+    # A core with one rule refuses the other one, before every reason but an open tensor.
+    for mode, alone in ((Mode.MOMENTUM, 1), (Mode.ADAM, 2)):
+        other = replace(good, mode=mode)
+        assert other.check(modes=alone) == other.check(modes=3) == RspCode.OK
+        assert other.check(modes=3 - alone) == replace(other, n=0).check(modes=3 - alone) == RspCode.MODE == 11
+        assert other.check(busy=True, modes=3 - alone) == RspCode.BUSY
     # What ADAM alone needs does not bind momentum.
     slow = replace(good, mode=Mode.MOMENTUM, fl_v=31, clip=0, eps_mant=0, step=Scalar(1, 0))
     assert slow.check() == RspCode.OK

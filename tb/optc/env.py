@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from pyuvm import ConfigDB
 
+from models.optc.config import Mode, has_mode
 from tb.common.agents import PlaySequence, StreamConfig, TraceConfig
 from tb.common.env import BlockEnv, EnvConfig
 from tb.common.scoreboard import Verdict
@@ -23,6 +24,9 @@ class OptcTest(BlockTest):
 
     def make_env(self) -> BlockEnv:
         lanes = self.lanes = self.run_info.params["LANES"]
+        self.modes = self.run_info.params["MODES"]
+        self.rules = [mode for mode in Mode if has_mode(self.modes, mode)]
+        self.only = self.rules[0] if len(self.rules) == 1 else None
         self.programs: list[Program] = []
         folder = self.run_info.run_dir
         streams = [StreamConfig(self.dut, name, folder) for name in ("cfg", "in", "seed")]
@@ -52,5 +56,6 @@ class OptcTest(BlockTest):
     def judge(self, cycles: int) -> Verdict:
         board = self.env.scoreboard
         board.programs, board.cycles, board.drained = self.programs, cycles, self.drained
+        board.modes = self.modes
         self.env.collect(cycles)
         return board.judge()

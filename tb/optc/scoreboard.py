@@ -59,9 +59,10 @@ class Epoch:
 
 
 class OptcScoreboard(Scoreboard):
-    """Set `params` (lanes), `programs`, `cycles` and `drained`, then call `judge`."""
+    """Set `params` (lanes), `modes`, `programs`, `cycles` and `drained`, then call `judge`."""
 
     params: int
+    modes: int
     programs: list[Program]
     cycles: int
     drained: bool
@@ -100,6 +101,7 @@ class OptcScoreboard(Scoreboard):
             end - base,
             wave_or_none(self.seen["out"][base:end, 0]),
             wave_or_none(self.seen["stat"][base:end, 0]),
+            self.modes,
         )
         want = predict(stim)
         for name, boundary, expected in (("cfg", "configuration", want.cfg_accept), ("in", "input", want.beat_accept)):

@@ -28,7 +28,7 @@ class smoke(OptcTest):
     async def body(self) -> None:
         rng = self.run_info.rng()
         program = Program(self.lanes)
-        for mode in Mode:
+        for mode in self.rules:
             for n in (1, self.lanes, 37, 8 * self.lanes):
                 program.tensor(replace(PLAIN, mode=mode, n=n), random_state(rng, n))
         await self.play(program)
@@ -47,7 +47,7 @@ class constrained_random(OptcTest):
             program = Program(self.lanes)
             program.seeds = [(int(rng.integers(1 << 32)), int(rng.integers(200))) for _ in range(3)]
             for _ in range(8):
-                config = random_config(rng, int(rng.integers(1, 120)))
+                config = random_config(rng, int(rng.integers(1, 120)), self.only)
                 beats = -(-config.n // self.lanes)
                 wait = gaps(rng, ("none", "rare", "frequent")[int(rng.integers(3))], beats)
                 program.tensor(config, random_state(rng, config.n), wait)
@@ -66,7 +66,7 @@ class stopped_consumer(OptcTest):
                 await self.back_pressure(dict.fromkeys(sinks, np.array([[on, stop], [3, 40]] + [[1, 2]] * 30)))
                 program = Program(self.lanes)
                 for _ in range(3):
-                    config = random_config(rng, 100 * self.lanes)
+                    config = random_config(rng, 100 * self.lanes, self.only)
                     program.tensor(config, random_state(rng, config.n))
                 await self.play(program)
 
@@ -81,13 +81,13 @@ class reset_in_the_middle(OptcTest):
         for moment in (20, 60, 110, *rng.integers(2, 160, self.run_info.config.get("resets", 10)).tolist()):
             program = Program(self.lanes)
             for _ in range(2):
-                config = random_config(rng, 50 * self.lanes)
+                config = random_config(rng, 50 * self.lanes, self.only)
                 program.tensor(config, random_state(rng, config.n))
             await self.start(program)
             await self.cycles_pass(moment)
             await self.reset()
         program = Program(self.lanes)
-        config = random_config(rng, 99)
+        config = random_config(rng, 99, self.only)
         program.tensor(config, random_state(rng, 99))
         await self.play(program)
 
@@ -131,6 +131,29 @@ class refused_configurations(OptcTest):
             program.configs.append((replace(config, mode=Mode.MOMENTUM), False, gap))
             program.load(config.n, random_state(rng, config.n))
             await self.play(program)
+
+
+@pyuvm.test()
+class single_mode(OptcTest):
+    """A core with one rule: what asks for the other one is refused, before every other reason but an open tensor, and
+    changes nothing. Config: `tensors`."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        left_out = [mode for mode in Mode if mode not in self.rules]
+        program = Program(self.lanes)
+        for number in range(self.run_info.config.get("tensors", 30)):
+            for mode in left_out:
+                other = random_config(rng, 7, mode)
+                program.configs.append((replace(other, n=0) if number % 3 == 0 else other, True, 0))
+            for mode in self.rules:
+                n = int(rng.integers(1, 80))
+                program.tensor(random_config(rng, n, mode), random_state(rng, n))
+        n = 40 * self.lanes
+        program.tensor(replace(PLAIN, mode=self.rules[0], n=n), random_state(rng, n), 2)
+        program.configs += [(random_config(rng, 7, mode), False, 5) for mode in Mode]
+        program.tensor(replace(PLAIN, mode=self.rules[-1], n=n), random_state(rng, n))
+        await self.play(program)
 
 
 @pyuvm.test()
