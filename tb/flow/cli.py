@@ -485,6 +485,16 @@ def _tensors() -> int:
     return 0
 
 
+def _regs() -> int:
+    from tb.flow.regmap import load_map, make_files
+
+    changed = make_files(load_map())
+    for path in changed:
+        print(f"made {shown(path)}")
+    print(f"PASS regs: {len(changed)} files were not up to date" if changed else "PASS regs: everything is up to date")
+    return 0
+
+
 def _help() -> int:
     console = Console(width=max(100, Console().width))
     commands = _commands()
@@ -551,6 +561,7 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
         click.Command("bench", callback=_bench, params=block_report, help="measure a block and check its figures"),
         click.Command("prove", callback=_prove, params=block_report, help="prove what a block's rules promise"),
         click.Command("tensors", callback=_tensors, help="make the training tensors anew"),
+        click.Command("regs", callback=_regs, help="make constants and tables from the register map"),
         click.Command("help", callback=_help, help="this list"),
     ]
     return {str(command.name): command for command in made}
