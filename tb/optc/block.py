@@ -10,6 +10,7 @@ from models.optc.config import LEGAL_LANES
 from tb.common.blockdef import INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
 from tb.common.testlist import block_runs
 from tb.flow.blocks import Block, Param
+from tb.optc.coverage import functional_coverage
 from tb.optc.testlist import TESTS
 
 HERE = Path(__file__).parent
@@ -48,5 +49,7 @@ BLOCK = Block(
     lint_params=({"LANES": 1}, {"LANES": 8}),
     tests=TESTS,
     coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),
+    functional_coverage=functional_coverage,
+    coverage_goals={"line": 98.0, "branch": 98.0},
     check=partial(plan_findings, HERE, TESTS),
 )

@@ -11,6 +11,7 @@ from tb.common.agents import PlaySequence, StreamConfig, TraceConfig
 from tb.common.env import BlockEnv, EnvConfig
 from tb.common.scoreboard import Verdict
 from tb.common.testbase import BlockTest
+from tb.optc.coverage import sample
 from tb.optc.program import Program
 from tb.optc.scoreboard import STAT_DTYPE, OptcScoreboard, lane_dtype, out_dtype
 from tb.ran.trace import EVENT_DTYPE
@@ -53,4 +54,6 @@ class OptcTest(BlockTest):
         board = self.env.scoreboard
         board.programs, board.cycles, board.drained = self.programs, cycles, self.drained
         self.env.collect(cycles)
-        return board.judge()
+        verdict = board.judge()
+        sample(self.run_info, board)
+        return verdict

@@ -48,7 +48,7 @@ def out_dtype(lanes: int) -> np.dtype:
 @dataclass
 class Epoch:
     """Between two resets; cycles count from `base`. `tensors`: accepted configurations with their statistics (None
-    where beats are missing)."""
+    where beats are missing); `words`: what the model gives for every beat, (B, L) each; `seeds`: (cycle, value)."""
 
     base: int
     stim: Stimulus
@@ -56,6 +56,8 @@ class Epoch:
     data: I64
     tensors: list[tuple[OptcConfig, Statistics | None]]
     result: npt.NDArray[np.void]
+    words: dict[str, I64]
+    seeds: list[tuple[int, int]]
 
 
 class OptcScoreboard(Scoreboard):
@@ -116,7 +118,7 @@ class OptcScoreboard(Scoreboard):
         seeds = [entry for program in self.programs for entry in program.seeds]
         at = log["seed"].offer - base
         changes = [(int(c), value) for c, (value, _), p in zip(at, seeds, pick["seed"], strict=True) if p]
-        tensors, tables = self._expected(stim, want, data, changes)
+        tensors, tables, words = self._expected(stim, want, data, changes)
         kinds = ("cycle", "value")
         for name in ("moment", "denom", "update"):
             got = self._within(name, base, end)
@@ -125,7 +127,7 @@ class OptcScoreboard(Scoreboard):
         compare_tables(verdict, "output", "beat", result, tables["out"], kinds=kinds, base=base)
         record = self._within("stat", base, end)
         compare_tables(verdict, "statistic", "tensor", record, tables["stat"], kinds=kinds, base=base)
-        self.epochs.append(Epoch(base, stim, want, data, tensors, result))
+        self.epochs.append(Epoch(base, stim, want, data, tensors, result, words, changes))
 
     def _draws(self, cycles: I64, changes: list[tuple[int, int]]) -> I64:
         """Draws (D, L) at given cycles; a seed acts behind its cycle."""
@@ -140,7 +142,7 @@ class OptcScoreboard(Scoreboard):
 
     def _expected(
         self, stim: Stimulus, want: Prediction, data: I64, changes: list[tuple[int, int]]
-    ) -> tuple[list[tuple[OptcConfig, Statistics | None]], dict[str, npt.NDArray[np.void]]]:
+    ) -> tuple[list[tuple[OptcConfig, Statistics | None]], dict[str, npt.NDArray[np.void]], dict[str, I64]]:
         lanes, accepted = self.params, want.beat_accept >= 0
         used = [config for config, code in zip(stim.configs, want.cfg_code, strict=True) if code == RspCode.OK]
         beats = len(data)
@@ -201,4 +203,4 @@ class OptcScoreboard(Scoreboard):
             if cycle >= 0
         ]
         tables["stat"] = np.array(rows, STAT_DTYPE)
-        return tensors, tables
+        return tensors, tables, words
