@@ -13,6 +13,7 @@ from tb.common.scoreboard import Verdict
 from tb.common.testbase import BlockTest
 from tb.optc.coverage import sample
 from tb.optc.program import Program
+from tb.optc.report import run_report
 from tb.optc.scoreboard import STAT_DTYPE, OptcScoreboard, lane_dtype, out_dtype
 from tb.ran.trace import EVENT_DTYPE
 
@@ -56,4 +57,5 @@ class OptcTest(BlockTest):
         self.env.collect(cycles)
         verdict = board.judge()
         sample(self.run_info, board)
+        self.report |= run_report(self.lanes, board)
         return verdict
