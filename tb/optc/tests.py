@@ -6,6 +6,7 @@ docstring.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -97,27 +98,22 @@ class reset_in_the_middle(OptcTest):
     async def directed(self) -> None:
         """Resets in every state of the core, a tensor of either mode behind each."""
         rng, lanes = self.run_info.rng("directed"), self.lanes
-        short, never = (3, 3 + LATENCY // 2, 3 * LATENCY), np.array([[1, 3 * LATENCY]])
-        for mode in Mode:
-            for after in Mode:
-                for state in ("idle", "empty", "inside", "draining", "held", "record"):
-                    program = Program(lanes)
-                    # An announced tensor that is far longer than what comes of it.
-                    n = (1 << 24) - 1 if state in ("empty", "inside") else 4 * lanes
-                    config = replace(random_config(rng, 4 * lanes, mode), n=n)
-                    program.configs.append((config, True, 0))
-                    if state != "empty":
-                        program.load(4 * lanes, random_state(rng, 4 * lanes))
-                    if state in ("held", "record"):
-                        await self.back_pressure({"out" if state == "held" else "stat": never})
-                    await self.start(program)
-                    await self.cycles_pass(
-                        {"empty": short[0], "inside": short[1], "draining": short[1]}.get(state, short[2] - 25)
-                    )
-                    await self.reset()
-                    program = Program(lanes)
-                    program.tensor(random_config(rng, 9, after), random_state(rng, 9))
-                    await self.play(program)
+        moments = {"empty": 4, "inside": 27, "draining": 27, "idle": 120, "held": 120, "record": 120}
+        for (mode, after), state in itertools.product(itertools.product(Mode, Mode), moments):
+            program = Program(lanes)
+            # What is not to drain is announced to be far longer than what comes of it.
+            n = (1 << 24) - 1 if state in ("empty", "inside") else 4 * lanes
+            program.configs.append((replace(random_config(rng, 4 * lanes, mode), n=n), True, 0))
+            if state != "empty":
+                program.load(4 * lanes, random_state(rng, 4 * lanes))
+            if state in ("held", "record"):
+                await self.back_pressure({"out" if state == "held" else "stat": np.array([[1, 3 * LATENCY]])})
+            await self.start(program)
+            await self.cycles_pass(moments[state])
+            await self.reset()
+            program = Program(lanes)
+            program.tensor(random_config(rng, 9, after), random_state(rng, 9))
+            await self.play(program)
 
 
 @pyuvm.test()
@@ -129,7 +125,8 @@ class refused_configurations(OptcTest):
         rng = self.run_info.rng()
         bad = [
             {"n": 0}, {"fl_v": 31}, {"fl_w": 64}, {"fl_w": -65}, {"fl_m": 64}, {"fl_g": -65}, {"pre_v": 1},
-            {"fl_v": 64}, {"fl_v": -66}, {"fl_m": 37}, {"fl_m": -3}, {"fl_v": 60}, {"fl_v": -6}, {"step": Scalar(1, 11)}, {"step": Scalar(1, 64)},
+            {"fl_v": 64}, {"fl_v": -66}, {"fl_m": 37}, {"fl_m": -3}, {"fl_v": 60}, {"fl_v": -6},
+            {"step": Scalar(1, 11)}, {"step": Scalar(1, 64)},
             {"step": Scalar(9, 63), "fl_w": 10}, {"c1": Scalar(3, 1)}, {"c2": Scalar(3, 1)}, {"c1": Scalar(1, 48)},
             {"wd": Scalar(1, 48)}, {"wd": Scalar(2, 0)}, {"eps_mant": 32767}, {"eps_exp": 16}, {"clip": 0},
             {"clip": MAX_CLIP + 1}, {"copy_format": 4}, {"copy_round": 3}, {"copy_shift": 32},
@@ -381,7 +378,8 @@ class rounding_ties(OptcTest):
 
 @pyuvm.test()
 class quotient_limits(OptcTest):
-    """Quotients of 0, next to the clip and beyond it, from every denominator and every shift of the dividend."""
+    """Quotients of 0, next to the clip and beyond it, from every denominator and every shift of the dividend.
+    Config: `step` (of the clips and the eps)."""
 
     async def body(self) -> None:
         rng = self.run_info.rng()
@@ -390,9 +388,9 @@ class quotient_limits(OptcTest):
         places = ((0, -31, 7), (0, -17, 7), (0, -16, 7), (0, -10, 7), (0, -9, 7), (0, -8, 0), (2, -1, 2), (9, 0, -9),
                   (10, 0, -9), (15, 0, -16), (15, 0, -17), (15, 0, -31))  # fmt: skip
         for exp, half_fl_v, fl_m in places:
-            shift = exp + 16 + half_fl_v - fl_m
-            for clip in (1, 3, 1 << 16, MAX_CLIP):
-                for eps in (1 << 15, 40001, (1 << 16) - 1):
+            shift, step = exp + 16 + half_fl_v - fl_m, self.run_info.config.get("step", 1)
+            for clip in (1, 3, 1 << 16, MAX_CLIP)[::step]:
+                for eps in (1 << 15, 40001, (1 << 16) - 1)[::step]:
                     near = [(q * eps >> shift if shift >= 0 else q * eps << -shift) for q in (1, clip, clip + 1)]
                     m = np.array([0, 1, (1 << 31) - 1, *(a + d for a in near for d in (-1, 0, 1, 2))], np.int64)
                     m = np.concatenate([m, -m, [-(1 << 31)]]).clip(-(1 << 31), (1 << 31) - 1)
@@ -430,12 +428,12 @@ class all_saturate(OptcTest):
 @pyuvm.test()
 class tensor_lengths(OptcTest):
     """Tensors around the pipeline's length and around full last beats, in both modes, with the configuration that was
-    before and with others."""
+    before and with others. Config: `beats`."""
 
     async def body(self) -> None:
         rng = self.run_info.rng()
         program = Program(self.lanes)
-        for beats in (1, 2, 48, 49, 50, 199, 200):
+        for beats in self.run_info.config.get("beats", (1, 2, 48, 49, 50, 199, 200)):
             for rest in range(self.lanes):
                 for mode in (*Mode, *reversed(Mode)):
                     config = replace(PLAIN, mode=mode, n=beats * self.lanes - rest)
@@ -446,7 +444,7 @@ class tensor_lengths(OptcTest):
 @pyuvm.test()
 class waiting(OptcTest):
     """Everything waits for everything: long tensors under short stops, records that are not taken, beats that come
-    long before their tensor and long after the beat before."""
+    long before their tensor and long after the beat before. Config: `tensors`."""
 
     async def body(self) -> None:
         rng = self.run_info.rng()
@@ -457,7 +455,7 @@ class waiting(OptcTest):
                 for _ in range(2):
                     config = random_config(rng, 150 * self.lanes, mode)
                     program.tensor(config, random_state(rng, config.n), gaps(rng, "frequent", 150))
-            for _ in range(30):
+            for _ in range(self.run_info.config.get("tensors", 30)):
                 config = random_config(rng, int(rng.integers(1, 3 * self.lanes)))
                 program.tensor(config, random_state(rng, config.n))
             await self.play(program)
