@@ -60,6 +60,26 @@ class Epoch:
     seeds: list[tuple[int, int]]
 
 
+def check_rate(verdict: Verdict, what: str, taken: I64, offered: I64, left: I64, latency: int) -> None:
+    """Notes unless beats, taken at cycles (B,), were offered `latency` cycles later and left one a cycle.
+
+    Looks at logs alone, not at the cycle model."""
+    verdict.count("cycle", 2 * len(left))
+    if len(taken) != len(left):
+        verdict.diverge("output", int(taken[-1]), f"{what}: results", len(left), len(taken))
+        return
+    late = np.flatnonzero(offered - taken != latency)
+    if len(late):
+        at = late[0]
+        verdict.diverge("output", offered[at], f"{what}: latency of beat {at}", offered[at] - taken[at], latency)
+    pauses = np.flatnonzero(np.diff(left) != 1)
+    if len(pauses):
+        at = pauses[0] + 1
+        verdict.diverge(
+            "output", left[at], f"{what}: cycles from the beat before to beat {at}", left[at] - left[at - 1], 1
+        )
+
+
 class OptcScoreboard(Scoreboard):
     """Set `params` (lanes), `programs`, `cycles` and `drained`, then call `judge`."""
 
