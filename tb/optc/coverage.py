@@ -542,8 +542,7 @@ class Sampler:
         done = np.flatnonzero(want.cfg_accept >= 0)
         codes = want.cfg_code[done]
         refused = (codes != RspCode.OK).astype(int)
-        self.out.sample("answers", code=codes)
-        self.out.sample("answers", code=codes[:-1], next=refused[1:])
+        self.out.sample("answers", code=codes, next=np.append(refused, NO_BIN)[1:])
         # One that waits is kept back by its host until the core is idle.
         waits = stim.cfg_wait[done]
         offered = np.where(waits, want.cfg_accept[done], stim.cfg_offer[done])
@@ -630,7 +629,8 @@ class Sampler:
         for at, (site, (x, shift)) in enumerate((site, step.rounded[site]) for site in SITES):
             skip = ~adam if site in ("square", "c2") else np.zeros(len(x), bool)
             bins = np.where(skip, NO_BIN, fraction(x, shift))
-            self.out.sample("rounding", site=np.full(len(x), at), fraction=bins, sign=(x < 0).astype(int))
+            there = bins >= 0
+            self.out.sample("rounding", site=np.full(int(there.sum()), at), fraction=bins[there], sign=x[there] < 0)
         for at, site in enumerate(SAT_SITES):
             skip = ~adam if site in ("square", "v updated") else np.zeros(len(w), bool)
             self.out.sample("saturation", mode=mode, site=np.where(skip, NO_BIN, at), limited=step.limit[site])
