@@ -434,15 +434,14 @@ def _sign(x: npt.NDArray[Any]) -> I64:
 
 @dataclass(frozen=True)
 class Tensors:
-    """The accepted configurations of an epoch, (T,) each: cycles of the configuration, of the last beat in and out and
-    of the record's offer and transfer; -1: not before the horizon."""
+    """The accepted configurations of an epoch, (T,) each: number of the first beat; cycles of the configuration, of the
+    last beat in and out and of the record's transfer, -1: not before the horizon."""
 
     configs: list[OptcConfig]
     taken: I64
     first_beat: I64
     last_in: I64
     last_out: I64
-    record_offer: I64
     record: I64
 
     @classmethod
@@ -455,16 +454,11 @@ class Tensors:
         last = first + size - 1
 
         def at_last(cycles: I64) -> I64:
-            inside = last < len(cycles)
-            return (
-                np.where(inside, cycles[np.minimum(last, max(0, len(cycles) - 1))], -1) if len(cycles) else last * 0 - 1
-            )
+            return np.append(cycles, -1)[np.minimum(last, len(cycles))]
 
-        records = np.full((len(used), 2), -1, np.int64)
-        records[: len(want.stat)] = np.array(want.stat, np.int64).reshape(-1, 2)
-        return cls(
-            used, want.cfg_accept[good], first, at_last(want.beat_accept), at_last(want.out_accept), *records.T
-        )  # fmt: skip
+        record = np.full(len(used), -1, np.int64)
+        record[: len(want.stat)] = [left for _, left in want.stat]
+        return cls(used, want.cfg_accept[good], first, at_last(want.beat_accept), at_last(want.out_accept), record)
 
     def met(self, cycle: int) -> int:
         """Bin of `MET`: what the core does in a cycle."""
@@ -491,9 +485,9 @@ class Sampler:
         self._streams(stim, want, tensors)
         self._random(want, tensors, epoch.seeds)
         if tensors.configs:
-            self._configs(tensors)
-            self._statistics(epoch.tensors)
             table = columns(tensors.configs)
+            self._configs(tensors, table)
+            self._statistics(epoch.tensors)
             left = np.flatnonzero(want.out_accept >= 0)
             for part in np.array_split(left, -(-len(left) // BLOCK_BEATS) or 1):
                 self._values(epoch, want, tensors, table, part)
@@ -501,8 +495,7 @@ class Sampler:
             self._reset(want, tensors, stim.horizon, behind)
 
     # ---- configurations ----------------------------------------------------------------------------------------------
-    def _configs(self, tensors: Tensors) -> None:
-        table = columns(tensors.configs)
+    def _configs(self, tensors: Tensors, table: Mapping[str, I64]) -> None:
         point = CONFIGURATION.points
         adam = table["mode"] == Mode.ADAM
         bins: dict[str, npt.ArrayLike] = {"mode": table["mode"], "fl_v_parity": table["fl_v"] % 2}
@@ -527,7 +520,7 @@ class Sampler:
             "tensors",
             mode=table["mode"][whole],
             beats=TENSORS.points["beats"].index(size[whole]),
-            remainder=(table["n"] % self.lanes)[whole] % 4,
+            remainder=np.minimum(table["n"] % self.lanes, 3)[whole],
         )
         pairs = list(itertools.pairwise(tensors.configs))
         if pairs:
