@@ -474,12 +474,14 @@ class seeds(OptcTest):
     async def body(self) -> None:
         rng = self.run_info.rng()
         program = Program(self.lanes)
-        stops = [(lane + 1) * LANE_SEED & 0xFFFF_FFFF for lane in range(self.lanes)]
-        program.seeds = [(value, int(gap)) for value, gap in zip(stops, rng.integers(1, 40, len(stops)), strict=True)]
-        program.seeds += [(int(rng.integers(1 << 32)), gap) for gap in (60, 0, 1, 300, 40)]
+        # Tensors draw for 150 cycles and rest for 50; some seeds would stop the next lane's generator.
+        stops = iter([(lane + 1) * LANE_SEED & 0xFFFF_FFFF for lane in range(self.lanes)])
+        for gap, stop in ((20, True), (60, False), (0, False), (1, False), (60, True), (300, False), (50, True),
+                          (120, False), (30, True)):  # fmt: skip
+            program.seeds.append((next(stops, 0) if stop else int(rng.integers(1 << 32)), gap))
         for bits in range(4):
             config = replace(
-                random_config(rng, 150 * self.lanes),
+                random_config(rng, 150 * self.lanes, Mode(bits % 2)),
                 copy_round=int(Round.STOCHASTIC),
                 copy_rand_bits=bits,
                 copy_shift=9,
