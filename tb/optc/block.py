@@ -11,6 +11,8 @@ from tb.common.blockdef import INCLUDE_DIRS, TRANSACTORS, listed_test, plan_find
 from tb.common.testlist import block_runs
 from tb.flow.blocks import Block, Param
 from tb.flow.errors import UserError
+from tb.optc.coverage import functional_coverage
+from tb.optc.report import print_report
 from tb.optc.testlist import TESTS
 
 HERE = Path(__file__).parent
@@ -54,9 +56,13 @@ BLOCK = Block(
     testplan="tb/optc/testplan.hjson",
     faults_dir="tb/optc/faults",
     sim_options=sim_options,
+    print_report=print_report,
     lint_params=({"LANES": 1}, {"LANES": 8}, {"MODES": 1}, {"MODES": 2}),
     synth_variants={"momentum only": {"MODES": 1}, "ADAM only": {"MODES": 2}},
     tests=TESTS,
     coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),
+    coverage_exclusions="tb/optc/coverage_exclusions.hjson",
+    functional_coverage=functional_coverage,
+    coverage_goals={"line": 98.0, "branch": 98.0},
     check=partial(plan_findings, HERE, TESTS),
 )

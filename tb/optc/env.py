@@ -12,7 +12,9 @@ from tb.common.agents import PlaySequence, StreamConfig, TraceConfig
 from tb.common.env import BlockEnv, EnvConfig
 from tb.common.scoreboard import Verdict
 from tb.common.testbase import BlockTest
+from tb.optc.coverage import sample
 from tb.optc.program import Program
+from tb.optc.report import run_report
 from tb.optc.scoreboard import STAT_DTYPE, OptcScoreboard, lane_dtype, out_dtype
 from tb.ran.trace import EVENT_DTYPE
 
@@ -58,4 +60,7 @@ class OptcTest(BlockTest):
         board.programs, board.cycles, board.drained = self.programs, cycles, self.drained
         board.modes = self.modes
         self.env.collect(cycles)
-        return board.judge()
+        verdict = board.judge()
+        sample(self.run_info, board)
+        self.report |= run_report(self.lanes, board)
+        return verdict

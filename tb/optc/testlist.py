@@ -25,4 +25,13 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry("quotients", "a grid", icarus_config={"divisors": 2}),
     TestEntry("tracks_float64", "300 steps of either rule", icarus_config={"steps": 30}),
     TestEntry("dead_weights", "no choice left to a seed", icarus_config={"steps": 20}),
+    TestEntry("full_rate", "no choice left to a seed", params=({}, ONE, EIGHT), icarus_config={"beats": 200}),
+    TestEntry("corner_configurations", "1200 tensors a run", icarus_config={"tensors": 30}),
+    TestEntry("corner_values", "all of them", icarus_config={"configs": 0}),
+    TestEntry("rounding_ties", "all of them"),
+    TestEntry("quotient_limits", "a grid", icarus_config={"step": 3}),
+    TestEntry("all_saturate", "no choice left to a seed", icarus_config={"n": 203}),
+    TestEntry("tensor_lengths", "all of them", icarus_config={"beats": [1, 50]}),
+    TestEntry("waiting", "stops of every length in every run", icarus_config={"tensors": 3}),
+    TestEntry("seeds", "moments are fixed against the draws; the seed gives values"),
 )
