@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from models.optc.config import MAX_CLIP, MANT_BITS, Mode, OptcConfig, RspCode, Scalar, adam_step, eps_of
+from models.optc.config import MAX_CLIP, Mode, OptcConfig, RspCode, Scalar, adam_step, eps_of
 from models.optc.value import S32, State, Update, round_nearest
 
 F64 = npt.NDArray[np.float64]
@@ -62,8 +62,8 @@ class Rule:
         first = (1 - self.beta1) / math.sqrt(1 - self.beta2)
         if self.mode == Mode.ADAM and first > MAX_CLIP / 65536:
             raise HostError(
-                f"BETA1={self.beta1:g} with BETA2={self.beta2:g} is not legal: the first m / sqrt(v) is {first:.3g}, and "
-                "the core clips at 8; raise BETA1 or lower BETA2"
+                f"BETA1={self.beta1:g} with BETA2={self.beta2:g} is not legal: the first m / sqrt(v) is {first:.3g}, "
+                "and the core clips at 8; raise BETA1 or lower BETA2"
             )
 
 
@@ -343,7 +343,8 @@ class Host:
         low, high = FL_RANGE
         if adam:
             move = _to_zero(
-                max(low - fl_m, low - fl_g, -(-(low - fl_v) // 2)), min(high - fl_m, high - fl_g, (high - 1 - fl_v) // 2)
+                max(low - fl_m, low - fl_g, -(-(low - fl_v) // 2)),
+                min(high - fl_m, high - fl_g, (high - 1 - fl_v) // 2),
             )
             told_v = fl_v + 2 * move
         else:

@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from models.optc.config import MAX_CLIP, Mode, OptcConfig, RspCode, Scalar
+from models.optc.config import Mode, OptcConfig, RspCode, Scalar
 from models.optc.fidelity import play
 from models.optc.host import Host, Rule
 from models.optc.oracle import exact

@@ -10,6 +10,8 @@ from models.optc.config import LEGAL_LANES
 from tb.common.blockdef import INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
 from tb.common.testlist import block_runs
 from tb.flow.blocks import Block, Param
+from tb.optc.fidelity import print_streams
+from tb.optc.options import OPTIONS, stream_options
 from tb.optc.testlist import TESTS
 
 HERE = Path(__file__).parent
@@ -26,8 +28,11 @@ RTL = (
 
 
 def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """(test, configuration) of `make sim`. Raises `UserError` for an unknown test."""
-    return listed_test(BLOCK, HERE, options)
+    """(test, configuration) of `make sim`: gradients if MODE or G is given, a listed test otherwise.
+
+    Raises `UserError` for an unknown test, and for gradients or hyperparameters that the core cannot take.
+    """
+    return stream_options(options) or listed_test(BLOCK, HERE, options)
 
 
 BLOCK = Block(
@@ -44,7 +49,9 @@ BLOCK = Block(
     public_vlt="tb/optc/tb_optc.vlt",
     testplan="tb/optc/testplan.hjson",
     faults_dir="tb/optc/faults",
+    options=OPTIONS,
     sim_options=sim_options,
+    print_report=print_streams,
     lint_params=({"LANES": 1}, {"LANES": 8}),
     tests=TESTS,
     coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),
