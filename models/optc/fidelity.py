@@ -99,7 +99,7 @@ def measure(rule: Rule, g: F64, w0: F64, updates: F64, w: F64, units_w: F64) -> 
     all_p50, all_p99 = _quantiles(error[moved])
     far = np.linalg.norm(w - ref.w, axis=1)
     way = np.maximum.accumulate(np.linalg.norm(ref.w - w0, axis=1))
-    curve = np.where(far > 0, far / np.where(way > 0, way, 1e-300), 0.0)
+    curve = np.where(far == 0, 0.0, far / np.where(way > 0, way, 1e-300))
     count = max(1, int(live.sum()))
     below_u = near_eps = 0.0
     if rule.mode == Mode.ADAM:

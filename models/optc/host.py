@@ -209,10 +209,10 @@ class Host:
         if adam:
             m_top = np.maximum(m_abs, rule.beta1 * m_abs + (1 - rule.beta1) * big)
             v_abs = np.ldexp(self.state.v.astype(np.float64), -self.fl_v)
-            v_next = rule.beta2 * v_abs + (1 - rule.beta2) * big * big
-            eps = rule.eps * math.sqrt(1 - rule.beta2**self.t)
-            size = np.where((v_next > 0) | (m_abs > 0), np.maximum(np.sqrt(v_next), eps), 0.0)
-            v_top = np.maximum(np.maximum(v_abs, v_next), eps * eps)
+            v_top = np.maximum(v_abs, rule.beta2 * v_abs + (1 - rule.beta2) * big * big)
+            live = (v_top > 0) | (m_abs > 0)
+            v_top = np.maximum(v_top, rule.eps**2 * (1 - rule.beta2**self.t))  # eps is a number on v's grid, too
+            size = np.where(live, np.sqrt(v_top), 0.0)
         else:
             m_top = np.maximum(m_abs, rule.beta1 * m_abs + big)
             self.size = size = np.maximum(big, FADE * self.size)

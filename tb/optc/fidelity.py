@@ -77,6 +77,18 @@ def observed(
     )
 
 
+def findings(name: str, bars: Sequence[str], found: Fidelity, seen: Observed, sat_g: int) -> list[tuple[str, str, str]]:
+    """(what, observed, expected) of everything in a stream's result that is not as it must be."""
+    why = f" ({found.reasons()})" if found.reasons() else ""
+    out = [
+        (f"{figure} of {name} from float64{why}", f"{value:.3g}", f"at most {bar:g}")
+        for figure, value, bar in found.missed(tuple(bars))
+    ]
+    if any(seen.saturated.values()) or sat_g:
+        out.append((f"saturations of {name}", str({**seen.saturated, "sat_g": sat_g}), "none"))
+    return out
+
+
 def stream_report(
     name: str, g: F64, run: Run, seen: Observed, found: Fidelity, bars: Sequence[str]
 ) -> dict[str, Any]:

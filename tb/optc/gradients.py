@@ -15,7 +15,7 @@ from tb.common.env import BlockEnv
 from tb.common.scoreboard import Verdict
 from tb.flow.paths import REPORTS, ROOT
 from tb.optc.env import OptcTest
-from tb.optc.fidelity import draw, observed, stream_report
+from tb.optc.fidelity import draw, findings, observed, stream_report
 from tb.optc.program import Program
 
 F64 = npt.NDArray[np.float64]
@@ -81,12 +81,8 @@ class GradientTest(OptcTest):
             first, place = first + len(stream.run.passes), seen.end
             run = stream.run
             found = seen.fidelity(stream.g, run)
-            for name, value, bar in found.missed(stream.bars):
-                why = f" ({found.reasons()})" if found.reasons() else ""
-                what = f"{name} of {stream.name} from float64{why}"
-                verdict.diverge("result", cycles, what, f"{value:.3g}", f"at most {bar:g}")
-            if any(seen.saturated.values()) or run.host.totals.sat_g:
-                verdict.diverge("result", cycles, f"saturations of {stream.name}", seen.saturated, "none")
+            for finding in findings(stream.name, stream.bars, found, seen, run.host.totals.sat_g):
+                verdict.diverge("result", cycles, *finding)
             verdict.count("value", found.compared + len(stream.bars) + 1)
             entry = stream_report(stream.name, stream.g, run, seen, found, stream.bars)
             if config.get("picture"):

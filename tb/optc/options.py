@@ -100,7 +100,8 @@ def stream_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]] | None
             return None
         if test not in (None, "recorded_stream"):
             raise UserError(f"TEST={test} does not take MODE: leave one of them out")
-        return "recorded_stream", {"modes": [mode], "out": out, "picture": True}
+        # One rule alone compares less than the full run must.
+        return "recorded_stream", {"modes": [mode], "out": out, "picture": True, "reduced": True}
     if test not in (None, "user_gradients"):
         raise UserError(f"TEST={test} does not take G: leave TEST out")
     if mode is None:

@@ -22,6 +22,6 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry("quotients", "a grid", icarus_config={"divisors": 2}),
     TestEntry("recorded_stream", "fixed data; all steps, both rules", icarus_config={"steps": 6}),
     TestEntry("user_gradients", "run by test_commands.py through the command line, with files that it makes", sims=()),
-    TestEntry("following", "600 steps of either rule", icarus_config={"steps": 8}),
+    TestEntry("following", "600 steps of either rule", icarus_config={"steps": 6}),
     TestEntry("dead_weights", "no choice left to a seed", icarus_config={"steps": 20}),
 )
