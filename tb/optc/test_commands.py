@@ -129,7 +129,8 @@ def test_what_the_core_cannot_follow_fails(
 ) -> None:
     """Never silently wrong: where the numbers of the core do not suffice the run fails, and says why."""
     rng = np.random.default_rng(2)
-    files = _files(tmp_path, G=rng.normal(size=(20, 6)) * scale, W0=np.full(6, start)) | {"REPORT": tmp_path / "r.json"}
+    files = _files(tmp_path, G=rng.normal(size=(20, 6)) * scale, W0=np.full(6, start))
+    files |= {"OUT": tmp_path / "w.npy", "REPORT": tmp_path / "r.json"}
     done = _sim(**variables, **files)
     assert done.returncode == 1, done.stdout + done.stderr
     report = json.loads(files["REPORT"].read_text())
@@ -137,6 +138,7 @@ def test_what_the_core_cannot_follow_fails(
     assert report["error"].startswith("result at cycle")
     assert f"drift of {variables['MODE']} from float64" in report["error"]
     assert words in report["error"]
+    assert np.load(files["OUT"]).shape == (20, 6)
 
 
 def test_recorded_gradients(tmp_path: Path) -> None:
