@@ -92,7 +92,10 @@ def test_any_stream_gets_legal_passes_without_saturation(stream):
     rule, g, w0 = stream
     run = play(Host(rule, w0), g)
     _nothing_saturates(run)
-    assert all(each.config.check() == RspCode.OK for each in run.passes)
+    for each in run.passes:
+        assert each.config.check() == RspCode.OK
+        for name in ("pre_w", "pre_m", "pre_v"):
+            assert PRE_RANGE[0] <= getattr(each.config, name) <= PRE_RANGE[1]
     for t in range(len(g)):
         members = np.concatenate([each.members for each in run.passes if each.steps and each.step == t])
         assert np.array_equal(np.sort(members), np.arange(len(w0)))

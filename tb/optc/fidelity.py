@@ -161,8 +161,8 @@ def print_streams(result: dict[str, Any]) -> None:
             print(f"picture: {shown(Path(each['picture']))}")
 
 
-def draw(path: Path, name: str, g: F64, run: Run, seen: Observed, found: Fidelity) -> None:
-    """Writes the picture: distribution of update errors, drift over steps, weights against float64."""
+def draw(path: Path, name: str, g: F64, run: Run, seen: Observed, found: Fidelity, bars: Sequence[str]) -> None:
+    """Writes the picture: distribution of update errors, drift over steps, weights against float64, and `bars`."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -175,25 +175,28 @@ def draw(path: Path, name: str, g: F64, run: Run, seen: Observed, found: Fidelit
         spread = np.log10(np.clip(found.errors, 1e-10, 1e2))
         errors.hist(spread, bins=120, color="tab:blue")
     for quantile, colour in (("p50", "tab:green"), ("p99", "tab:red")):
-        value, bar = getattr(found, quantile), BARS[quantile]
+        value = getattr(found, quantile)
         errors.axvline(np.log10(max(value, 1e-10)), color=colour, label=f"{quantile} = {value:.2e}")
-        errors.axvline(np.log10(bar), color=colour, linestyle="--", label=f"bar {bar:g}")
+        if quantile in bars:
+            errors.axvline(np.log10(BARS[quantile]), color=colour, linestyle="--", label=f"bar {BARS[quantile]:g}")
     errors.set(xlabel="log10 of an update's relative error", ylabel="updates with a gradient", yscale="log")
     errors.legend()
     t = np.arange(1, len(g) + 1)
-    drift.plot(t, np.maximum(found.curve, 1e-12), color="tab:blue", label=f"at the end {found.drift:.2e}")
-    drift.axhline(BARS["drift"], color="tab:red", linestyle="--", label=f"bar {BARS['drift']:g}")
+    style = {"marker": "." if len(g) < 50 else ""}
+    drift.plot(t, np.maximum(found.curve, 1e-12), color="tab:blue", **style, label=f"at the end {found.drift:.2e}")
+    if "drift" in bars:
+        drift.axhline(BARS["drift"], color="tab:red", linestyle="--", label=f"bar {BARS['drift']:g}")
     drift.set(xlabel="step", ylabel="drift of the weights", yscale="log")
     drift.legend()
     want = reference(run.host.rule, g, run.start).w
     moved = np.abs(want[-1] - run.start)
     # From the one that moved most down to the median.
-    ranks = np.linspace(0, (len(moved) - 1) // 2, min(DRAWN, len(moved))).astype(int)
+    ranks = np.unique(np.linspace(0, (len(moved) - 1) // 2, DRAWN).astype(int))
     for number, at in enumerate(np.argsort(-moved, kind="stable")[ranks].tolist()):
         colour = f"C{number}"
-        weights.plot(t, seen.w[:, at], color=colour, label=f"parameter {at}")
+        weights.plot(t, seen.w[:, at], color=colour, **style, label=f"parameter {at}")
         weights.plot(t, want[:, at], color="black", linestyle=":", linewidth=1, label="float64" if not number else None)
-        off.plot(t, seen.w[:, at] - want[:, at], color=colour, label=f"parameter {at}")
+        off.plot(t, seen.w[:, at] - want[:, at], color=colour, **style, label=f"parameter {at}")
     weights.set(xlabel="step", ylabel="weight")
     off.set(xlabel="step", ylabel="weight minus float64's")
     weights.legend(fontsize="small")

@@ -87,7 +87,7 @@ class GradientTest(OptcTest):
             entry = stream_report(stream.name, stream.g, run, seen, found, stream.bars)
             if config.get("picture"):
                 path = REPORTS / "optc" / f"{self.run_info.run_dir.name}-{stream.name}.png"
-                draw(path, stream.name, stream.g, run, seen, found)
+                draw(path, stream.name, stream.g, run, seen, found, stream.bars)
                 entry["picture"] = str(path)
             entries.append(entry)
             if config.get("out") and right:
