@@ -130,7 +130,8 @@ def test_updates_are_near_float64(stream):
         # A product below 2^-16 units of w may be lost where the step's exponent ends.
         assert (np.abs(run.updates[t - 1] - want) <= bound + unit * 2.0**-15).all(), (t, run.updates[t - 1], want)
         before = run.start if t == 1 else run.w[t - 2]
-        assert (np.abs(before - run.updates[t - 1] - run.w[t - 1]) <= 1.1 * unit).all()
+        # Half a unit for the step, half for pre, a quarter and less for passes that only rescale.
+        assert (np.abs(before - run.updates[t - 1] - run.w[t - 1]) <= 1.3 * unit).all()
 
 
 def test_rescaling_goes_through_the_core():
