@@ -32,13 +32,13 @@ class Param:
 class Option:
     """A make variable that `make sim` takes for one block beside the common ones.
 
-    `kind`: `int`, `str`, `flag` (0 or 1), `in_file` (must exist), `out_file`. `choices` limits an `int` or `str`. A
-    variable that is not given arrives in `Block.sim_options` as `default`.
+    `kind`: `int`, `float`, `str`, `flag` (0 or 1), `in_file` (must exist), `out_file`. `choices` limits an `int` or
+    `str`. A variable that is not given arrives in `Block.sim_options` as `default`.
     """
 
     name: str
     help: str
-    kind: Literal["int", "str", "flag", "in_file", "out_file"] = "str"
+    kind: Literal["int", "float", "str", "flag", "in_file", "out_file"] = "str"
     default: Any = None
     choices: tuple[Any, ...] = ()
 

@@ -118,6 +118,7 @@ def _jobs_variable(what: str = "simulations") -> click.Option:
 def _option_variable(option: Option) -> click.Option:
     kinds: dict[str, click.ParamType] = {
         "int": click.INT,
+        "float": click.FLOAT,
         "str": click.STRING,
         "flag": _Flag(),
         "in_file": _File(),

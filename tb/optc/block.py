@@ -13,6 +13,8 @@ from tb.flow.blocks import Block, Param
 from tb.flow.errors import UserError
 from tb.optc.coverage import functional_coverage
 from tb.optc.report import print_report
+from tb.optc.fidelity import print_streams
+from tb.optc.options import OPTIONS, stream_options
 from tb.optc.testlist import TESTS
 
 HERE = Path(__file__).parent
@@ -31,11 +33,21 @@ RTL = (
 
 
 def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """(test, configuration) of `make sim`. Raises `UserError` for an unknown test, or one that needs both rules."""
-    test, config = listed_test(BLOCK, HERE, options)
+    """(test, configuration) of `make sim`: gradients if MODE or G is given, a listed test otherwise.
+
+    Raises `UserError` for an unknown test, one that needs both rules, and for gradients or hyperparameters that the core
+    cannot take.
+    """
+    test, config = stream_options(options) or listed_test(BLOCK, HERE, options)
     if options["PARAMS"]["MODES"] != BOTH_MODES and test not in ANY_MODES:
         raise UserError(f"TEST={test} needs both rules: take MODES=3, or TEST={', '.join(ANY_MODES)}")
     return test, config
+
+
+def print_run(result: dict[str, Any]) -> None:
+    """The figures of a run, and of the gradients that it played."""
+    print_streams(result)
+    print_report(result)
 
 
 BLOCK = Block(
@@ -55,8 +67,9 @@ BLOCK = Block(
     public_vlt="tb/optc/tb_optc.vlt",
     testplan="tb/optc/testplan.hjson",
     faults_dir="tb/optc/faults",
+    options=OPTIONS,
     sim_options=sim_options,
-    print_report=print_report,
+    print_report=print_run,
     lint_params=({"LANES": 1}, {"LANES": 8}, {"MODES": 1}, {"MODES": 2}),
     synth_variants={"momentum only": {"MODES": 1}, "ADAM only": {"MODES": 2}},
     tests=TESTS,

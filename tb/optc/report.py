@@ -47,7 +47,8 @@ def print_report(result: dict[str, Any]) -> None:
         table.add_column("figure")
         table.add_column("value", justify="right")
         for name, value in report.items():
-            table.add_row(name.replace("_", " "), f"{value:,}")
+            if isinstance(value, (int, float)):  # the rest is printed by who made it
+                table.add_row(name.replace("_", " "), f"{value:,}")
         console.print(table)
     parts = ", ".join(f"{number:,} {kind}" for kind, number in checks.items())
     console.print(f"checks: {parts}; mismatches: {mismatches}")
