@@ -12,9 +12,9 @@ from tb.common.testlist import block_runs
 from tb.flow.blocks import Block, Param
 from tb.flow.errors import UserError
 from tb.optc.coverage import functional_coverage
-from tb.optc.report import print_report
 from tb.optc.fidelity import print_streams
 from tb.optc.options import OPTIONS, stream_options
+from tb.optc.report import print_report
 from tb.optc.testlist import TESTS
 
 HERE = Path(__file__).parent
@@ -35,8 +35,8 @@ RTL = (
 def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """(test, configuration) of `make sim`: gradients if MODE or G is given, a listed test otherwise.
 
-    Raises `UserError` for an unknown test, one that needs both rules, and for gradients or hyperparameters that the core
-    cannot take.
+    Raises `UserError` for an unknown test, one that needs both rules, and for gradients or hyperparameters that the
+    core cannot take.
     """
     test, config = stream_options(options) or listed_test(BLOCK, HERE, options)
     if options["PARAMS"]["MODES"] != BOTH_MODES and test not in ANY_MODES:
