@@ -1,0 +1,1 @@
+"""Models of LAPS (docs/laps/README.md)."""
