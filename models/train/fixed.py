@@ -394,7 +394,8 @@ class DynamicRule:
 
 @dataclass(frozen=True)
 class Made:
-    """A tensor that an iteration quantised, and `z`: the same rounded, before saturation. Layers count from 0."""
+    """A tensor that an iteration quantised, before pooling or its transpose, and `z`: the same rounded, before
+    saturation. Layers count from 0."""
 
     layer: int
     cls: TensorClass
@@ -463,22 +464,23 @@ class FixedNet:
         cfg, nearest = self._fixed, Rounding.NEAREST_EVEN
         # Inference rounds to nearest, so that measuring accuracy draws no random number and cannot change the run.
         w_rounding, a_rounding = (cfg.weight_rounding, cfg.activation_rounding) if training else (nearest, nearest)
-        x = self._from_values(0, TensorClass.ACTIVATION, pixels, nearest)
+        made = self._from_values(0, TensorClass.ACTIVATION, pixels, nearest)
+        x = made.tensor
         fwd = _Forward([], [], [], [], [], pixels)
         for at, (layer, master, bias) in enumerate(
             zip(self.layers, self.params.weights, self.params.biases, strict=True)
         ):
             w = self._from_values(at, TensorClass.WEIGHT, master, w_rounding)
-            fwd.made += [w, x]
-            fwd.columns.append(_moved(x.tensor, layer.columns))
+            fwd.made += [w, made]
+            fwd.columns.append(_moved(x, layer.columns))
             gemm = _gemm(f"fp{at + 1}", fwd.columns[-1], w.tensor)
             fwd.gemms.append(gemm)
             acc_fl = gemm.x_fl + gemm.w_fl
             acc = gemm.product(self.formats.min_order(gemm.name)) + np.rint(np.ldexp(bias, acc_fl)).astype(np.int64)
             if at + 1 < len(self.layers):
-                x = self._from_sums(at + 1, TensorClass.ACTIVATION, np.maximum(acc, 0), acc_fl, a_rounding)
-                q, off, route = layer.pool(x.tensor.q, acc <= 0)
-                x = Made(x.layer, x.cls, Quantised(q, x.tensor.fl, x.tensor.bits, True), x.z)
+                made = self._from_sums(at + 1, TensorClass.ACTIVATION, np.maximum(acc, 0), acc_fl, a_rounding)
+                q, off, route = layer.pool(made.tensor.q, acc <= 0)
+                x = Quantised(q, made.tensor.fl, made.tensor.bits, True)
                 fwd.off.append(off)
                 fwd.routes.append(route)
         fwd.logits = np.ldexp(acc.astype(np.float64), -acc_fl)

@@ -48,6 +48,16 @@ class Dense:
         """Of the input and of the output."""
         return self.inputs, self.outputs
 
+    @property
+    def places(self) -> int:
+        """R, of one image."""
+        return 1
+
+    @property
+    def back_length(self) -> int:
+        """Inner length of bp."""
+        return self.outputs
+
     def columns(self, x: Array) -> Array:
         """(R x k) from (batch x features)."""
         return x
@@ -95,6 +105,16 @@ class Conv:
         """Of the input and of the output."""
         places = self.side * self.side
         return places * self.channels_in, places // POOL**2 * self.channels_out
+
+    @property
+    def places(self) -> int:
+        """R, of one image."""
+        return self.side * self.side
+
+    @property
+    def back_length(self) -> int:
+        """Inner length of bp."""
+        return KERNEL * KERNEL * self.channels_out
 
     def _patches(self, x: Array, channels: int) -> Array:
         images = x.reshape(-1, self.side, self.side, channels)
