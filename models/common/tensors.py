@@ -31,6 +31,7 @@ _NPY_MAGIC = b"\x93NUMPY"
 _ZIP_MAGIC = b"PK"
 _STORE_TYPES = (np.int8, np.uint8, np.int16, np.uint16)
 _META_LEN = 6
+_EXACT = ((np.float32, 1 << 24), (np.float64, 1 << 53))  # integers up to here have no gaps
 
 
 class TensorError(ValueError):
@@ -64,6 +65,19 @@ def check_matrix(array: npt.NDArray[np.generic], bits: int, unsigned: bool, what
             f" legal range {low} .. {high} ({int(np.count_nonzero(bad))} such values)"
         )
     return np.array(array, dtype=np.int32, order="C")
+
+
+def exact_matmul(x: IntArray, w: IntArray) -> npt.NDArray[np.int64]:
+    """``x @ w`` exactly, in the fastest type in which no sum is rounded or wraps (operands of at most 16 bits)."""
+    largest = int(np.abs(x).max(initial=0)) * int(np.abs(w).max(initial=0)) * x.shape[1]
+    kind = next((kind for kind, exact in _EXACT if largest <= exact), np.int64)
+    return (x.astype(kind) @ w.astype(kind)).astype(np.int64)
+
+
+def _low(q: npt.NDArray[np.int32], first: int, end: int) -> npt.NDArray[np.int32]:
+    """The part of operands that slices `first` .. `end` - 1 make up, at its own weight and sign."""
+    kept = (1 << 4 * end) - (1 << 4 * first)
+    return np.sign(q) * (np.abs(q) & np.int32(min(kept, 0xFFFF)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,9 +125,15 @@ class GemmTensors:
         """(M, K, N)."""
         return self.x.shape[0], self.x.shape[1], self.w.shape[1]
 
-    def product(self) -> npt.NDArray[np.int64]:
-        """The exact integer result (M, N), zero where masked; its fraction length is x_fl + w_fl."""
-        y = self.x.astype(np.int64) @ self.w.astype(np.int64)
+    def product(self, min_order: int = 0) -> npt.NDArray[np.int64]:
+        """The exact integer result (M, N), zero where masked; its fraction length is x_fl + w_fl.
+
+        With `min_order`, products of slices whose order is lower are left out (without compensation).
+        """
+        y = exact_matmul(self.x, self.w)
+        for i in range(min(min_order, self.x_bits // 4)):
+            # Slice i of x times what lies in w below slice min_order - i.
+            y -= exact_matmul(_low(self.x, i, i + 1), _low(self.w, 0, min_order - i))
         return y if self.mask is None else np.where(self.mask, np.int64(0), y)
 
 

@@ -48,6 +48,22 @@ def pack_vector(desc: Descriptor, x: npt.ArrayLike, **fill: int) -> npt.NDArray[
     return np.concatenate(parts)
 
 
+def pack_jobs(
+    desc: Descriptor, x: npt.NDArray[np.integer], pad_fill: int = 0, container_fill: int = 0
+) -> npt.NDArray[np.uint8]:
+    """Beats (J, B, 16) of vectors `x` (J, K), every member chunk beginning with a new beat."""
+    per_beat = values_per_beat(desc.x_slices)
+    parts, at = [], 0
+    for length in member_lengths(desc.k_len, desc.reduce_factor):
+        width = -(-length // per_beat) * per_beat
+        chunk = np.full((len(x), width), pad_fill, np.int64)
+        chunk[:, :length] = x[:, at : at + length]
+        beats = pack(chunk, desc.x_slices, container_fill=container_fill)
+        parts.append(beats.reshape(len(x), -1, beats.shape[-1]))
+        at += length
+    return np.concatenate(parts, axis=1)
+
+
 def unpack_tile(desc: Descriptor, params: CoreParams, beats: npt.ArrayLike) -> npt.NDArray[np.int32]:
     """Values ``int32 (K, L)`` of a complete tile's beats ``uint8 (B, 16)``."""
     flat = unpack(beats, desc.w_slices, desc.w_unsigned, np.int32)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 LEGAL_LANES = (1, 2, 4, 8)
 LEGAL_MODES = (1, 2, 3)
@@ -16,6 +17,16 @@ MAX_CLIP = 8 << 16
 SQUARE_BITS = 44
 MANT_BITS = 16
 COPY_BITS = (4, 8, 12, 16)
+
+# Fields of the configuration's word: lowest bit and width; scalars are a mantissa of 16 bits below an exponent of 8.
+CFG_BITS = 232
+CFG_FIELDS = {
+    "mode": (0, 1), "n": (8, 24), "fl_w": (32, 8), "fl_m": (40, 8), "fl_v": (48, 8), "fl_g": (56, 8),
+    "eps_mant": (160, 16), "eps_exp": (176, 8), "clip": (184, 20), "copy_format": (204, 3), "copy_round": (207, 2),
+    "copy_rand_bits": (209, 2), "copy_shift": (211, 6), "pre_w": (217, 3), "pre_m": (220, 3), "pre_v": (223, 3),
+}  # fmt: skip
+CFG_SIGNED = ("fl_w", "fl_m", "fl_v", "fl_g", "pre_w", "pre_m", "pre_v")
+CFG_SCALARS = {"c1": 64, "c2": 88, "step": 112, "wd": 136}
 
 
 class Mode(IntEnum):
@@ -118,6 +129,29 @@ class OptcConfig:
     def step_shift(self) -> int:
         """Places by which mantissa times update is shifted right to lie on w's grid."""
         return self.step.exp + (16 if self.mode == Mode.ADAM else self.fl_m) - self.fl_w
+
+    @property
+    def word(self) -> int:
+        """The configuration as the core's word (`optc_pkg`): `CFG_BITS` bits."""
+        word = 0
+        for name, (at, width) in CFG_FIELDS.items():
+            word |= (int(getattr(self, name)) & ((1 << width) - 1)) << at
+        for name, at in CFG_SCALARS.items():
+            scalar = getattr(self, name)
+            word |= (scalar.mant & 0xFFFF) << at | (scalar.exp & 0xFF) << at + MANT_BITS
+        return word
+
+    @classmethod
+    def of(cls, word: int) -> OptcConfig:
+        """The inverse of `word`."""
+        values: dict[str, Any] = {}
+        for name, (at, width) in CFG_FIELDS.items():
+            value = word >> at & ((1 << width) - 1)
+            values[name] = value - (1 << width) if name in CFG_SIGNED and value >> width - 1 else value
+        for name, at in CFG_SCALARS.items():
+            values[name] = Scalar(word >> at & 0xFFFF, word >> at + MANT_BITS & 0xFF)
+        values["mode"] = Mode(values["mode"])
+        return cls(**values)
 
     def check(self, busy: bool = False, modes: int = BOTH_MODES) -> RspCode:
         """The answer that this configuration gets from a core with the rules in `modes` (`has_mode`)."""

@@ -1,15 +1,16 @@
-"""Training in dynamic fixed point: quantisers, the three integer GEMM phases and a small multi-layer perceptron.
+"""Training in dynamic fixed point: quantisers, the three integer GEMM phases and networks of the layers in layers.py.
 
 Source: docs/conventions.md ("Numbers") for operands; the rounding rules of the RAN (nearest-even, centred stochastic)
 for requantisation. Reconstruction, from public information only: the paper gives no number format below "bit-slice",
 see the documents.
 
-Operands are integers `q` of `bits` bits with one fraction length per tensor, value = ``q * 2**-fl``. The *dynamic rule*
-used here takes, for every tensor at every iteration, the largest `fl` at which its largest magnitude does not saturate;
-LAPS with its history comes on top of this module, not in it. Weights and errors are signed; pixels and post-ReLU
-activations are unsigned.
+Operands are integers `q` of `bits` bits with one fraction length per tensor, value = ``q * 2**-fl``. Who chooses bits and
+`fl` is a `Formats`. The *dynamic rule* (`DynamicRule`) takes, for every tensor at every iteration, the largest `fl` at
+which its largest magnitude does not saturate; LAPS with its history comes in by the same door (closed_loop.py). Weights,
+errors and gradients are signed; pixels and post-ReLU activations are unsigned.
 
-For layer l (1-based) with input X (batch x in), weights W (in x out) and error dY (batch x out):
+For layer l (1-based) with input X (batch x in), weights W (in x out) and error dY (batch x out); a convolution is
+lowered to the same (layers.py):
 
 ===== ======================= ================== ======== ==========================================
 GEMM  broadcast `x`           stationary `w`     mask     result
@@ -21,8 +22,8 @@ wg    dY^T (out x batch)      X (batch x in)     none     dW^T
 
 There is no bp for layer 1 (nobody needs the gradient of the pixels). **On the host**, hence in none of the GEMMs: the
 bias (added to the raw sum as an integer of the sum's own fraction length; its gradient is the column sum of dY),
-softmax and cross-entropy, the choice of `fl`, and the optimiser (momentum SGD on float64 master weights, requantised at
-every iteration).
+lowering and pooling, softmax and cross-entropy, and the optimiser (momentum SGD on float64 master weights, requantised
+at every iteration).
 
 Repeatable: outside softmax only exactly rounded operations are used, and softmax is followed by an 8-bit quantiser, so
 one seed gives the same integers on every machine unless an ulp of `exp` decides a rounding. Errors: ValueError for
@@ -32,16 +33,18 @@ shapes and settings that make no sense.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from itertools import pairwise
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from models.common.slices import operand_range
 from models.common.tensors import GemmTensors
+from models.laps.config import TensorClass
+from models.train.layers import Layer, check_layers, dense, start_weights
 
 FloatArray = npt.NDArray[np.floating]
 Int32Array = npt.NDArray[np.int32]
@@ -119,10 +122,21 @@ def dynamic_fl(largest: float, bits: int, unsigned: bool) -> int:
     return max(FL_MIN, min(FL_MAX, fl))
 
 
-def saturate(values: Int64Array, bits: int, unsigned: bool) -> Int32Array:
-    """`values` limited to the operand range."""
+def saturate(values: Int64Array | npt.NDArray[np.float64], bits: int, unsigned: bool) -> Int32Array:
+    """Integers (of any type) limited to the operand range."""
     low, high = operand_range(bits, unsigned)
     return np.clip(values, low, high).astype(np.int32)
+
+
+def round_values(
+    values: FloatArray, fl: int, rounding: Rounding, rng: np.random.Generator, random_bits: int = 8
+) -> npt.NDArray[np.float64]:
+    """Host side: real numbers in LSBs of `fl`, rounded to integers but not limited. Same rules as `round_shift`."""
+    scaled = np.ldexp(values.astype(np.float64), fl)
+    if rounding is Rounding.NEAREST_EVEN:
+        return np.rint(scaled)
+    step = rng.integers(0, 1 << random_bits, scaled.shape)
+    return np.floor(scaled + np.ldexp(step + 0.5, -random_bits))
 
 
 def quantise(
@@ -135,14 +149,8 @@ def quantise(
     random_bits: int = 8,
 ) -> Quantised:
     """Host side: real numbers to operands. Same rounding rules as `requantise`; saturates."""
-    scaled = np.ldexp(values.astype(np.float64), fl)
-    if rounding is Rounding.NEAREST_EVEN:
-        rounded = np.rint(scaled)
-    else:
-        step = rng.integers(0, 1 << random_bits, scaled.shape)
-        rounded = np.floor(scaled + np.ldexp(step + 0.5, -random_bits))
-    low, high = operand_range(bits, unsigned)
-    return Quantised(np.clip(rounded, low, high).astype(np.int32), fl, bits, unsigned)
+    rounded = round_values(values, fl, rounding, rng, random_bits)
+    return Quantised(saturate(rounded, bits, unsigned), fl, bits, unsigned)
 
 
 def round_shift(
@@ -201,22 +209,26 @@ class Params:
 
 @dataclass(frozen=True)
 class Step:
-    """What one iteration gave: mean cross-entropy before the update; its GEMMs, fp1 .. wg<n> (none in float)."""
+    """What one iteration gave: mean cross-entropy before the update; its GEMMs, fp1 .. wg<n> (none in float), and the
+    lowest order that each of them kept."""
 
     loss: float
     gemms: tuple[GemmTensors, ...]
+    min_orders: tuple[int, ...] = ()
 
 
 def init_params(sizes: tuple[int, ...], rng: np.random.Generator) -> Params:
-    """He-uniform weights (limit sqrt(6 / in)) and zero biases, float64. Uniform, because that repeats bit by bit.
+    """He-uniform weights and zero biases of fully connected layers, float64.
 
     Raises ValueError if `sizes` is no network.
     """
-    if len(sizes) < 2 or min(sizes) < 1:
-        raise ValueError(f"a network has at least an input and an output size, all >= 1, not {sizes}")
-    pairs = list(pairwise(sizes))
-    weights = [rng.uniform(-1.0, 1.0, (n_in, n_out)) * math.sqrt(6.0 / n_in) for n_in, n_out in pairs]
-    return Params(weights, [np.zeros(n_out) for _, n_out in pairs])
+    return init_layers(dense(sizes), rng)
+
+
+def init_layers(layers: Sequence[Layer], rng: np.random.Generator) -> Params:
+    """He-uniform weights and zero biases, float64. Raises ValueError if `layers` are no network."""
+    check_layers(layers)
+    return Params(start_weights(layers, rng), [np.zeros(each.shape[1]) for each in layers])
 
 
 def softmax_error(logits: FloatArray, labels: npt.NDArray[np.integer]) -> tuple[float, FloatArray]:
@@ -264,53 +276,266 @@ class Adam:
             tensor -= self._lr * (m / (1 - 0.9**self._t)) / (np.sqrt(v / (1 - 0.999**self._t)) + 1e-8)
 
 
-class FloatMlp:
-    """The reference: the same network and start in float32; momentum unless `optimiser` makes another."""
+class Optimiser(Protocol):
+    """Moves the parameters that it was made for."""
+
+    def update(self, grad_w: list[FloatArray], grad_b: list[FloatArray]) -> None:
+        """One step by mean gradients."""
+
+
+class FloatNet:
+    """The reference in float32; momentum unless `optimiser` makes another."""
 
     def __init__(
-        self, params: Params, config: TrainConfig, optimiser: Callable[[Params], Adam] | None = None
+        self,
+        layers: Sequence[Layer],
+        params: Params,
+        config: TrainConfig,
+        optimiser: Callable[[Params], Optimiser] | None = None,
     ) -> None:
+        check_layers(layers)
+        self.layers = tuple(layers)
         self.params = params.copy(np.float32)
         self.optimiser = optimiser(self.params) if optimiser else _Momentum(self.params, config.lr, config.beta)
 
-    def _forward(self, pixels: FloatArray) -> list[FloatArray]:
-        acts = [pixels.astype(np.float32)]
-        for layer, (w, b) in enumerate(zip(self.params.weights, self.params.biases, strict=True)):
-            y = acts[-1] @ w + b
-            acts.append(y if layer == len(self.params.weights) - 1 else np.maximum(y, np.float32(0)))
-        return acts
+    def _forward(self, pixels: FloatArray) -> tuple[list[FloatArray], list[npt.NDArray[np.bool_]], list[Any]]:
+        """Columns that every layer multiplies, then the logits; ReLU' = 0 and routes of the hidden layers' outputs."""
+        columns, closed, routes = [], [], []
+        x = pixels.astype(np.float32)
+        for number, (layer, w, b) in enumerate(
+            zip(self.layers, self.params.weights, self.params.biases, strict=True), start=1
+        ):
+            columns.append(layer.columns(x))
+            x = columns[-1] @ w + b
+            if number < len(self.layers):
+                x, off, route = layer.pool(np.maximum(x, np.float32(0)), x <= 0)
+                closed.append(off)
+                routes.append(route)
+        return [*columns, x], closed, routes
 
     def logits(self, pixels: FloatArray) -> FloatArray:
         """Outputs (batch x classes) for values (batch x in)."""
-        return self._forward(pixels)[-1]
+        return self._forward(pixels)[0][-1]
+
+    def gradients(
+        self, pixels: FloatArray, labels: npt.NDArray[np.integer]
+    ) -> tuple[float, list[FloatArray], list[FloatArray]]:
+        """Mean cross-entropy, and the mean gradients of weights and biases."""
+        columns, closed, routes = self._forward(pixels)
+        loss, error = softmax_error(columns[-1], labels)
+        grad_w: list[FloatArray] = []
+        grad_b: list[FloatArray] = []
+        for at in reversed(range(len(self.layers))):
+            layer = self.layers[at]
+            grad_w.insert(0, columns[at].T @ error / np.float32(len(labels)))
+            grad_b.insert(0, error.sum(axis=0) / np.float32(len(labels)))
+            if at:
+                below = layer.from_rows(layer.back_columns(error) @ layer.back_weights(self.params.weights[at]))
+                error = self.layers[at - 1].spread(np.where(closed[at - 1], np.float32(0), below), routes[at - 1])
+        return loss, grad_w, grad_b
 
     def step(self, pixels: FloatArray, labels: npt.NDArray[np.integer]) -> Step:
         """One iteration on values (batch x in) and class labels (batch)."""
-        acts = self._forward(pixels)
-        loss, error = softmax_error(acts[-1], labels)
-        grad_w, grad_b = [], []
-        for layer in reversed(range(len(self.params.weights))):
-            grad_w.insert(0, acts[layer].T @ error / np.float32(len(labels)))
-            grad_b.insert(0, error.sum(axis=0) / np.float32(len(labels)))
-            if layer:
-                error = np.where(acts[layer] > 0, error @ self.params.weights[layer].T, np.float32(0))
+        loss, grad_w, grad_b = self.gradients(pixels, labels)
         self.optimiser.update(grad_w, grad_b)
         return Step(loss, ())
 
 
-@dataclass(frozen=True)
-class _Forward:
-    gemms: list[GemmTensors]
-    inputs: list[Quantised]  # of every layer
-    off: list[npt.NDArray[np.bool_]]  # ReLU' = 0, of every hidden layer's output
-    logits: FloatArray
+class FloatMlp(FloatNet):
+    """The reference of fully connected layers."""
+
+    def __init__(
+        self, params: Params, config: TrainConfig, optimiser: Callable[[Params], Optimiser] | None = None
+    ) -> None:
+        super().__init__(_dense_layers(params), params, config, optimiser)
 
 
-class FixedMlp:
-    """The network in dynamic fixed point: every GEMM on integers, float64 master weights.
+class Formats(Protocol):
+    """Who chooses number formats and what slice products may be left out. Layers count from 0."""
+
+    def choose(
+        self, layer: int, cls: TensorClass, values: npt.NDArray[np.generic], fl: int = 0
+    ) -> tuple[int, int] | None:
+        """(bits, fraction length) of the tensor that `values` * 2**-fl become; None: a gradient stays exact."""
+
+    def min_order(self, gemm: str) -> int:
+        """Lowest order kept of a GEMM, by its name."""
+
+
+class DynamicRule:
+    """Bits by class; the largest fraction length that fits the tensor itself; nothing is left out.
 
     `pixel_range` is the largest value an input can have; it fixes the inputs' fraction length for the whole run.
     """
+
+    def __init__(self, fixed: FixedConfig, pixel_range: float = 1.0) -> None:
+        self._bits = {
+            TensorClass.ACTIVATION: fixed.activation_bits,
+            TensorClass.WEIGHT: fixed.weight_bits,
+            TensorClass.ERROR: fixed.error_bits,
+        }
+        self._pixels = fixed.activation_bits, dynamic_fl(pixel_range, fixed.activation_bits, True)
+
+    def choose(
+        self, layer: int, cls: TensorClass, values: npt.NDArray[np.generic], fl: int = 0
+    ) -> tuple[int, int] | None:
+        """As the protocol says."""
+        if cls == TensorClass.GRADIENT:
+            return None
+        if cls == TensorClass.ACTIVATION and layer == 0:
+            return self._pixels
+        largest = math.ldexp(float(np.abs(values).max(initial=0)), -fl)
+        return self._bits[cls], dynamic_fl(largest, self._bits[cls], cls == TensorClass.ACTIVATION)
+
+    def min_order(self, gemm: str) -> int:
+        """0."""
+        return 0
+
+
+@dataclass(frozen=True)
+class Made:
+    """A tensor that an iteration quantised, before pooling or its transpose, and `z`: the same rounded, before
+    saturation. Layers count from 0."""
+
+    layer: int
+    cls: TensorClass
+    tensor: Quantised
+    z: npt.NDArray[np.generic]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Forward and backward pass of one batch: what `Step` says, mean gradients (float64), and the quantised tensors in
+    the order in which they are made: weights and activations of layer 1, 2, ..., then errors and gradients of the last
+    layer, ..., 1."""
+
+    step: Step
+    grad_w: list[FloatArray]
+    grad_b: list[FloatArray]
+    made: tuple[Made, ...]
+
+
+@dataclass
+class _Forward:
+    gemms: list[GemmTensors]
+    made: list[Made]
+    columns: list[Quantised]  # X of every layer
+    off: list[npt.NDArray[np.bool_]]  # ReLU' = 0, of every hidden layer's output
+    routes: list[Any]  # what `spread` needs, the same
+    logits: FloatArray
+
+
+class FixedNet:
+    """A network in dynamic fixed point: every GEMM on integers, float64 master weights, momentum unless `optimiser`
+    makes another. `fixed` says how tensors are rounded; bits and fraction lengths are those that `formats` chooses.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        params: Params,
+        config: TrainConfig,
+        fixed: FixedConfig,
+        rng: np.random.Generator,
+        formats: Formats,
+        optimiser: Callable[[Params], Optimiser] | None = None,
+    ) -> None:
+        check_layers(layers)
+        self.layers = tuple(layers)
+        self.params = params.copy(np.float64)
+        self.formats = formats
+        self.optimiser = optimiser(self.params) if optimiser else _Momentum(self.params, config.lr, config.beta)
+        self._fixed = fixed
+        self._rng = rng
+
+    def _from_values(self, layer: int, cls: TensorClass, values: FloatArray, rounding: Rounding) -> Made:
+        bits, fl = _chosen(self.formats, layer, cls, values)
+        unsigned = cls == TensorClass.ACTIVATION
+        z = round_values(values, fl, rounding, self._rng, self._fixed.random_bits)
+        return Made(layer, cls, Quantised(saturate(z, bits, unsigned), fl, bits, unsigned), z)
+
+    def _from_sums(self, layer: int, cls: TensorClass, acc: Int64Array, acc_fl: int, rounding: Rounding) -> Made:
+        bits, fl = _chosen(self.formats, layer, cls, acc, acc_fl)
+        unsigned = cls == TensorClass.ACTIVATION
+        z = round_shift(acc, acc_fl - fl, rounding, self._rng, self._fixed.random_bits)
+        return Made(layer, cls, Quantised(saturate(z, bits, unsigned), fl, bits, unsigned), z)
+
+    def _forward(self, pixels: FloatArray, training: bool) -> _Forward:
+        cfg, nearest = self._fixed, Rounding.NEAREST_EVEN
+        # Inference rounds to nearest, so that measuring accuracy draws no random number and cannot change the run.
+        w_rounding, a_rounding = (cfg.weight_rounding, cfg.activation_rounding) if training else (nearest, nearest)
+        made = self._from_values(0, TensorClass.ACTIVATION, pixels, nearest)
+        x = made.tensor
+        fwd = _Forward([], [], [], [], [], pixels)
+        for at, (layer, master, bias) in enumerate(
+            zip(self.layers, self.params.weights, self.params.biases, strict=True)
+        ):
+            w = self._from_values(at, TensorClass.WEIGHT, master, w_rounding)
+            fwd.made += [w, made]
+            fwd.columns.append(_moved(x, layer.columns))
+            gemm = _gemm(f"fp{at + 1}", fwd.columns[-1], w.tensor)
+            fwd.gemms.append(gemm)
+            acc_fl = gemm.x_fl + gemm.w_fl
+            acc = gemm.product(self.formats.min_order(gemm.name)) + np.rint(np.ldexp(bias, acc_fl)).astype(np.int64)
+            if at + 1 < len(self.layers):
+                made = self._from_sums(at + 1, TensorClass.ACTIVATION, np.maximum(acc, 0), acc_fl, a_rounding)
+                q, off, route = layer.pool(made.tensor.q, acc <= 0)
+                x = Quantised(q, made.tensor.fl, made.tensor.bits, True)
+                fwd.off.append(off)
+                fwd.routes.append(route)
+        fwd.logits = np.ldexp(acc.astype(np.float64), -acc_fl)
+        return fwd
+
+    def logits(self, pixels: FloatArray) -> FloatArray:
+        """Outputs (batch x classes) for values (batch x in) >= 0; everything rounds to nearest."""
+        return self._forward(pixels, training=False).logits
+
+    def compute(self, pixels: FloatArray, labels: npt.NDArray[np.integer]) -> Pass:
+        """The three phases on values (batch x in) >= 0 and class labels (batch); the parameters stay."""
+        cfg = self._fixed
+        fwd = self._forward(pixels, training=True)
+        loss, error = softmax_error(fwd.logits, labels)
+        made = self._from_values(len(self.layers) - 1, TensorClass.ERROR, error, cfg.error_rounding)
+        dy = made.tensor
+        bp: list[GemmTensors] = []
+        wg: list[GemmTensors] = []
+        grad_w: list[FloatArray] = []
+        grad_b: list[FloatArray] = []
+        for at in reversed(range(len(self.layers))):
+            layer, x, forward = self.layers[at], fwd.columns[at], fwd.gemms[at]
+            fwd.made.append(made)
+            gemm = _gemm(f"wg{at + 1}", _moved(dy, np.transpose), x)
+            wg.insert(0, gemm)
+            acc, acc_fl = gemm.product(self.formats.min_order(gemm.name)), dy.fl + x.fl
+            if self.formats.choose(at, TensorClass.GRADIENT, acc, acc_fl) is None:
+                gradient = np.ldexp(acc.T.astype(np.float64), -acc_fl)
+            else:
+                fwd.made.append(self._from_sums(at, TensorClass.GRADIENT, acc, acc_fl, Rounding.NEAREST_EVEN))
+                gradient = fwd.made[-1].tensor.value().T
+            grad_w.insert(0, gradient / len(labels))
+            grad_b.insert(0, np.ldexp(dy.q.sum(axis=0, dtype=np.int64).astype(np.float64), -dy.fl) / len(labels))
+            if at:
+                w = Quantised(forward.w, forward.w_fl, forward.w_bits, forward.w_unsigned)
+                mask = layer.to_rows(fwd.off[at - 1])
+                gemm = _gemm(f"bp{at + 1}", _moved(dy, layer.back_columns), _moved(w, layer.back_weights), mask)
+                bp.insert(0, gemm)
+                acc = gemm.product(self.formats.min_order(gemm.name))
+                made = self._from_sums(at - 1, TensorClass.ERROR, acc, dy.fl + w.fl, cfg.error_rounding)
+                below, route = self.layers[at - 1], fwd.routes[at - 1]
+                dy = _moved(made.tensor, lambda q, up=layer, low=below, way=route: low.spread(up.from_rows(q), way))
+        gemms = (*fwd.gemms, *bp, *wg)
+        step = Step(loss, gemms, tuple(self.formats.min_order(gemm.name) for gemm in gemms))
+        return Pass(step, grad_w, grad_b, tuple(fwd.made))
+
+    def step(self, pixels: FloatArray, labels: npt.NDArray[np.integer]) -> Step:
+        """One iteration on values (batch x in) >= 0 and class labels (batch)."""
+        done = self.compute(pixels, labels)
+        self.optimiser.update(done.grad_w, done.grad_b)
+        return done.step
+
+
+class FixedMlp(FixedNet):
+    """Fully connected layers under the dynamic rule; `pixel_range` as there."""
 
     def __init__(
         self,
@@ -320,67 +545,25 @@ class FixedMlp:
         rng: np.random.Generator,
         pixel_range: float = 1.0,
     ) -> None:
-        self.params = params.copy(np.float64)
-        self._optimiser = _Momentum(self.params, config.lr, config.beta)
-        self._fixed = fixed
-        self._rng = rng
-        self._pixel_fl = dynamic_fl(pixel_range, fixed.activation_bits, True)
-
-    def _forward(self, pixels: FloatArray, training: bool) -> _Forward:
-        cfg, rng = self._fixed, self._rng
-        nearest = Rounding.NEAREST_EVEN
-        # Inference rounds to nearest, so that measuring accuracy draws no random number and cannot change the run.
-        w_rounding, a_rounding = (cfg.weight_rounding, cfg.activation_rounding) if training else (nearest, nearest)
-        gemms: list[GemmTensors] = []
-        inputs = [quantise(pixels, self._pixel_fl, cfg.activation_bits, True, nearest, rng)]
-        off: list[npt.NDArray[np.bool_]] = []
-        for layer, (master, bias) in enumerate(zip(self.params.weights, self.params.biases, strict=True), start=1):
-            fl = dynamic_fl(float(np.abs(master).max()), cfg.weight_bits, False)
-            w = quantise(master, fl, cfg.weight_bits, False, w_rounding, rng, cfg.random_bits)
-            gemm = _gemm(f"fp{layer}", inputs[-1], w)
-            gemms.append(gemm)
-            acc_fl = gemm.x_fl + gemm.w_fl
-            acc = gemm.product() + np.rint(np.ldexp(bias, acc_fl)).astype(np.int64)
-            if layer < len(self.params.weights):
-                off.append(acc <= 0)
-                relu = np.maximum(acc, 0)
-                inputs.append(requantise(relu, acc_fl, cfg.activation_bits, True, a_rounding, rng, cfg.random_bits))
-        return _Forward(gemms, inputs, off, np.ldexp(acc.astype(np.float64), -acc_fl))
-
-    def logits(self, pixels: FloatArray) -> FloatArray:
-        """Outputs (batch x classes) for values (batch x in) >= 0; everything rounds to nearest."""
-        return self._forward(pixels, training=False).logits
-
-    def step(self, pixels: FloatArray, labels: npt.NDArray[np.integer]) -> Step:
-        """One iteration on values (batch x in) >= 0 and class labels (batch)."""
-        cfg, rng = self._fixed, self._rng
-        fwd = self._forward(pixels, training=True)
-        loss, error = softmax_error(fwd.logits, labels)
-        fl = dynamic_fl(float(np.abs(error).max()), cfg.error_bits, False)
-        dy = quantise(error, fl, cfg.error_bits, False, cfg.error_rounding, rng, cfg.random_bits)
-        bp: list[GemmTensors] = []
-        wg: list[GemmTensors] = []
-        grad_w: list[FloatArray] = []
-        grad_b: list[FloatArray] = []
-        for layer in reversed(range(len(fwd.gemms))):
-            x, forward = fwd.inputs[layer], fwd.gemms[layer]
-            gemm = _gemm(f"wg{layer + 1}", _transposed(dy), x)
-            wg.insert(0, gemm)
-            grad_w.insert(0, np.ldexp(gemm.product().T.astype(np.float64), -(dy.fl + x.fl)) / len(labels))
-            grad_b.insert(0, np.ldexp(dy.q.sum(axis=0, dtype=np.int64).astype(np.float64), -dy.fl) / len(labels))
-            if layer:
-                w = Quantised(forward.w, forward.w_fl, forward.w_bits, forward.w_unsigned)
-                gemm = _gemm(f"bp{layer + 1}", dy, _transposed(w), fwd.off[layer - 1])
-                bp.insert(0, gemm)
-                dy = requantise(
-                    gemm.product(), dy.fl + w.fl, cfg.error_bits, False, cfg.error_rounding, rng, cfg.random_bits
-                )
-        self._optimiser.update(grad_w, grad_b)
-        return Step(loss, (*fwd.gemms, *bp, *wg))
+        super().__init__(_dense_layers(params), params, config, fixed, rng, DynamicRule(fixed, pixel_range))
 
 
-def _transposed(t: Quantised) -> Quantised:
-    return Quantised(np.ascontiguousarray(t.q.T), t.fl, t.bits, t.unsigned)
+def _dense_layers(params: Params) -> tuple[Layer, ...]:
+    return dense([params.weights[0].shape[0], *(w.shape[1] for w in params.weights)])
+
+
+def _chosen(
+    formats: Formats, layer: int, cls: TensorClass, values: npt.NDArray[np.generic], fl: int = 0
+) -> tuple[int, int]:
+    chosen = formats.choose(layer, cls, values, fl)
+    if chosen is None:
+        raise ValueError(f"a tensor of class {cls.name.lower()} needs a format")
+    return chosen
+
+
+def _moved(t: Quantised, move: Callable[[Any], Any]) -> Quantised:
+    """The same operands at other places."""
+    return Quantised(np.ascontiguousarray(move(t.q)), t.fl, t.bits, t.unsigned)
 
 
 def _gemm(name: str, x: Quantised, w: Quantised, mask: npt.NDArray[np.bool_] | None = None) -> GemmTensors:
@@ -399,8 +582,18 @@ class Progress:
     step: Step
 
 
+class Network(Protocol):
+    """What can be trained and measured."""
+
+    def step(self, pixels: FloatArray, labels: npt.NDArray[np.integer]) -> Step:
+        """One iteration on values (batch x in) and class labels (batch)."""
+
+    def logits(self, pixels: FloatArray) -> FloatArray:
+        """Outputs (batch x classes) for values (batch x in)."""
+
+
 def train(
-    network: FixedMlp | FloatMlp,
+    network: Network,
     pixels: FloatArray,
     labels: npt.NDArray[np.integer],
     config: TrainConfig,
@@ -437,6 +630,6 @@ def order_rng(config: TrainConfig) -> np.random.Generator:
     return np.random.default_rng([config.seed, 2])
 
 
-def accuracy(network: FixedMlp | FloatMlp, pixels: FloatArray, labels: npt.NDArray[np.integer]) -> float:
+def accuracy(network: Network, pixels: FloatArray, labels: npt.NDArray[np.integer]) -> float:
     """Share of images (0 .. 1) whose largest output is their label."""
     return float(np.mean(network.logits(pixels).argmax(axis=1) == labels))

@@ -46,24 +46,29 @@ class IssueCount:
         return self.dense16 / self.issues if self.issues else float("inf")
 
 
-def count_issues(gemm: GemmTensors, lanes: int = 16) -> IssueCount:
+def count_issues(gemm: GemmTensors, lanes: int = 16, min_order: int = 0) -> IssueCount:
     """Count what the core issues: slice pairs (k, i, j) of every job and every tile of `lanes` columns.
 
-    A pair counts if x slice i is not zero and w slice j is not zero in at least one live lane (`mask` false). Lanes
-    behind the last column are never live. Raises ValueError if `lanes` < 1.
+    A pair counts if x slice i is not zero, w slice j is not zero in at least one live lane (`mask` false), and
+    i + j >= `min_order`. Lanes behind the last column are never live. Raises ValueError if `lanes` < 1.
     """
     if lanes < 1:
         raise ValueError(f"a tile has at least one lane, not {lanes}")
     m, k, n = gemm.shape
     n_x, n_w = gemm.x_bits // 4, gemm.w_bits // 4
-    x_slices = np.count_nonzero(split(gemm.x, n_x)[1], axis=-1)
-    w_live = (split(gemm.w, n_w)[1] != 0).astype(np.int64)
-    live = np.ones((m, n), np.int64) if gemm.mask is None else (~gemm.mask).astype(np.int64)
+    x_on = split(gemm.x, n_x)[1] != 0
+    w_on = (split(gemm.w, n_w)[1] != 0).transpose(2, 1, 0)  # (j, n, k)
+    # x slices of every element that meet w slice j at no order below min_order, by j
+    partners = [np.count_nonzero(x_on[:, :, max(min_order - j, 0) :], axis=-1) for j in range(n_w)]
     issues = 0
     for start in range(0, n, lanes):
         tile = slice(start, start + lanes)
-        awake = np.einsum("ml,klj->mkj", live[:, tile], w_live[:, tile]) > 0
-        issues += int((x_slices * np.count_nonzero(awake, axis=-1)).sum())
+        for j in range(n_w):
+            if gemm.mask is None:
+                issues += int((partners[j] @ w_on[j, tile].any(axis=0)).sum())
+            else:  # what keeps a slice alive differs from job to job
+                awake = (~gemm.mask[:, tile]).astype(np.float32) @ w_on[j, tile].astype(np.float32) > 0
+                issues += int(partners[j][awake].sum())
     elements = m * k * -(-n // lanes)
     return IssueCount(issues, elements * n_x * n_w, elements * DENSE_PAIRS)
 

@@ -11,29 +11,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from models.common.slices import pack, values_per_beat
-from models.ioss.config import CoreParams, Descriptor, member_lengths
-from models.ioss.value import pack_tile
+from models.ioss.config import CoreParams, Descriptor
+from models.ioss.value import pack_jobs, pack_tile
 from tb.common.agents import BurstItem
 from tb.common.streams import source_records
 
 U8 = npt.NDArray[np.uint8]
 MAX_JOBS = 0xFFFF
 TAGS = 1 << 16
-
-
-def pack_jobs(desc: Descriptor, x: npt.NDArray[np.integer], pad_fill: int = 0, container_fill: int = 0) -> U8:
-    """Beats (J, B, 16) of vectors `x` (J, K), every member chunk beginning with a new beat."""
-    per_beat = values_per_beat(desc.x_slices)
-    parts, at = [], 0
-    for length in member_lengths(desc.k_len, desc.reduce_factor):
-        width = -(-length // per_beat) * per_beat
-        chunk = np.full((len(x), width), pad_fill, np.int64)
-        chunk[:, :length] = x[:, at : at + length]
-        beats = pack(chunk, desc.x_slices, container_fill=container_fill)
-        parts.append(beats.reshape(len(x), -1, beats.shape[-1]))
-        at += length
-    return np.concatenate(parts, axis=1)
 
 
 @dataclass(frozen=True)

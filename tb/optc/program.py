@@ -22,20 +22,7 @@ RESERVED = 0x7F << 1 | 0x1F << 226  # bits of the word that mean nothing
 def cfg_word(config: OptcConfig, wait: bool, reserved: int = 0) -> bytes:
     """The configuration as the core's word (optc_pkg), highest byte first; its highest bit makes the bench wait.
     `reserved`: its reserved bits."""
-    scalars = ((64, config.c1), (88, config.c2), (112, config.step), (136, config.wd))
-    fields = [
-        (0, 1, int(config.mode)), (8, 24, config.n), (32, 8, config.fl_w), (40, 8, config.fl_m), (48, 8, config.fl_v),
-        (56, 8, config.fl_g), (160, 16, config.eps_mant), (176, 8, config.eps_exp), (184, 20, config.clip),
-        (204, 3, config.copy_format), (207, 2, config.copy_round), (209, 2, config.copy_rand_bits),
-        (211, 6, config.copy_shift), (217, 3, config.pre_w), (220, 3, config.pre_m), (223, 3, config.pre_v),
-        (231, 1, int(wait)),
-    ]  # fmt: skip
-    for at, scalar in scalars:
-        fields += [(at, 16, scalar.mant), (at + 16, 8, scalar.exp)]
-    word = reserved & RESERVED
-    for at, width, value in fields:
-        word |= (value & ((1 << width) - 1)) << at
-    return word.to_bytes(CFG_BYTES, "big")
+    return (config.word | int(wait) << 231 | reserved & RESERVED).to_bytes(CFG_BYTES, "big")
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""Model of the processor: docs/top/README.md."""

@@ -1,0 +1,533 @@
+"""Parameters, buffers, commands, error codes and register addresses of the processor.
+
+Source: docs/top/README.md, sections "Parameters", "Buffers", "Commands", "Errors"; addresses: rtl/top/registers.hjson.
+A command's fields are those of the page; `words` packs them, `of` unpacks them. Illegal values are legal stimuli.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, ClassVar, Self
+
+from models.ioss.config import CoreParams
+from models.ioss.config import Descriptor as CoreDescriptor
+from models.laps.config import LEGAL_LAYERS
+from models.optc.config import OptcConfig
+from models.ran.config import CONTAINER, RanDescriptor, RanParams, Start, YBits
+
+LEGAL_CORES = (1, 2, 4)
+LANES = 16
+OPT_LANES = 4
+WORD_BYTES = 16
+CMD_WORDS = 16
+QUEUE_DEPTH = 4
+SLOTS = 32
+MAX_M = 16383
+DONE_RANGE = 256
+BIAS_WORDS = 4  # of a tile
+PSUM_WORDS = 8  # of a job, raw 64
+MASKS_A_WORD = 8
+STATE_A_WORD = 4
+COPIES_A_WORD = 8
+RAN_CODE = 16
+OPT_CFG_WORDS = 8
+
+
+class Buffer(IntEnum):
+    """Numbers of the buffers (`target`)."""
+
+    X = 0
+    W = 1
+    M = 2
+    Y = 3
+    A = 4
+    SW = 5
+    SM = 6
+    SV = 7
+
+
+STATES = (Buffer.SW, Buffer.SM, Buffer.SV)
+LOADABLE = (Buffer.X, Buffer.W, Buffer.M, Buffer.Y, *STATES)
+STORABLE = (Buffer.Y, Buffer.A, *STATES)
+PER_CORE = (Buffer.W, Buffer.M)  # a load says which cores take it
+
+
+class Engine(IntEnum):
+    """Who carries a command out (`ERROR.engine`, bits of `STATUS.busy`)."""
+
+    LOAD = 0
+    COMPUTE = 1
+    STORE = 2
+
+
+class Operation(IntEnum):
+    """Word 0, bits 3:0."""
+
+    LOAD = 1
+    GEMM = 2
+    OPT = 3
+    STORE = 4
+    PLAN = 5
+
+
+ENGINE = {
+    Operation.LOAD: Engine.LOAD,
+    Operation.GEMM: Engine.COMPUTE,
+    Operation.OPT: Engine.COMPUTE,
+    Operation.STORE: Engine.STORE,
+    Operation.PLAN: Engine.COMPUTE,
+}
+
+
+class Code(IntEnum):
+    """Why a command failed (`ERROR.code`)."""
+
+    OK = 0
+    OPERATION = 1
+    SIZE = 2
+    RANGE = 3
+    FRAMING = 4
+    PLAN = 5
+    GEMM = 6
+    OPTC = 7
+    UPDATE = 8
+
+
+class Reg(IntEnum):
+    """Byte addresses."""
+
+    ID = 0x000
+    PARAMS = 0x004
+    STATUS = 0x008
+    IRQ_STATUS = 0x00C
+    IRQ_ENABLE = 0x010
+    DONE = 0x014
+    ERROR = 0x018
+    ERROR_CLEAR = 0x01C
+    SEED = 0x020
+    STEP = 0x024
+    PUSH = 0x028
+    CYCLES = 0x02C
+    CMD = 0x040
+    UPD = 0x080
+    UPD_PUSH = 0x098
+    UPD_ANSWER = 0x09C
+    STAT = 0x0A0
+    OPT_STAT = 0x0C0
+    PLAN = 0x200
+    LAPS = 0x4000
+    COUNTERS = 0x8000
+
+
+ID_VALUE = 0x5453_4C31
+
+
+@dataclass(frozen=True)
+class TopParams:
+    """Parameters of an instance; sizes of the buffers in words of 128 bits.
+
+    The page gives A no size of its own: `a_words`.
+    """
+
+    cores: int = 1
+    rows: int = 8
+    lanes: int = LANES
+    depth: int = 128
+    acc_w: int = 40
+    banks: int = 2
+    layers: int = 16
+    x_words: int = 8192
+    w_words: int = 8192
+    m_words: int = 1024
+    y_words: int = 16384
+    a_words: int = 1024
+    s_words: int = 4096
+
+    def __post_init__(self) -> None:
+        for name, legal in (("cores", LEGAL_CORES), ("lanes", (LANES,)), ("layers", LEGAL_LAYERS)):
+            if getattr(self, name) not in legal:
+                raise ValueError(f"{name} must be one of {legal}, not {getattr(self, name)}")
+        for name in ("x_words", "w_words", "m_words", "y_words", "a_words", "s_words"):
+            words = getattr(self, name)
+            if words < 1 or words & words - 1 or words > 1 << 16:
+                raise ValueError(f"{name} must be a power of two up to 65536, not {words}")
+        _ = self.core, self.ran  # they check the rest
+
+    @property
+    def core(self) -> CoreParams:
+        """Of every IOSS core."""
+        return CoreParams(self.rows, self.lanes, self.depth)
+
+    @property
+    def ran(self) -> RanParams:
+        """Of every RAN."""
+        return RanParams(self.rows, self.lanes, self.acc_w, self.banks)
+
+    def words_of(self, buffer: Buffer) -> int:
+        """Size of a buffer (of one core's, for X, W and M)."""
+        sizes = (self.x_words, self.w_words, self.m_words, self.y_words, self.a_words, *(self.s_words,) * 3)
+        return sizes[buffer]
+
+
+# ---- fields ----------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Bits:
+    """A field: word, lowest bit, width."""
+
+    word: int
+    low: int
+    width: int
+
+
+_HEAD = {
+    "target": Bits(0, 4, 4), "wait_load": Bits(0, 8, 8), "wait_compute": Bits(0, 16, 8), "wait_store": Bits(0, 24, 8),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """What all commands have. `waits`: done counters (load, compute, store) that must have been reached."""
+
+    operation: ClassVar[int]
+    fields: ClassVar[Mapping[str, Bits]]
+
+    target: int = 0
+    wait_load: int = 0
+    wait_compute: int = 0
+    wait_store: int = 0
+
+    @property
+    def waits(self) -> tuple[int, int, int]:
+        """By engine."""
+        return self.wait_load, self.wait_compute, self.wait_store
+
+    @property
+    def engine(self) -> Engine:
+        """Whose queue it goes into."""
+        return ENGINE[Operation(self.operation)]
+
+    def words(self) -> list[int]:
+        """Sixteen 32-bit words. Raises `ValueError` for a value that does not fit its bits."""
+        out = [0] * CMD_WORDS
+        out[0] = int(self.operation)
+        for name, bits in {**_HEAD, **self.fields}.items():
+            value = int(getattr(self, name))
+            if value < 0 or value >> bits.width:
+                raise ValueError(f"{type(self).__name__}.{name} is {value}; its {bits.width} bits hold no such value")
+            out[bits.word] |= value << bits.low
+        return out
+
+    @classmethod
+    def _of(cls, words: Sequence[int]) -> Self:
+        values: dict[str, Any] = {
+            name: words[bits.word] >> bits.low & (1 << bits.width) - 1 for name, bits in {**_HEAD, **cls.fields}.items()
+        }
+        return cls(**values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unknown(Command):
+    """A command whose operation does not exist; it is refused. The page says no engine: compute takes it."""
+
+    operation: ClassVar[int] = 0
+    fields: ClassVar[Mapping[str, Bits]] = {"code": Bits(0, 0, 4)}
+
+    code: int = 0
+
+    @property
+    def engine(self) -> Engine:
+        """Whose queue it goes into."""
+        return Engine.COMPUTE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load(Command):
+    """Stream in to a buffer: `count` words from `first` on; `cores` (bits): who takes it, for W and M."""
+
+    operation: ClassVar[int] = Operation.LOAD
+    fields: ClassVar[Mapping[str, Bits]] = {
+        "first": Bits(1, 0, 16), "cores": Bits(1, 16, 4), "count": Bits(2, 0, 16),
+    }  # fmt: skip
+
+    first: int = 0
+    cores: int = 0
+    count: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Store(Command):
+    """Buffer to stream out: `count` words from `first` on."""
+
+    operation: ClassVar[int] = Operation.STORE
+    fields: ClassVar[Mapping[str, Bits]] = {"first": Bits(1, 0, 16), "count": Bits(2, 0, 16)}
+
+    first: int = 0
+    count: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan(Command):
+    """Asks LAPS about a product; x, w and y are {layer, class}: 4 * layer + class."""
+
+    operation: ClassVar[int] = Operation.PLAN
+    fields: ClassVar[Mapping[str, Bits]] = {
+        "x": Bits(1, 0, 10), "w": Bits(1, 10, 10), "slot": Bits(1, 20, 5), "y": Bits(2, 0, 10), "k": Bits(2, 16, 16),
+    }  # fmt: skip
+
+    x: int = 0
+    w: int = 0
+    y: int = 0
+    k: int = 1
+    slot: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opt(Command):
+    """An optimiser pass over state, gradients and copies."""
+
+    operation: ClassVar[int] = Operation.OPT
+    fields: ClassVar[Mapping[str, Bits]] = {
+        "state": Bits(1, 0, 16), "gradients": Bits(1, 16, 16), "copies": Bits(2, 0, 16),
+    }  # fmt: skip
+
+    state: int = 0
+    gradients: int = 0
+    copies: int = 0
+    config: OptcConfig
+
+    def words(self) -> list[int]:
+        """Sixteen 32-bit words."""
+        out = super().words()
+        word = self.config.word
+        out[3 : 3 + OPT_CFG_WORDS] = [word >> 32 * at & 0xFFFF_FFFF for at in range(OPT_CFG_WORDS)]
+        return out
+
+    @classmethod
+    def _of(cls, words: Sequence[int]) -> Self:
+        values: dict[str, Any] = {
+            name: words[bits.word] >> bits.low & (1 << bits.width) - 1 for name, bits in {**_HEAD, **cls.fields}.items()
+        }
+        config = OptcConfig.of(sum(words[3 + at] << 32 * at for at in range(OPT_CFG_WORDS)))
+        return cls(config=config, **values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gemm(Command):
+    """Y = X W. Addresses in words; `y_step`, `a_step`, `psum_step`: between one core and the next."""
+
+    operation: ClassVar[int] = Operation.GEMM
+    fields: ClassVar[Mapping[str, Bits]] = {
+        "k": Bits(1, 0, 16), "m": Bits(1, 16, 16), "n": Bits(2, 0, 16), "x_first": Bits(2, 16, 16),
+        "w_first": Bits(3, 0, 16), "bias_first": Bits(3, 16, 16), "mask_first": Bits(4, 0, 16),
+        "y_first": Bits(4, 16, 16), "a_first": Bits(5, 0, 16), "psum_first": Bits(5, 16, 16),
+        "y_step": Bits(6, 0, 16), "a_step": Bits(6, 16, 16), "psum_step": Bits(7, 0, 16),
+        "n_x": Bits(8, 0, 3), "n_w": Bits(8, 3, 3), "min_order": Bits(8, 6, 3), "x_unsigned": Bits(8, 9, 1),
+        "w_unsigned": Bits(8, 10, 1), "compensate": Bits(8, 11, 1), "reduce_factor": Bits(8, 12, 4),
+        "y_bits": Bits(8, 16, 3), "y_unsigned": Bits(8, 19, 1), "relu": Bits(8, 20, 1), "round": Bits(8, 21, 2),
+        "rand_bits": Bits(8, 23, 2), "shift": Bits(8, 25, 6), "biases": Bits(8, 31, 1),
+        "masks": Bits(9, 0, 1), "planned": Bits(9, 1, 1), "slot": Bits(9, 2, 5), "update": Bits(9, 7, 1),
+        "y": Bits(9, 8, 10), "write_masks": Bits(9, 18, 1),
+    }  # fmt: skip
+
+    m: int = 1
+    k: int = 1
+    n: int = 1
+    x_first: int = 0
+    w_first: int = 0
+    bias_first: int = 0
+    mask_first: int = 0
+    y_first: int = 0
+    a_first: int = 0
+    psum_first: int = 0
+    y_step: int = 0
+    a_step: int = 0
+    psum_step: int = 0
+    n_x: int = 2
+    n_w: int = 2
+    min_order: int = 0
+    x_unsigned: bool = False
+    w_unsigned: bool = False
+    compensate: bool = False
+    reduce_factor: int = 1
+    y_bits: int = YBits.B8
+    y_unsigned: bool = False
+    relu: bool = False
+    round: int = 0
+    rand_bits: int = 0
+    shift: int = 0
+    biases: bool = False
+    masks: bool = False
+    planned: bool = False
+    slot: int = 0
+    update: bool = False
+    y: int = 0
+    write_masks: bool = False
+
+    @property
+    def raw(self) -> bool:
+        """Whether results leave as raw sums."""
+        return self.y_bits in (YBits.RAW32, YBits.RAW64)
+
+    @property
+    def tiles(self) -> int:
+        """Tiles of columns."""
+        return -(-self.n // LANES)
+
+    def tiles_of(self, core: int, cores: int) -> list[int]:
+        """Tiles that a core computes, in order."""
+        return list(range(core, self.tiles, cores))
+
+    def lanes_of(self, tile: int) -> int:
+        """Columns of a tile."""
+        return min(LANES, self.n - LANES * tile)
+
+    def chunks(self, params: TopParams) -> list[tuple[int, int]]:
+        """Elements (from, to) of every chunk of K."""
+        span = self.reduce_factor * params.depth or self.k
+        return [(lo, min(lo + span, self.k)) for lo in range(0, self.k, span)]
+
+    def descriptors(self, params: TopParams, index: int, lanes: int = LANES) -> tuple[CoreDescriptor, RanDescriptor]:
+        """The pair's descriptor of a tile with `lanes` columns in chunk `index`.
+
+        Partial sums leave as raw 64, rounded to nearest (raw sums are not rounded: no draw).
+        """
+        chunks = self.chunks(params)
+        lo, hi = chunks[index]
+        core = CoreDescriptor(
+            self.n_x, self.n_w, bool(self.x_unsigned), bool(self.w_unsigned), self.min_order, bool(self.compensate),
+            self.reduce_factor, hi - lo, self.m,
+        )  # fmt: skip
+        start = Start.PSUM64 if index else Start.BIAS if self.biases else Start.ZERO
+        shared: dict[str, Any] = {
+            "start": start, "lanes": lanes, "reduce_factor": self.reduce_factor, "n_jobs": self.m,
+            "x_slices": self.n_x, "w_slices": self.n_w, "x_unsigned": bool(self.x_unsigned),
+            "w_unsigned": bool(self.w_unsigned), "compensate": bool(self.compensate), "k_len": hi - lo,
+            "stat_last": index == len(chunks) - 1,
+        }  # fmt: skip
+        if index < len(chunks) - 1:
+            return core, RanDescriptor(YBits.RAW64, **shared)
+        return core, RanDescriptor(
+            self.y_bits, bool(self.y_unsigned), bool(self.relu), self.round, self.rand_bits, self.shift, **shared
+        )
+
+    def check(self, params: TopParams) -> int:
+        """The pair's code: of the first descriptor that it would refuse, 0 if none."""
+        for index in range(len(self.chunks(params))):
+            core, ran = self.descriptors(params, index)
+            if code := int(core.check(params.core)):
+                return code
+            if code := int(ran.check(params.ran)):
+                return RAN_CODE + code
+        return 0
+
+
+def result_bytes(y_bits: int) -> int:
+    """Bytes that a job's result takes in Y."""
+    return LANES * CONTAINER[YBits(y_bits)] // 8
+
+
+_KINDS: dict[int, type[Command]] = {
+    Operation.LOAD: Load, Operation.GEMM: Gemm, Operation.OPT: Opt, Operation.STORE: Store, Operation.PLAN: Plan,
+}  # fmt: skip
+
+
+def command_of(words: Sequence[int]) -> Command:
+    """The command of its sixteen words."""
+    return _KINDS.get(words[0] & 0xF, Unknown)._of(words)
+
+
+# ---- plan table and registers ----------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class PlanSlot:
+    """What LAPS answered: slices, fraction lengths and shift of a product's tensors."""
+
+    order: int
+    n_x: int
+    n_w: int
+    n_y: int
+    fl_x: int
+    fl_w: int
+    fl_y: int
+    shift: int
+
+    @property
+    def words(self) -> tuple[int, int, int, int]:
+        """As registers PLAN + 4 slot .. + 3."""
+        head = 1 | self.n_x << 1 | self.n_w << 4 | self.n_y << 7 | self.order << 10
+        fls = (self.fl_x & 0xFF) | (self.fl_w & 0xFF) << 8 | (self.fl_y & 0xFF) << 16
+        return head, fls, self.shift & 0xFFFF_FFFF, 0
+
+    @classmethod
+    def of(cls, words: Sequence[int]) -> PlanSlot | None:
+        """The inverse; None if the slot is empty."""
+        head, fls, shift = words[:3]
+        if not head & 1:
+            return None
+        fl = [signed(fls >> 8 * at, 8) for at in range(3)]
+        return cls(head >> 10 & 3, head >> 1 & 7, head >> 4 & 7, head >> 7 & 7, *fl, signed(shift, 32))
+
+
+@dataclass(frozen=True)
+class ErrorRecord:
+    """A failed command. `detail`: the code of the part that refused."""
+
+    code: Code
+    engine: Engine
+    detail: int = 0
+    id: int = 0
+
+    def word(self, count: int) -> int:
+        """As register ERROR."""
+        return int(self.code) | self.engine << 4 | self.detail << 8 | self.id << 16 | count << 24
+
+
+def signed(value: int, bits: int) -> int:
+    """The lowest `bits` bits as a two's-complement number."""
+    value &= (1 << bits) - 1
+    return value - (1 << bits) if value >> bits - 1 else value
+
+
+def reached(done: int, wait: int) -> bool:
+    """Whether a done counter has reached what a command waits for."""
+    return (done - wait) % DONE_RANGE < DONE_RANGE // 2
+
+
+# ---- what a host does ------------------------------------------------------------------------------------------------
+Words = Any  # uint8 (words, 16)
+
+
+@dataclass(frozen=True)
+class Issue:
+    """Pushes a command; `stream` (words, 16): what a load takes, its last word with TLAST."""
+
+    command: Command
+    stream: Words | None = None
+    id: int = 0
+
+
+@dataclass(frozen=True)
+class Write:
+    """Writes a register when every earlier command is done."""
+
+    address: int
+    value: int
+
+
+@dataclass(frozen=True)
+class Read:
+    """Reads a register when every earlier command is done. UPD_ANSWER is read again while `pending` is set."""
+
+    address: int
+
+
+Action = Issue | Write | Read
+
+
+@dataclass
+class Answer:
+    """What a batch of actions gave: words of every store (in order), data of every read (in order)."""
+
+    stored: list[Words] = field(default_factory=list)
+    read: list[int] = field(default_factory=list)
