@@ -1,6 +1,9 @@
 // Compute engine: GEMM on the cores, OPT and PLAN (docs/top/README.md, Commands). A command begins at its first cycle with `cmd_valid_i`.
 module top_compute #(
-  parameter int Cores = 1
+  parameter int Cores = 1,
+  parameter int Rows = 8,
+  parameter int Depth = 128,
+  parameter int AccW = 40
 ) (
   input  logic clk_i,
   input  logic rst_ni,
@@ -14,8 +17,6 @@ module top_compute #(
   // cores
   output logic                        start_o,         // pulse
   input  logic [Cores-1:0]            core_done_i,     // pulse each
-  input  logic [Cores-1:0]            core_refused_i,
-  input  logic [Cores*top_pkg::DetailW-1:0] core_detail_i,
   input  logic [Cores-1:0]            core_range_i,
   input  logic [Cores*top_pkg::StatW-1:0]   core_stat_i,
   output logic [Cores*13-1:0]         tiles_o,
@@ -130,24 +131,71 @@ module top_compute #(
     joined_all = '0;
     for (int c = 0; c < Cores; c++) joined_all = joined(joined_all, stats[StatW*c +: StatW]);
   endfunction
-  function automatic logic [top_pkg::DetailW-1:0] first_detail(input logic [Cores-1:0] refused,
-                                                               input logic [Cores*top_pkg::DetailW-1:0] details);
-    first_detail = '0;
-    for (int c = Cores - 1; c >= 0; c--) begin
-      if (refused[c]) first_detail = details[top_pkg::DetailW*c +: top_pkg::DetailW];
-    end
-  endfunction
   logic [Cores-1:0] left_q, left;
   logic             cores_end;
   assign left = left_q & ~core_done_i;
   assign cores_end = state_q == Gemm && left == '0;
+
+  // ---- what the pairs would refuse: the descriptor of partial sums, where there are some, then that of results ----------------
+  logic [15:0] span, k_first;
+  logic        chunked;
+  logic [ioss_pkg::CodeW-1:0] ioss_code;
+  logic [ran_pkg::CodeW-1:0]  part_code, last_code;
+  logic [top_pkg::DetailW-1:0] gemm_code;
+  assign span = 16'(Depth) * {12'd0, cmd[32*8 + 12 +: 4]};
+  assign chunked = k > span;
+  assign k_first = chunked ? span : k;
+  ioss_desc_check #(
+    .Rows (Rows),
+    .Depth(Depth)
+  ) u_ioss_check (
+    .desc_x_slices_i     (n_x_o),
+    .desc_w_slices_i     (n_w_o),
+    .desc_min_order_i    (min_order_o),
+    .desc_reduce_factor_i(cmd[32*8 + 12 +: 4]),
+    .desc_k_len_i        (k_first),
+    .desc_n_jobs_i       (jobs),
+    .code_o              (ioss_code)
+  );
+  for (genvar r = 0; r < 2; r++) begin : gen_ran_check
+    logic [ran_pkg::CodeW-1:0] code;
+    ran_desc_check #(
+      .Rows (Rows),
+      .Lanes(top_pkg::Lanes),
+      .AccW (AccW)
+    ) u_ran_check (
+      .y_bits_i       ((r == 0) ? 3'(ran_pkg::YRaw64) : y_bits_o),
+      .y_unsigned_i   (r != 0 && cmd[32*8 + 19]),
+      .relu_i         (r != 0 && cmd[32*8 + 20]),
+      .round_i        ((r == 0) ? 2'(ran_pkg::RoundNearest) : cmd[32*8 + 21 +: 2]),
+      .shift_i        ((r == 0) ? 6'd0 : shift_o),
+      .lanes_i        (6'(top_pkg::Lanes)),
+      .reduce_factor_i(cmd[32*8 + 12 +: 4]),
+      .n_jobs_i       (jobs),
+      .x_slices_i     (n_x_o),
+      .w_slices_i     (n_w_o),
+      .x_unsigned_i   (cmd[32*8 + 9]),
+      .w_unsigned_i   (cmd[32*8 + 10]),
+      .compensate_i   (cmd[32*8 + 11]),
+      .k_len_i        (k_first),
+      .code_o         (code),
+      /* verilator lint_off PINCONNECTEMPTY */
+      .limit_o        ()
+      /* verilator lint_on PINCONNECTEMPTY */
+    );
+  end
+  assign part_code = chunked ? gen_ran_check[0].code : '0;
+  assign last_code = gen_ran_check[1].code;
+  assign gemm_code = (ioss_code != '0) ? {1'b0, ioss_code} : (part_code != '0) ? {1'b1, part_code} :
+      (last_code != '0) ? {1'b1, last_code} : '0;
 
   logic bad_op, bad_size;
   assign bad_op = cmd[7:4] != '0 ||
       (op != 4'(top_pkg::OpGemm) && op != 4'(top_pkg::OpOpt) && op != 4'(top_pkg::OpPlan));
   assign bad_size = op == 4'(top_pkg::OpGemm) &&
       (k == '0 || jobs == '0 || columns == '0 || jobs > 16'(top_pkg::MaxJobs));
-  assign start_o = state_q == Idle && cmd_valid_i && !bad_op && !bad_size && op == 4'(top_pkg::OpGemm) && !bad_plan;
+  assign start_o = state_q == Idle && cmd_valid_i && !bad_op && !bad_size && op == 4'(top_pkg::OpGemm) &&
+      !bad_plan && gemm_code == '0;
   assign opt_start_o = state_q == Idle && cmd_valid_i && !bad_op && op == 4'(top_pkg::OpOpt);
   assign upd_valid_o = state_q == Update;
   assign ord_valid_o = state_q == Ask;
@@ -169,7 +217,9 @@ module top_compute #(
         Idle: if (cmd_valid_i) begin
           detail_q <= '0;
           code_q   <= bad_op ? 4'(top_pkg::CmdOperation) : bad_size ? 4'(top_pkg::CmdSize) :
-              (op == 4'(top_pkg::OpGemm) && bad_plan) ? 4'(top_pkg::CmdPlan) : 4'(top_pkg::CmdOk);
+              (op == 4'(top_pkg::OpGemm) && bad_plan) ? 4'(top_pkg::CmdPlan) :
+              (op == 4'(top_pkg::OpGemm) && gemm_code != '0) ? 4'(top_pkg::CmdGemm) : 4'(top_pkg::CmdOk);
+          if (!bad_op && !bad_size && op == 4'(top_pkg::OpGemm) && !bad_plan) detail_q <= gemm_code;
           left_q   <= '1;
           state_q  <= start_o ? Gemm : opt_start_o ? Opt :
               (!bad_op && op == 4'(top_pkg::OpPlan)) ? Ask : Done;
@@ -180,13 +230,8 @@ module top_compute #(
           left_q <= left;
           if (cores_end) begin
             stat_o <= joined_all(core_stat_i);
-            if (core_refused_i != '0) begin
-              code_q   <= 4'(top_pkg::CmdGemm);
-              detail_q <= first_detail(core_refused_i, core_detail_i);
-            end else if (core_range_i != '0) begin
-              code_q <= 4'(top_pkg::CmdRange);
-            end
-            state_q <= (update && core_refused_i == '0) ? Update : Done;
+            if (core_range_i != '0) code_q <= 4'(top_pkg::CmdRange);
+            state_q <= update ? Update : Done;
           end
         end
         Update: if (upd_ready_i) state_q <= Answer;

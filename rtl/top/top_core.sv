@@ -25,8 +25,6 @@ module top_core #(
   // the command
   input  logic        start_i,          // pulse
   output logic        done_o,           // pulse
-  output logic        refused_o,        // with it: what the pair answered
-  output logic [top_pkg::DetailW-1:0]  detail_o,
   output logic        range_o,
   input  logic [15:0] k_i,
   input  logic [15:0] jobs_i,           // M
@@ -97,19 +95,16 @@ module top_core #(
 
   // ---- D ----------------
   logic [12:0] offered_q, accepted_q;    // descriptors of the chunk
-  logic        waiting_q, refused_q;     // for an answer; the pair refused
-  logic [top_pkg::DetailW-1:0] detail_q;
+  logic        waiting_q;                // for an answer
   logic        desc_valid, desc_ready, desc_take, rsp_valid, sent, pair_busy;
   logic [4:0]  rsp_code;
   logic [TagW-1:0] jobs_q, first_tag_q;  // numbers of the next job, of the chunk's first
   logic        t_done, v_done;
-  assign desc_valid = state_q == Offer && !waiting_q && !refused_q && offered_q != tiles_i;
+  assign desc_valid = state_q == Offer && !waiting_q && offered_q != tiles_i;
   assign desc_take = desc_valid && desc_ready;
   assign sent = state_q == Drain && t_done && v_done && !waiting_q;
   assign idle_pair = sent && !pair_busy;
-  assign done_o = (state_q == Drain && idle_pair && (last_chunk || refused_q)) || (start_i && tiles_i == '0);
-  assign refused_o = refused_q;
-  assign detail_o = detail_q;
+  assign done_o = (state_q == Drain && idle_pair && last_chunk) || (start_i && tiles_i == '0);
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -119,25 +114,16 @@ module top_core #(
       offered_q   <= '0;
       accepted_q  <= '0;
       waiting_q   <= 1'b0;
-      refused_q   <= 1'b0;
-      detail_q    <= '0;
       jobs_q      <= '0;
       first_tag_q <= '0;
     end else begin
       if (rsp_valid) begin
-        waiting_q <= 1'b0;
-        if (rsp_code == '0) begin
-          accepted_q <= accepted_q + 13'd1;
-          jobs_q     <= jobs_q + jobs_i;
-        end else begin
-          refused_q <= 1'b1;
-          detail_q  <= rsp_code;
-        end
+        waiting_q  <= 1'b0;
+        accepted_q <= accepted_q + 13'd1;
+        jobs_q     <= jobs_q + jobs_i;
       end
       case (state_q)
         Idle: if (start_i) begin
-          refused_q <= 1'b0;
-          detail_q  <= '0;
           k_left_q  <= k_i;
           first_q   <= 1'b1;
           if (tiles_i != '0) state_q <= Begin;
@@ -153,12 +139,12 @@ module top_core #(
             offered_q <= offered_q + 13'd1;
             waiting_q <= 1'b1;
           end
-          if (!waiting_q && (refused_q || offered_q == tiles_i)) state_q <= Drain;
+          if (!waiting_q && offered_q == tiles_i) state_q <= Drain;
         end
         default: if (idle_pair) begin
           k_left_q <= k_left_q - k_chunk;
           first_q  <= 1'b0;
-          state_q  <= (last_chunk || refused_q) ? Idle : Begin;
+          state_q  <= last_chunk ? Idle : Begin;
         end
       endcase
     end
@@ -656,5 +642,7 @@ module top_core #(
   // Framing is this module's own, so that the pair never complains.
   logic unused;
   assign unused = ^{t_member, t_beat, t_len, v_member, v_beat, v_len, unused_side, job_err_code, job_err_tag};
+  // Descriptors were checked before the command began.
+  `TS_ASSERT(Accepted, !rsp_valid || rsp_code == '0)
   `TS_ASSERT(Framing, !(tile_err || bias_err || psum_err || job_err))
 endmodule

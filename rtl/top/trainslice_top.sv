@@ -49,7 +49,6 @@ module trainslice_top #(
   localparam int CmdW = top_pkg::CmdW;
   localparam int RefW = laps_pkg::RefW;
   localparam int StatW = top_pkg::StatW;
-  localparam int DetailW = top_pkg::DetailW;
 
   // ---- registers ----------------
   logic        req_valid, req_ready, req_write, rsp_valid;
@@ -181,8 +180,7 @@ module trainslice_top #(
 
   logic                     start, gemm, opt_start, opt_done, opt_refused, opt_range, opt_busy;
   logic [3:0]               opt_code;
-  logic [Cores-1:0]         core_done, core_refused, core_range, has_last;
-  logic [Cores*DetailW-1:0] core_detail;
+  logic [Cores-1:0]         core_done, core_range, has_last;
   logic [Cores*StatW-1:0]   core_stat;
   logic [Cores*13-1:0]      tiles;
   logic [5:0]               last_lanes, shift;
@@ -196,12 +194,15 @@ module trainslice_top #(
   logic [23:0]              ord_fl;
   logic                     gemm_asked_q;       // LAPS works on a GEMM's update
   top_compute #(
-    .Cores(Cores)
+    .Cores(Cores),
+    .Rows (Rows),
+    .Depth(Depth),
+    .AccW (AccW)
   ) u_compute (
     .clk_i, .rst_ni,
     .cmd_valid_i(cmd_valid[1]), .cmd_i(cmds[CmdW +: CmdW]), .cmd_done_o(cmd_done[1]), .cmd_code_o(codes[7:4]),
     .cmd_detail_o(details[9:5]), .busy_o(busy[1]), .gemm_o(gemm), .start_o(start), .core_done_i(core_done),
-    .core_refused_i(core_refused), .core_detail_i(core_detail), .core_range_i(core_range), .core_stat_i(core_stat),
+    .core_range_i(core_range), .core_stat_i(core_stat),
     .tiles_o(tiles), .has_last_o(has_last), .last_lanes_o(last_lanes), .n_x_o(n_x), .n_w_o(n_w),
     .min_order_o(min_order), .y_bits_o(y_bits), .shift_o(shift), .stat_o(stat),
     .upd_valid_o(gemm_upd_valid), .upd_ready_i(gemm_upd_ready), .upd_ref_o(gemm_upd_ref),
@@ -304,8 +305,7 @@ module trainslice_top #(
       .clk_i, .rst_ni,
       .load_we_i  ({load_write[2] && load_cores[c], load_write[1] && load_cores[c], load_write[0]}),
       .load_addr_i(load_addr), .load_data_i(s_axis_tdata_i),
-      .start_i(start), .done_o(core_done[c]), .refused_o(core_refused[c]),
-      .detail_o(core_detail[DetailW*c +: DetailW]), .range_o(core_range[c]),
+      .start_i(start), .done_o(core_done[c]), .range_o(core_range[c]),
       .k_i(cmd[47:32]), .jobs_i(cmd[63:48]), .tiles_i(tiles[13*c +: 13]), .has_last_i(has_last[c]),
       .last_lanes_i(last_lanes), .x_addr_i(cmd[95:80]), .w_addr_i(cmd[111:96]), .b_addr_i(cmd[127:112]),
       .m_addr_i(cmd[143:128]),

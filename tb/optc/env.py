@@ -19,6 +19,18 @@ from tb.optc.scoreboard import STAT_DTYPE, OptcScoreboard, lane_dtype, out_dtype
 from tb.ran.trace import EVENT_DTYPE
 
 
+def trace_dtypes(lanes: int) -> dict[str, np.dtype]:
+    """Records of the traces of a bench with an OPTC in it (optc_trace.sv), by name."""
+    return {
+        "moment": np.dtype([("cycle", "<u4"), ("mv", "<u4", (lanes, 2))]),
+        "denom": lane_dtype(lanes, "d"),
+        "update": lane_dtype(lanes, "u"),
+        "out": out_dtype(lanes),
+        "stat": STAT_DTYPE,
+        "optc_event": EVENT_DTYPE,
+    }
+
+
 class OptcTest(BlockTest):
     """Base of the OPTC's tests: plays programs, judges."""
 
@@ -33,15 +45,8 @@ class OptcTest(BlockTest):
         folder = self.run_info.run_dir
         streams = [StreamConfig(self.dut, name, folder) for name in ("cfg", "in", "seed")]
         streams += [StreamConfig(self.dut, name, folder, sinks=1) for name in ("out", "stat")]
-        kinds = {
-            "moment": np.dtype([("cycle", "<u4"), ("mv", "<u4", (lanes, 2))]),
-            "denom": lane_dtype(lanes, "d"),
-            "update": lane_dtype(lanes, "u"),
-            "out": out_dtype(lanes),
-            "stat": STAT_DTYPE,
-            "optc_event": EVENT_DTYPE,
-        }
-        traces = tuple(TraceConfig(folder / f"{name}.bin", dtype, f"{name}_trace") for name, dtype in kinds.items())
+        kinds = trace_dtypes(lanes).items()
+        traces = tuple(TraceConfig(folder / f"{name}.bin", dtype, f"{name}_trace") for name, dtype in kinds)
         ConfigDB().set(self, "env", "CFG", EnvConfig(lanes, tuple(streams), traces, OptcScoreboard))
         return BlockEnv("env", self)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.optc.config import Mode, OptcConfig, RspCode
+from models.optc.config import BOTH_MODES, Mode, OptcConfig, RspCode
 from models.optc.cycle import Prediction, Stimulus, predict
 from models.optc.value import State, Statistics, update
 from models.ran.config import Round
@@ -84,7 +84,7 @@ class OptcScoreboard(Scoreboard):
     """Set `params` (lanes), `modes`, `programs`, `cycles` and `drained`, then call `judge`."""
 
     params: int
-    modes: int
+    modes: int = BOTH_MODES
     programs: list[Program]
     cycles: int
     drained: bool

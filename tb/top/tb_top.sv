@@ -263,7 +263,7 @@ module tb_top #(
     .payload_i({18'd0, dut.u_laps.ord_k_i, dut.u_laps.ord_y_i, dut.u_laps.ord_w_i, dut.u_laps.ord_x_i})
   );
   ts_tap #(.Place("laps"), .Name("step"), .Words(1)) u_step_tap (
-    .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .valid_i(dut.u_laps.step_i), .ready_i(1'b1), .payload_i(32'd0)
+    .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .valid_i(dut.u_laps.step_i), .ready_i(1'b1), .payload_i(cycle_q)
   );
   laps_trace #(
     .Place("laps")

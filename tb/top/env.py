@@ -1,0 +1,97 @@
+"""UVM environment of the processor: agents, monitors of taps and traces, scoreboard and the test base."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from cocotb.triggers import FallingEdge
+from pyuvm import ConfigDB
+
+from models.top.config import Action, Answer, Store, TopParams
+from models.top.config import Issue as IssueAction
+from tb.common.agents import PlaySequence, StreamConfig
+from tb.common.env import BlockEnv, EnvConfig
+from tb.common.scoreboard import Verdict
+from tb.common.testbase import BlockTest
+from tb.top.program import READ, Program
+from tb.top.scoreboard import TopScoreboard
+from tb.top.trace import AXIL_DTYPE, M_DTYPE, folders, tap_configs, trace_configs
+
+PARAMS = {"CORES": "cores", "ROWS": "rows", "DEPTH": "depth", "ACC_W": "acc_w", "BANKS": "banks", "LAYERS": "layers"}
+
+
+class TopTest(BlockTest):
+    """Base of the processor's tests: plays a host's actions, hands back what the processor answered, judges."""
+
+    TESTPLAN = Path(__file__).parent / "testplan.hjson"
+    BOUND = 3_000_000  # cycles of a batch at most
+
+    def make_env(self) -> BlockEnv:
+        given = self.run_info.params
+        self.params = TopParams(**{field: given[name] for name, field in PARAMS.items()})
+        folder = self.run_info.run_dir
+        for name in folders(self.params):
+            (folder / name).mkdir(exist_ok=True)
+        self.batches: list[list[Action]] = [[]]
+        self.programs: list[list[Program]] = [[]]
+        self.staged: list[int | None] = Program().staged
+        self.taken = {"axil": 0, "m": 0}  # records of these traces that were handed on
+        streams = (
+            StreamConfig(self.dut, "host", folder),
+            StreamConfig(self.dut, "s", folder),
+            StreamConfig(self.dut, "m", folder, sinks=1),
+        )
+        traces, taps = trace_configs(self.params, folder), tap_configs(self.params, folder)
+        ConfigDB().set(self, "env", "CFG", EnvConfig(self.params, streams, traces, TopScoreboard, taps))
+        return BlockEnv("env", self)
+
+    async def start(self, actions: Sequence[Action], gap: int = 0) -> Program:
+        """Hands actions to the transactors without waiting for their end."""
+        program = Program(staged=self.staged)
+        program.add(actions, gap)
+        self.batches[-1] += actions
+        self.programs[-1].append(program)
+        await PlaySequence("program", program.bursts(), self.env.sequencers).start()
+        return program
+
+    async def play(self, actions: Sequence[Action], gap: int = 0) -> Answer:
+        """Plays actions to their end, with a bound; words of every store and data of every read."""
+        program = await self.start(actions, gap)
+        await self.until_quiet(self.BOUND)
+        return await self._answer(actions, program)
+
+    async def _answer(self, actions: Sequence[Action], program: Program) -> Answer:
+        self.dut.flush_i.value = 1
+        await FallingEdge(self.dut.clk_i)
+        self.dut.flush_i.value = 0
+        new = {}
+        for name, dtype in (("axil", AXIL_DTYPE), ("m", M_DTYPE)):
+            records = np.fromfile(
+                self.run_info.run_dir / f"{name}.bin", dtype, offset=self.taken[name] * dtype.itemsize
+            )
+            self.taken[name] += len(records)
+            new[name] = records
+        answer = Answer(read=new["axil"]["data"][new["axil"]["op"] >> 16 == READ].tolist())
+        ends = np.flatnonzero(new["m"]["last"])
+        words = np.split(new["m"]["data"], ends + 1)
+        stores = [each for each in actions if isinstance(each, IssueAction) and isinstance(each.command, Store)]
+        answer.stored = words[: len(stores)]
+        return answer
+
+    async def reset(self, cycles: int = 4) -> None:
+        if self.batches[-1] or len(self.batches) > 1:
+            self.batches.append([])
+            self.programs.append([])
+        self.staged = Program().staged
+        await super().reset(cycles)
+
+    def judge(self, cycles: int) -> Verdict:
+        board = self.env.scoreboard
+        board.batches, board.programs = self.batches, self.programs
+        board.cycles, board.drained = cycles, self.drained
+        self.env.collect(cycles)
+        verdict = board.judge()
+        self.report |= {"cycles": cycles, "commands": len(board.seen["top_cmd"])}
+        return verdict
