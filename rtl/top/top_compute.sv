@@ -78,7 +78,7 @@ module top_compute #(
   assign gemm_slot = cmd[32*9 + 2 +: 5];
   assign update = cmd[32*9 + 7];
   assign upd_ref_o = cmd[32*9 + 8 +: laps_pkg::RefW];
-  assign raw = cmd[32*8 + 16 +: 3] >= 3'(ran_pkg::YRaw32);
+  assign raw = cmd[32*8 + 16 +: 3] == 3'(ran_pkg::YRaw32) || cmd[32*8 + 16 +: 3] == 3'(ran_pkg::YRaw64);
   assign ord_x_o = cmd[41:32];
   assign ord_w_o = cmd[51:42];
   assign ask_slot = cmd[56:52];

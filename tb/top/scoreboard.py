@@ -235,5 +235,3 @@ class TopScoreboard(Scoreboard):
                 got = moved[at] if at < len(moved) else "nothing"
                 expected = want[at] if at < len(want) else "nothing"
                 self.verdict.diverge("sequence", base, f"end of {engine.name.lower()} {at}", got, expected)
-
-

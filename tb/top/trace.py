@@ -131,9 +131,7 @@ class PairProgram:
             (data["vec"][:, 4] & 0xFFFF).astype(np.uint32),
         )  # fmt: skip
         seeds = [(int(value), 0) for value in seed.data[within(seed.log, base, end), 0]]
-        return cls(
-            params, operands, ran, _bytes(data["bias"]), (data["bias"][:, 4] & 1).astype(bool), seeds
-        )
+        return cls(params, operands, ran, _bytes(data["bias"]), (data["bias"][:, 4] & 1).astype(bool), seeds)
 
     def codes(self) -> list[int]:
         """The answer to each descriptor."""
