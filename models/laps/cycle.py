@@ -119,18 +119,17 @@ class _Stream:
         self.answer = np.full(len(offers), -1, np.int64)
         self.answers: list = [None] * len(offers)
         self.at = 0
-        self.free = 0  # no two transfers of a stream in one cycle
 
     @property
     def offered(self) -> int:
         """First cycle in which the next request is offered."""
         if self.at == len(self.offers) or self.offers[self.at] < 0:
             return NEVER
-        return max(self.offers[self.at], self.free)
+        return self.offers[self.at]
 
     def take(self, cycle: int, answer: RegAnswer | UpdateAnswer | OrderAnswer) -> None:
         """The next request is taken and will be answered."""
-        self.accept[self.at], self.free = cycle, cycle + 1
+        self.accept[self.at] = cycle
         if cycle + self.latency < self.horizon:
             self.answer[self.at], self.answers[self.at] = cycle + self.latency, answer
         self.at += 1
