@@ -100,3 +100,15 @@ def test_stopping_ends_the_trainings():
 
     with pytest.raises(KeyboardInterrupt):
         measure.run_all("mlp", 1000, [1, 2, 3], 2, [Variant("float32")], stop)
+
+
+class Dies(Variant):
+    """Ends its process."""
+
+    def network(self, layers, config):
+        os._exit(9)
+
+
+def test_a_training_that_is_killed_is_one_line():
+    with pytest.raises(measure.TrainingError, match="was killed; if memory ran out, try JOBS=1"):
+        measure.run_all("mlp", 1, [1, 2], 1, [Dies("dies")])
