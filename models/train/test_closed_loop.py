@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,6 +29,7 @@ from models.train.closed_loop import (
     Recorder,
     StepDone,
     Update,
+    answer,
     make_loop,
     queries,
 )
@@ -103,6 +105,30 @@ def test_requests_come_in_their_order() -> None:
     assert keys == [(0, W), (0, A), (1, W), (1, A), (2, W), (2, A), (2, E), (2, G), (1, E), (1, G), (0, E), (0, G)]
     assert isinstance(asked[-1], StepDone)
     assert set(loop.formats.values()) == {Format(2, 4)}
+
+
+def test_an_asynchronous_driver_gets_the_same_training() -> None:
+    """As a bench would drive it, with the answers from elsewhere."""
+    pixels, labels = _rings(32)
+    network = make_loop(SMALL, TrainConfig(), RINGS)
+    other = make_loop(SMALL, TrainConfig(), RINGS)
+
+    async def elsewhere(request: Query | Update | StepDone) -> object:
+        await asyncio.sleep(0)
+        return answer(other.controller, request)
+
+    async def iteration() -> float:
+        work, reply = other.loop.iteration(pixels, labels), None
+        while True:
+            try:
+                request = work.send(reply)
+            except StopIteration as end:
+                return end.value.loss
+            reply = await elsewhere(request)
+
+    for _ in range(4):
+        assert asyncio.run(iteration()) == network.step(pixels, labels).loss
+    assert other.loop.formats == network.loop.formats
 
 
 @pytest.mark.parametrize("layers", [MLP, CNN])
