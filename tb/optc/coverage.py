@@ -263,7 +263,7 @@ MET = ("idle", "open", "draining", "record waiting")
 ANSWERS = CoverGroup(
     "answers",
     (
-        Coverpoint("code", tuple(code.name for code in RspCode)),
+        Coverpoint("code", tuple(code.name for code in RspCode if code != RspCode.MODE)),
         Coverpoint("next", ("accepted", "refused"), "the answer behind it"),
         Cross("followed", ("code", "next")),
         Coverpoint("met", MET, "what the core does when a configuration is offered to it"),
