@@ -1,9 +1,9 @@
 """AXI4-Lite agent: sequencer, driver and monitor of one port (a master of the device's slave).
 
 The driver works on a cocotb-bus `Bus`; the port's signals are `<name>_awvalid_i` and so on. cocotb-bus' own
-`AXI4LiteMaster` has no back-pressure on B and R, one read and one write at a time that it waits for without a bound, and
-raises where an answer is not OKAY, which here is what is tested. What passed comes from a binary trace
-(tb/common/sv/ts_axil_trace.sv): no Python runs in a cycle while the port rests.
+`AXI4LiteMaster` has no back-pressure on B and R, waits without a bound, and raises where an answer is not OKAY, which
+here is what is tested. What passed comes from a binary trace (tb/common/sv/ts_axil_trace.sv): no Python runs in a cycle
+while the port rests.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ BOUND = 1000  # cycles that one transfer may take
 _INPUTS = ("awvalid", "awaddr", "wvalid", "wdata", "wstrb", "bready", "arvalid", "araddr", "rready")
 _OUTPUTS = ("awready", "wready", "bvalid", "bresp", "arready", "rvalid", "rdata", "rresp")
 
-TRACE_DTYPE = np.dtype([("since", "<u4"), ("cycle", "<u4"), ("channel", "u1"), ("code", "u1"), ("pad", "<u2"), ("data", "<u4")])
+TRACE_DTYPE = np.dtype(
+    [("since", "<u4"), ("cycle", "<u4"), ("channel", "u1"), ("code", "u1"), ("pad", "<u2"), ("data", "<u4")]
+)
 
 
 class Resp(IntEnum):

@@ -1,6 +1,8 @@
-"""Functional coverage of the processor's registers: the bins (docs/top/README.md gives the terms) and how a run fills them.
+"""Functional coverage of the processor's registers: the bins (docs/top/README.md gives the terms) and how a run fills
+them.
 
-Everything is sampled behind the verdict, from the accesses as the model carried them out and from what it notes of events.
+Everything is sampled behind the verdict, from the accesses as the model carried them out and from what it notes of
+events.
 """
 
 from __future__ import annotations
@@ -71,7 +73,7 @@ PORT = CoverGroup(
         Coverpoint("kind", ACCESSES),
         Coverpoint.ranges("hold", "cycles that an answer waits", 0, 1, 2, 5),
         Cross("held", ("kind", "hold")),
-        Coverpoint("rival", ("none", "older", "same cycle", "younger"), "of the other kind, complete when it is chosen"),
+        Coverpoint("rival", ("none", "older", "same cycle", "younger"), "of the other kind, complete by then"),
         Cross("choices", ("kind", "rival")),
         Coverpoint("blocked", NO_YES, "waited for the answer before it to be taken"),
         Cross("blocks", ("kind", "blocked")),

@@ -1,4 +1,4 @@
-"""UVM environment of the registers: AXI4-Lite agent with the register layer on it, events, trace monitors, scoreboard."""
+"""UVM environment of the registers: AXI4-Lite agent with the register layer on it, events, traces, scoreboard."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyuvm import ConfigDB
+from pyuvm import ConfigDB, uvm_check_e, uvm_door_e, uvm_predict_e
 
 from tb.common.agents import BurstSequence, StreamConfig, TraceConfig
-from tb.common.axil import AxilAgent, AxilConfig, AxilItem, AxilSequence
+from tb.common.axil import AxilAgent, AxilConfig, AxilItem, AxilSequence, Resp
 from tb.common.env import BlockEnv, EnvConfig
 from tb.common.scoreboard import Verdict
 from tb.common.testbase import BlockTest
@@ -78,9 +78,15 @@ class RegsTest(BlockTest):
         return self.env.ral
 
     async def play(self, items: Sequence[AxilItem]) -> list[AxilItem]:
-        """Sends items to the port and waits for all answers (each wait is bounded by the driver)."""
+        """Sends items to the port and waits for all answers (each wait is bounded by the driver). What was written is
+        mirrored in the register layer."""
         sent = list(items)
         await AxilSequence(sent).start(self.env.axil.sequencer)
+        for item in sent:
+            place = self.regs.at(item.addr)
+            if item.write and item.code == Resp.OKAY and place is not None:
+                register = self.ral.reg(place[0].name, place[1])
+                register.predict(item.data, kind=uvm_predict_e.UVM_PREDICT_WRITE, path=uvm_door_e.UVM_FRONTDOOR)
         return sent
 
     async def events(self, records: Sequence[EventRecord]) -> None:
@@ -103,13 +109,21 @@ class RegsTest(BlockTest):
         return (await self.ral.reg(name, index).write(value)).name == "UVM_IS_OK"
 
     def expect(self, what: str, got: int, want: int) -> None:
-        """Notes a comparison that a test makes by itself."""
+        """Notes a comparison that a test makes by itself; none once the port is stuck, which is a failure already."""
+        if self.env.axil.driver.stuck:
+            return
         self.ral.checked += 1
         if got != want:
             self.ral.differences.append((self.ral.now(), what, got, want))
 
     async def before_collect(self) -> None:
+        """Every readable register is read at the end of every test: what is not volatile is compared with the mirror,
+        everything with the model."""
         await self.settle()
+        for register in self.regs.registers:
+            for index in range(0, register.count, 1 if register.count <= 16 else 16):
+                if register.readable:
+                    await self.ral.reg(register.name, index).mirror(uvm_check_e.UVM_CHECK)
 
     def judge(self, cycles: int) -> Verdict:
         board = self.env.scoreboard

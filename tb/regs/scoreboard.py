@@ -99,9 +99,7 @@ class RegsScoreboard(Scoreboard):
     def _epoch(self, base: int, end: int) -> None:
         writes, reads = self._accesses(base, end)
         log = self.seen["event"]
-        events = [
-            (int(at), record) for at, record in zip(log.accept, self.records, strict=True) if base <= at < end
-        ]
+        events = [(int(at), record) for at, record in zip(log.accept, self.records, strict=True) if base <= at < end]
         registers = Registers(self.regs, self.params, base, events, self.seen["upd_ready"][:end, 0])
         order = predict(registers, writes, reads, self.seen["laps_ready"][:end, 0], end)
         port: AxilLog = self.seen["axil"]
@@ -110,7 +108,12 @@ class RegsScoreboard(Scoreboard):
             wanted = [one.data_accept if channel == Channel.W else one.addr_accept for one in accesses]
             what = f"{channel.name} transfer"
             compare_tables(
-                self.verdict, "port", what, cycle_table(mine - base), cycle_table(np.array(wanted, np.int64) - base), base=base
+                self.verdict,
+                "port",
+                what,
+                cycle_table(mine - base),
+                cycle_table(np.array(wanted, np.int64) - base),
+                base=base,
             )
         caused = registers.caused
         for name, boundary, entries in (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pyuvm import uvm_access_e as Access
 from pyuvm import (
     uvm_endianness_e,
     uvm_reg,
@@ -20,7 +21,6 @@ from pyuvm import (
     uvm_sequence_item,
     uvm_sequencer,
 )
-from pyuvm import uvm_access_e as Access
 from pyuvm import uvm_status_e as Status
 
 from tb.common.axil import AxilItem, Resp
@@ -93,7 +93,15 @@ class TopRegisters(uvm_reg_block):
                 for bits in entry.fields:
                     field = uvm_reg_field(bits.name)
                     field.configure(
-                        register, bits.width, bits.low, entry.access.upper(), entry.volatile, bits.get(reset), True, False, True
+                        register,
+                        bits.width,
+                        bits.low,
+                        entry.access.upper(),
+                        entry.volatile,
+                        bits.get(reset),
+                        True,
+                        False,
+                        True,
                     )
                 self.bus.add_reg(register, address, "RW")
         self.lock_model()
