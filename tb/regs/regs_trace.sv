@@ -82,7 +82,8 @@ module regs_trace (
         `TS_TRACE(pulse_fd, pulse_record, 3)
       end
       if (laps_valid_i && laps_ready_i) begin
-        laps_record = {laps_write_i ? laps_wdata_i : 32'd0, 20'd0, laps_addr_i, 31'd0, laps_write_i, laps_since, cycle_i};
+        laps_record = {laps_write_i ? laps_wdata_i : 32'd0, 20'd0, laps_addr_i, 31'd0, laps_write_i, laps_since,
+                       cycle_i};
         `TS_TRACE(laps_fd, laps_record, 5)
       end
       if (upd_valid_i && upd_ready_i) begin
