@@ -362,8 +362,13 @@ def _table_lines(regs: RegisterMap) -> Iterator[str]:
 
 
 def made_files(regs: RegisterMap) -> dict[Path, str]:
-    """Content of every file that is made from the map."""
-    return {PACKAGE: "\n".join(_package_lines(regs)) + "\n", TABLE: "\n".join(_table_lines(regs)) + "\n"}
+    """Content of every file that is made from the map. Raises `UserError` if two constants would have one name."""
+    package = "\n".join(_package_lines(regs)) + "\n"
+    names = re.findall(r"parameter int (\w+)", package)
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"{shown(SOURCE)}: two constants are called {name}: rename a field or a register")
+    return {PACKAGE: package, TABLE: "\n".join(_table_lines(regs)) + "\n"}
 
 
 def make_files(regs: RegisterMap) -> list[Path]:
