@@ -55,7 +55,7 @@ class SourceLog:
 
 @dataclass(frozen=True)
 class Tap:
-    """What a tap (ts_tap.sv) heard: offers and transfers, payloads (records, words), the waveform of ready (cycles,)."""
+    """What a tap (ts_tap.sv) heard: offers, transfers, payloads (records, words), the waveform of ready (cycles,)."""
 
     log: SourceLog
     data: npt.NDArray[np.uint32]

@@ -1,4 +1,4 @@
-"""Stimuli of the processor's tests: random buffers and commands, legal ones and such that are refused for one reason."""
+"""Stimuli of the processor's tests: random buffers and commands, and such that are refused for one reason."""
 
 from __future__ import annotations
 
