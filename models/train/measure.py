@@ -31,6 +31,7 @@ from models.train.layers import NETWORKS, Layer
 from models.train.make_tensors import count_issues
 
 
+LEARNING_RATE = {"mlp": 1 / 8, "cnn": 1 / 16}  # a convolution's gradients add up over places
 COUNTED = 4  # the whole run's issues are those of every so many iterations; epoch 1 is counted in full
 
 
@@ -113,7 +114,7 @@ def run(
 ) -> Outcome:
     """One training on the digits; `tick` is called after every iteration."""
     layers = NETWORKS[net]
-    config = TrainConfig(epochs=epochs, seed=seed)
+    config = TrainConfig(epochs=epochs, seed=seed, lr=LEARNING_RATE[net])
     data = load_digits(seed)
     network = variant.network(layers, config)
     total, first = Tally(), Tally()

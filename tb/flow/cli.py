@@ -73,10 +73,9 @@ class _Seconds(click.FloatRange):
 
 
 class _Count(click.IntRange):
-    name = "1..64"
-
-    def __init__(self) -> None:
-        super().__init__(1, 64)
+    def __init__(self, most: int = 64) -> None:
+        super().__init__(1, most)
+        self.name = f"1..{most}"
 
 
 class _File(click.ParamType):
@@ -433,6 +432,16 @@ def _tensors() -> int:
     return 0
 
 
+def _train_model(NET: str, EPOCHS: int, SEED: int, SEEDS: int, REPORT: Path | None, JOBS: int) -> int:
+    from tb.flow.train_model import train_model
+
+    picture = REPORTS / "laps" / f"train_{NET}.png"
+    content = train_model(NET, EPOCHS, range(SEED, SEED + SEEDS), JOBS, picture)
+    print(f"picture: {shown(picture)}")
+    _write_report(REPORT, content | {"picture": str(picture)})
+    return 0
+
+
 def _help() -> int:
     console = Console(width=max(100, Console().width))
     commands = _commands()
@@ -497,6 +506,19 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
         click.Command("bench", callback=_bench, params=block_report, help="measure a block and check its figures"),
         click.Command("prove", callback=_prove, params=block_report, help="prove what a block's rules promise"),
         click.Command("tensors", callback=_tensors, help="make the training tensors anew"),
+        click.Command(
+            "train-model",
+            callback=_train_model,
+            params=[
+                _variable("NET", _Choice(("mlp", "cnn")), "network to train", "mlp"),
+                _variable("EPOCHS", _Count(1000), "epochs of a training", 30),
+                _variable("SEED", _Seed(), "seed of everything that is random", 1),
+                _variable("SEEDS", _Count(), "average over so many seeds, SEED and those behind it", 1),
+                _report_variable("the figures"),
+                _variable("JOBS", _Count(), "trainings at the same time", 2),
+            ],
+            help="train with LAPS choosing every number format, against float32 and fixed formats",
+        ),
         click.Command("help", callback=_help, help="this list"),
     ]
     return {str(command.name): command for command in made}
