@@ -23,7 +23,6 @@ from models.common.slices import check_range
 from models.common.tensors import exact_matmul
 from models.ioss.config import tile_beats, vec_beats
 from models.ioss.value import pack_jobs, pack_tile
-from models.optc.config import OptcConfig
 from models.optc.value import State
 from models.ran.config import LEGAL_REDUCE, Round, YBits, sum_bound
 from models.ran.value import unpack_results
@@ -714,12 +713,11 @@ class Mapper:
 
         return take
 
-    def optimise(
-        self, program: Program, config: OptcConfig, state: int, gradients: int, copies: int
-    ) -> Callable[[Answer], tuple[list[int], I64]]:
+    def optimise(self, program: Program, command: Opt) -> Callable[[Answer], tuple[list[int], I64]]:
         """A pass; gives what turns the answer into the record (words of OPT_STAT) and the copies (n,)."""
-        program.issue(Opt(state=state, gradients=gradients, copies=copies, config=config))
-        stored = program.store(Buffer.Y, copies, -(-config.n // COPIES_A_WORD))
+        config = command.config
+        program.issue(command)
+        stored = program.store(Buffer.Y, command.copies, -(-config.n // COPIES_A_WORD))
         record = program.read(Reg.OPT_STAT, 8)
 
         def take(answer: Answer) -> tuple[list[int], I64]:

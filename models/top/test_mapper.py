@@ -14,7 +14,7 @@ from models.optc.value import State, update
 from models.ran.config import RanDescriptor, Round, YBits
 from models.ran.value import quantise, saturate
 from models.top import mapper as mapping
-from models.top.config import Answer, Buffer, Engine, Gemm, Issue, Load, Reg, Store, TopParams
+from models.top.config import Answer, Buffer, Engine, Gemm, Issue, Load, Opt, Reg, Store, TopParams
 from models.top.mapper import (
     RAW32,
     RAW64,
@@ -197,7 +197,7 @@ def test_gradients_in_place_and_optimiser(cores):
     config = OptcConfig(
         Mode.MOMENTUM, layout.count, 20, 10, 0, 10, Scalar.of(0.1), Scalar.of(0.05), copy_format=3, copy_shift=8
     )
-    done = mapper.optimise(program, config, 3, gradients, copies)
+    done = mapper.optimise(program, Opt(state=3, gradients=gradients, copies=copies, config=config))
     state = mapper.store_state(program, 3, layout.count)
     answer = backend.run(program.actions)
     g = product.x.q @ product.w.q

@@ -19,6 +19,8 @@ A result whose format is finer than its sum (shift below 0), or coarser than the
 give: such a GEMM leaves raw, and the host finishes it (counted as `host_finished`).
 
 Gradients are sums over the batch: the step size of momentum is divided by the batch, ADAM's `eps` multiplied by it.
+Momentum takes them where wg left them. ADAM's v, a thousandth of a square, must be finer than the square of a unit of
+the gradient: the host moves gradients to a finer fraction length and loads them (counted as `regraded`).
 Stochastic rounding takes the order in which jobs complete: the value model takes order of jobs, so that errors differ
 between it and the RTL unless the model is told the order.
 
@@ -42,7 +44,7 @@ from models.optc.config import MAX_CLIP, Mode, OptcConfig, RspCode, Scalar, adam
 from models.optc.host import HostError, Rule
 from models.optc.value import State, round_nearest
 from models.ran.config import RAND_BITS, Round, YBits
-from models.top.config import COPIES_A_WORD, SLOTS, Action, Answer, Buffer, PlanSlot, Reg, TopParams
+from models.top.config import COPIES_A_WORD, SLOTS, Action, Answer, Buffer, Opt, PlanSlot, Reg, TopParams
 from models.top.mapper import (
     RAW32,
     RAW64,
@@ -99,6 +101,7 @@ class Totals:
     iterations: int = 0
     host_finished: int = 0  # products that left raw because of their shift
     regraded: int = 0  # gradients whose fraction length no pass could take
+    rescales: int = 0  # passes that only rescale
     sat_w: int = 0
     sat_m: int = 0
     sat_v: int = 0
@@ -128,10 +131,13 @@ class Moments:
         fl_w = min(28 - _exponent(max(top, 8 * rule.lr)), 63)
         return cls(rule, batch, fl_w, (int(np.rint(math.ldexp(top, fl_w))).bit_length(), 0, 0))
 
-    def config(self, count: int, largest: int, fl_g: int, copy: TableFormat, free: bool = False) -> OptcConfig:
-        """The next pass, for gradients of at most `largest` with fraction length `fl_g`; the configuration's FL of
-        gradients may be another one, which the gradients must then be moved to. `free`: the host loads them anyway.
-        Raises `HostError` if there is no pass.
+    def passes(
+        self, count: int, largest: int, fl_g: int, copy: TableFormat, free: bool = False
+    ) -> tuple[list[OptcConfig], OptcConfig]:
+        """Passes that only rescale, and the step's own, for gradients of at most `largest` with fraction length `fl_g`.
+
+        The step's FL of gradients may be another one, which they must then be moved to; `free`: the host loads them
+        anyway. Only the step's pass belongs to `done`. Raises `HostError` if there is none.
         """
         rule, adam = self.rule, self.rule.mode == Mode.ADAM
         self.t += 1
@@ -139,12 +145,15 @@ class Moments:
         w_bits, m_bits, v_bits = self.bits
         m_top = rule.beta1 * (math.ldexp(1.0, m_bits - self.fl_m) if m_bits else 0.0)
         m_top += (1 - rule.beta1) * big if adam else big
-        fl_m = 30 - _exponent(m_top) if m_top else fl_g
-        fl_m = _follow(self.fl_m, m_bits, fl_m if free else min(fl_m, fl_g + SPARE))
+        target = 30 - _exponent(m_top) if m_top else fl_g
+        if not free:  # magnitude must be followed, the gradient's FL only as far as one pass goes
+            soft = min(target, fl_g + SPARE)
+            target = min(target, max(soft, self.fl_m + PRE_LOW)) if m_bits else soft
+        fl_m = _follow(self.fl_m, m_bits, target)
         fl_v, low, high = self.fl_v, fl_m - 7, fl_m + 31
         if adam:
             v_top = rule.beta2 * (math.ldexp(1.0, v_bits - fl_v) if v_bits else 0.0) + (1 - rule.beta2) * big * big
-            most = 63 if free else 2 * (fl_g - 1)
+            most = FL_HIGH if free else 2 * (fl_g - 1)
             target = min(31 - _exponent(v_top), 43 - _exponent(big * big), most) if v_top else 2 * (fl_g - 1)
             fl_v = _follow(fl_v, v_bits, target & ~1, even=True)
             low, high = max(low, -(-fl_v // 2)), min(high, (fl_v + 63) // 2)
@@ -154,28 +163,27 @@ class Moments:
         # Momentum: the finest weights that a step in units of m can move.
         finest = 63 if adam else fl_m + Scalar.of(step, 63).exp
         fl_w = _follow(self.fl_w, max(w_bits, 1), min(30 - _exponent(w_top), finest))
+        pre = [
+            fl_w - self.fl_w,
+            fl_m - self.fl_m if m_bits else 0,
+            fl_v - self.fl_v if v_bits else 0,
+        ]
+        before = []
+        while min(pre) < PRE_LOW:  # no FL matters to a pass that moves nothing
+            now = [max(PRE_LOW, each) if each < 0 else 0 for each in pre]
+            pre = [each - more for each, more in zip(pre, now, strict=True)]
+            zero = Scalar(0, 0)
+            rescale = OptcConfig(Mode.ADAM, count, 0, 0, 0, 0, zero, zero, pre_w=now[0], pre_m=now[1], pre_v=now[2])
+            before.append(self._checked(rescale))
         scalar = Scalar.of(step, max(0, min(63, 63 - (16 if adam else fl_m) + fl_w)))
         eps = rule.eps * self.batch * math.sqrt(1 - rule.beta2**self.t)
-        return self._checked(
-            OptcConfig(
-                rule.mode,
-                count,
-                fl_w,
-                fl_m,
-                fl_v,
-                max(low, min(fl_g, high)),
-                Scalar.of(1 - rule.beta1),
-                scalar,
-                Scalar.of(1 - rule.beta2) if adam else Scalar(0, 0),
-                Scalar.of(rule.lr * rule.weight_decay),
-                *(eps_of(eps, fl_v) if adam else ()),
-                pre_w=fl_w - self.fl_w,
-                pre_m=fl_m - self.fl_m if m_bits else 0,
-                pre_v=fl_v - self.fl_v if v_bits else 0,
-                copy_format=copy.n - 1,
-                copy_shift=fl_w - copy.fl,
-            )
-        )
+        config = OptcConfig(
+            rule.mode, count, fl_w, fl_m, fl_v, max(low, min(fl_g, high)), Scalar.of(1 - rule.beta1), scalar,
+            Scalar.of(1 - rule.beta2) if adam else Scalar(0, 0), Scalar.of(rule.lr * rule.weight_decay),
+            *(eps_of(eps, fl_v) if adam else ()), pre_w=pre[0], pre_m=pre[1], pre_v=pre[2], copy_format=copy.n - 1,
+            copy_shift=fl_w - copy.fl,
+        )  # fmt: skip
+        return before, self._checked(config)
 
     def copy_only(self, count: int, copy: TableFormat) -> OptcConfig:
         """A pass that changes nothing but the copies; moments and gradients must be 0."""
@@ -215,12 +223,12 @@ class Moments:
 
 
 def _follow(fl: int, bits: int, target: int, even: bool = False) -> int:
-    """Next FL of a state that may go up to `target`: down at once, as far as a pass can; up when there is slack."""
+    """Next FL of a state that may go up to `target`: down at once; up when there is slack, as far as a pass can."""
     target = max(FL_LOW, min(FL_HIGH, target))
-    if bits == 0:
+    if bits == 0 or target <= fl:
         return target
-    move = max(PRE_LOW, min(PRE_HIGH, target - fl))
-    if 0 <= move < SLACK:
+    move = min(PRE_HIGH, target - fl)
+    if move < SLACK:
         return fl
     return fl + (move & ~1 if even else move)
 
@@ -236,6 +244,10 @@ class Tensor:
     gradients: int
     copies: int
     start: FloatArray
+
+    def command(self, config: OptcConfig) -> Opt:
+        """A pass over it."""
+        return Opt(state=self.state, gradients=self.gradients, copies=self.copies, config=config)
 
 
 @dataclass
@@ -336,7 +348,7 @@ class OnProcessor:
         self.weights = [self._take_weights(at, config, take(answer)) for at, config, take in taken]
 
     def _pass(self, program: Program, tensor: Tensor, config: OptcConfig) -> Callable[[Answer], tuple[list[int], I64]]:
-        return self.mapper.optimise(program, config, tensor.state, tensor.gradients, tensor.copies)
+        return self.mapper.optimise(program, tensor.command(config))
 
     def _note(self, config: OptcConfig, record: Sequence[int]) -> None:
         totals = self.totals
@@ -546,20 +558,24 @@ class OnProcessor:
         if waiting is None:
             return []
         at, sums, acc_fl, dy = waiting
-        out = []
+        out, adam = [], self.rule.mode == Mode.ADAM
         for tensor, g, fl, in_place in (
             (self.tensors[at], sums, acc_fl, True),
             (self.bias_tensors[at], dy.q.sum(axis=0, dtype=np.int64), dy.fl, False),
         ):
             moments = tensor.moments
             copy = copies[at] if in_place else TableFormat(4, moments.fl_w - 16)  # a bias needs no copy
-            config = moments.config(tensor.layout.count, int(np.abs(g).max()), fl, copy, not in_place)
+            top = int(np.abs(g).max())
+            before, config = moments.passes(tensor.layout.count, top, fl, copy, not in_place or adam)
             if not in_place:
                 config = replace(config, copy_shift=16)
             if config.fl_g != fl or not in_place:
                 moved = np.clip(round_nearest(g, fl - config.fl_g), -S31 - 1, S31)
                 self.totals.regraded += in_place
                 program.load(Buffer.Y, tensor.gradients, words32(tensor.layout.spread(moved)))
+            for rescale in before:
+                self.totals.rescales += 1
+                program.issue(tensor.command(rescale))
             take = self._pass(program, tensor, config)
             state = None if in_place else self.mapper.store_state(program, tensor.state, tensor.layout.count)
             out.append((at, tensor, config, take, state))
