@@ -177,14 +177,18 @@ class refusals(TopTest):
         for code in (0, 6, 9, 15):
             serial.add(Unknown(code=code))
         serial.add(replace(good, target=3))
+        full = {"n_x": 4, "n_w": 4, "k": 128, "x_unsigned": True, "w_unsigned": True}
         for change in (
-            {"m": 0}, {"k": 0}, {"n": 0}, {"m": 16384}, {"n_x": 0}, {"n_w": 5}, {"reduce_factor": 3}, {"reduce_factor": 0},
-            {"min_order": 7}, {"y_bits": 6}, {"y_bits": 7}, {"round": 3}, {"y_bits": 1, "shift": 40},
-            {"y_bits": 4, "shift": 1}, {"y_bits": 5, "relu": True, "shift": 0}, {"n_x": 4, "n_w": 4, "k": 128, "x_unsigned": True, "w_unsigned": True},
+            {"m": 0}, {"k": 0}, {"n": 0}, {"m": 16384}, {"n_x": 0}, {"n_w": 5}, {"reduce_factor": 3},
+            {"reduce_factor": 0}, {"min_order": 7}, {"y_bits": 6}, {"y_bits": 7}, {"round": 3},
+            {"y_bits": 1, "shift": 40}, {"y_bits": 4, "shift": 1}, {"y_bits": 5, "relu": True, "shift": 0}, full,
             {"k": 300, "round": 3}, {"k": 300, "n_x": 0}, {"planned": True, "slot": 9},
-            {"x_first": params.x_words - 2}, {"w_first": params.w_words - 5}, {"bias_first": params.w_words - 1, "biases": True},
-            {"mask_first": params.m_words - 1, "masks": True, "m": 9}, {"y_first": params.y_words - 1}, {"a_first": params.a_words - 1, "write_masks": True, "m": 9},
-            {"k": 300, "psum_first": params.y_words - 5}, {"update": True, "y": 4 * params.layers, "y_bits": 1, "shift": 3},
+            {"x_first": params.x_words - 2}, {"w_first": params.w_words - 5},
+            {"bias_first": params.w_words - 1, "biases": True},
+            {"mask_first": params.m_words - 1, "masks": True, "m": 9}, {"y_first": params.y_words - 1},
+            {"a_first": params.a_words - 1, "write_masks": True, "m": 9},
+            {"k": 300, "psum_first": params.y_words - 5},
+            {"update": True, "y": 4 * params.layers, "y_bits": 1, "shift": 3},
             {"update": True, "y_bits": 5, "shift": 0, "relu": False, "y_unsigned": False},
         ):  # fmt: skip
             serial.add(replace(good, **change))
