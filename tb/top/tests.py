@@ -7,11 +7,14 @@ docstring.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pyuvm
 
 from models.laps.config import Entry
+from models.optc.config import Mode
+from models.optc.host import Rule
 from models.ran.config import YBits
 from models.top.config import (
     Buffer,
@@ -25,6 +28,11 @@ from models.top.config import (
     Store,
     Unknown,
 )
+from models.train.digits import load_digits
+from models.train.fixed import FixedConfig, TrainConfig, order_rng
+from models.train.layers import NETWORKS
+from models.train.on_processor import Batches, make_trainer
+from models.train.settings import SETTINGS
 from tb.common.waves import ready_wave
 from tb.optc.sequences import PLAIN
 from tb.top.env import TopTest
@@ -321,3 +329,42 @@ class reset_in_the_middle(TopTest):
         store_results(serial, gemm, self.params)
         serial.actions += [Read(address) for address in STATUS_READS]
         await self.play(serial.take())
+
+
+@pyuvm.test()
+class training(TopTest):
+    """A real training of a digits network, every product and every update done by the processor. Config: `net` (mlp,
+    cnn), `iterations`, `optimiser` (momentum, adam), `accuracy` (measure it at the end)."""
+
+    async def drive(self, work: Batches) -> Any:
+        """Runs a trainer's generator on the RTL; what it returns."""
+        answer = None
+        while True:
+            try:
+                actions = work.send(answer)  # type: ignore[arg-type]
+            except StopIteration as end:
+                return end.value
+            answer = await self.play(actions)
+
+    async def body(self) -> None:
+        config = self.run_info.config
+        seed = self.run_info.seed
+        train = TrainConfig(seed=seed)
+        data = load_digits(seed)
+        rule = Rule(Mode.ADAM, 4e-3) if config.get("optimiser") == "adam" else None
+        trainer = make_trainer(NETWORKS[config.get("net", "mlp")], train, SETTINGS, self.params, FixedConfig(), rule)
+        await self.drive(trainer.start(seed))
+        order = order_rng(train).permutation(len(data.train_labels))
+        losses = []
+        for at in range(config.get("iterations", 2)):
+            chosen = order[at * train.batch : (at + 1) * train.batch]
+            step = await self.drive(trainer.iteration(data.train_pixels[chosen], data.train_labels[chosen]))
+            losses.append(step.loss)
+            print(f"iteration {at + 1}: loss {step.loss:.4f}, cycle {int(self.dut.cycle_o.value)}", flush=True)
+        self.report |= {"iterations": len(losses), "first_loss": losses[0], "last_loss": losses[-1]}
+        if config.get("accuracy"):
+            logits = []
+            for at in range(0, len(data.test_labels), 60):
+                logits.append(await self.drive(trainer.logits(data.test_pixels[at : at + 60])))
+            right = np.concatenate(logits).argmax(axis=1) == data.test_labels
+            self.report["accuracy"] = float(right.mean())
