@@ -55,7 +55,7 @@ from models.top.config import (
     Write,
     result_bytes,
 )
-from models.top.value import Processor, Result, Stats, mask_bits, mask_bytes
+from models.top.value import Orders, Processor, Result, Stats, mask_bits, mask_bytes
 
 U8 = npt.NDArray[np.uint8]
 I64 = npt.NDArray[np.int64]
@@ -222,19 +222,30 @@ class Program:
 
 
 class ModelBackend:
-    """The value model as a backend. `rng` shuffles engines (as `Processor.run`); `seen` is told of every command."""
+    """The value model as a backend.
+
+    Args:
+        processor: the model.
+        rng: shuffles engines (as `Processor.run`).
+        seen: is told of every command.
+        orders: of GEMM number n since the backend was made: tags by core in order of completion (None: order of tags).
+    """
 
     def __init__(
         self,
         processor: Processor,
         rng: np.random.Generator | None = None,
         seen: Callable[[Command, Result], None] = lambda *_: None,
+        orders: Callable[[int], Orders | None] = lambda _: None,
     ) -> None:
-        self.processor, self.rng, self.seen = processor, rng, seen
+        self.processor, self.rng, self.seen, self.orders = processor, rng, seen, orders
+        self._gemms = 0
 
     def run(self, actions: Sequence[Action]) -> Answer:
         """Raises `MapError` if the processor refused something."""
-        answer = self.processor.run(actions, self.rng, seen=self.seen)
+        first = self._gemms
+        self._gemms += sum(isinstance(each, Issue) and isinstance(each.command, Gemm) for each in actions)
+        answer = self.processor.run(actions, self.rng, lambda at: self.orders(first + at), self.seen)
         error = self.processor.error
         if error is not None:
             raise MapError(

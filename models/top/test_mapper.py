@@ -269,3 +269,22 @@ def test_stochastic_rounding_takes_the_order_of_jobs():
     assert (answers[0] == answers[1]).all()
     exact = (product.x.q @ product.w.q) / 512
     assert np.abs(answers[0] - np.clip(exact, -128, 127)).max() <= 1
+    # an order of completion that was observed, for the second product
+    wide = replace(product, w=Operand(rng.integers(-100, 100, (10, 40)), 2))
+    asked = []
+
+    def orders(at):
+        asked.append(at)
+        return None if at == 0 else [[19, *range(10, 19)], [6, 5, 7, 8, 9]]
+
+    last = []
+    for backend in (ModelBackend(Processor(TINY), orders=orders), ModelBackend(Processor(TINY))):
+        mapper = Mapper(TINY)
+        for _ in range(2):
+            program = mapper.program()
+            outcome = mapper.product(program, wide)
+            y = outcome.result(backend.run(program.actions)).y
+        last.append(y)
+    assert asked == [0, 1]
+    assert (last[0] != last[1]).any()
+    assert np.abs(last[0] - last[1]).max() <= 1

@@ -71,6 +71,7 @@ I64 = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Orders = Sequence[Sequence[int]]
 PSUM_BYTES = 8 * LANES
+DRAWS_AHEAD = 4096
 MOST_COUNT = 255  # reading: ERROR.count stays there
 
 
@@ -180,6 +181,21 @@ class Result:
     activity: Activity = field(default_factory=Activity)
 
 
+class _Draws:
+    """Draws of a generator, made in blocks, since a block costs little more than a few."""
+
+    def __init__(self, lanes: int, seed: int) -> None:
+        self._generator = Lfsr(lanes, seed)
+        self._ahead = np.zeros((0, lanes), np.int64)
+
+    def draw(self, count: int) -> I64:
+        """The next draws (count, L)."""
+        if len(self._ahead) < count:
+            self._ahead = np.concatenate([self._ahead, self._generator.draw(max(count, DRAWS_AHEAD))])
+        out, self._ahead = self._ahead[:count], self._ahead[count:]
+        return out
+
+
 # ---- the processor ---------------------------------------------------------------------------------------------------
 class Processor:
     """Buffers, plan table, LAPS and registers, as after reset (buffers hold zeros).
@@ -215,8 +231,8 @@ class Processor:
     def seed(self, seed: int) -> None:
         """A write of SEED: every RAN gets the same seed, and the OPTC."""
         self.seed_word = seed
-        self._draws = [Lfsr(LANES, seed) for _ in range(self.params.cores)]
-        self._opt_draws = Lfsr(OPT_LANES, seed)
+        self._draws = [_Draws(LANES, seed) for _ in range(self.params.cores)]
+        self._opt_draws = _Draws(OPT_LANES, seed)
 
     # ---- buffers -----------------------------------------------------------------------------------------------------
     def _read(self, activity: Activity, buffer: Buffer, first: int, count: int, core: int = 0) -> U8:
