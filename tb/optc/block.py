@@ -8,13 +8,13 @@ from typing import Any
 
 from models.optc.config import BOTH_MODES, LEGAL_LANES, LEGAL_MODES
 from tb.common.blockdef import INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
+from tb.common.report import print_figures
 from tb.common.testlist import block_runs
 from tb.flow.blocks import Block, Param
 from tb.flow.errors import UserError
 from tb.optc.coverage import functional_coverage
 from tb.optc.fidelity import print_streams
 from tb.optc.options import OPTIONS, stream_options
-from tb.optc.report import print_report
 from tb.optc.testlist import TESTS
 
 HERE = Path(__file__).parent
@@ -47,7 +47,7 @@ def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 def print_run(result: dict[str, Any]) -> None:
     """The figures of a run, and of the gradients that it played."""
     print_streams(result)
-    print_report(result)
+    print_figures(result)
 
 
 BLOCK = Block(

@@ -5,9 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 
 def run_report(lanes: int, board: Any) -> dict[str, Any]:
@@ -34,21 +31,3 @@ def run_report(lanes: int, board: Any) -> dict[str, Any]:
     for name in ("sat_w", "sat_m", "sat_v", "sat_copy", "clipped", "eps_used"):
         figures[name] = int(stat[name].sum())
     return figures
-
-
-def print_report(result: dict[str, Any]) -> None:
-    """The table of a run."""
-    report = dict(result.get("report", {}))
-    checks = report.pop("checks", {})
-    mismatches = report.pop("mismatches", 0)
-    console = Console()
-    if report:
-        table = Table(box=box.SIMPLE)
-        table.add_column("figure")
-        table.add_column("value", justify="right")
-        for name, value in report.items():
-            if isinstance(value, (int, float)):  # the rest is printed by who made it
-                table.add_row(name.replace("_", " "), f"{value:,}")
-        console.print(table)
-    parts = ", ".join(f"{number:,} {kind}" for kind, number in checks.items())
-    console.print(f"checks: {parts}; mismatches: {mismatches}")

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from models.optc.config import Mode
+from tb.common.report import print_figures
 from tb.optc.program import Program
-from tb.optc.report import print_report, run_report
+from tb.optc.report import run_report
 from tb.optc.sequences import PLAIN
 from tb.optc.test_scoreboard import LANES, Part, observed
 
@@ -36,5 +37,5 @@ def test_nothing_done_has_no_rate(capsys: pytest.CaptureFixture[str]) -> None:
     figures = run_report(LANES, observed(Part(_tensor(22), 20)).board())
     assert figures["parameters"] == figures["beats"] == 0
     assert "latency" not in figures
-    print_report({"report": {**figures, "checks": {"value": 3}, "mismatches": 0}})
+    print_figures({"report": {**figures, "checks": {"value": 3}, "mismatches": 0}})
     assert "checks: 3 value; mismatches: 0" in capsys.readouterr().out

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from tb.common.blockdef import INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
+from tb.common.report import print_figures
 from tb.common.testlist import block_runs
 from tb.flow.blocks import Block, Param
 from tb.flow.lint import lint_rtl
-from tb.ran.report import print_report
 from tb.regs.coverage import functional_coverage
 from tb.regs.testlist import TESTS
 
@@ -49,7 +49,7 @@ BLOCK = Block(
     faults_dir="tb/regs/faults",
     functional_coverage=functional_coverage,
     sim_options=sim_options,
-    print_report=print_report,
+    print_report=print_figures,
     lint_params=({"CORES": 2}, {"CORES": 4, "LAYERS": 64}),
     tests=TESTS,
     coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),

@@ -9,12 +9,12 @@ from typing import Any
 from models.laps.config import LEGAL_LAYERS
 from models.top.config import LEGAL_CORES
 from tb.common.blockdef import INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
+from tb.common.report import print_figures
 from tb.common.testlist import block_runs
 from tb.flow.blocks import Block, Param
 from tb.gemm.block import BLOCK as GEMM
 from tb.laps.block import RTL as LAPS_RTL
 from tb.optc.block import RTL as OPTC_RTL
-from tb.ran.report import print_report
 from tb.top.testlist import TESTS
 
 HERE = Path(__file__).parent
@@ -73,7 +73,7 @@ BLOCK = Block(
     public_vlt="tb/top/tb_top.vlt",
     testplan="tb/top/testplan.hjson",
     sim_options=sim_options,
-    print_report=print_report,
+    print_report=print_figures,
     lint_params=({"CORES": 2}, {"CORES": 4}),
     tests=TESTS,
     coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from cocotb.triggers import FallingEdge
 from pyuvm import ConfigDB
 
-from models.top.config import Action, Answer, Store, TopParams
+from models.ioss.config import GlobalCounter as CoreGlobal
+from models.ioss.config import RowCounter as CoreRow
+from models.ioss.config import counter_address as core_address
+from models.ran.config import GlobalCounter as RanGlobal
+from models.ran.config import RowCounter as RanRow
+from models.ran.config import counter_address as ran_address
+from models.top.config import Action, Answer, Reg, Store, TopParams
 from models.top.config import Issue as IssueAction
 from tb.common.agents import PlaySequence, StreamConfig
 from tb.common.env import BlockEnv, EnvConfig
 from tb.common.scoreboard import Verdict
 from tb.common.testbase import BlockTest
+from tb.gemm.env import RAN_COUNTERS
 from tb.top.program import READ, Program
 from tb.top.scoreboard import TopScoreboard
 from tb.top.trace import AXIL_DTYPE, M_DTYPE, folders, tap_configs, trace_configs
@@ -37,6 +45,7 @@ class TopTest(BlockTest):
         self.batches: list[list[Action]] = [[]]
         self.programs: list[list[Program]] = [[]]
         self.staged: list[int | None] = Program().staged
+        self.counters: list[Any] | None = None
         self.taken = {"axil": 0, "m": 0}  # records of these traces that were handed on
         streams = (
             StreamConfig(self.dut, "host", folder),
@@ -80,6 +89,40 @@ class TopTest(BlockTest):
         answer.stored = words[: len(stores)]
         return answer
 
+    async def before_collect(self) -> None:
+        self.counters = await self.read_counters_now()
+
+    async def read_counters_now(self) -> list[Any]:
+        """Counters of every pair, through the host's port: of the IOSS core, of the RAN (rows, whole)."""
+        rows = range(self.params.rows)
+        kinds = ((CoreRow, CoreGlobal, core_address, 0), (RanRow, RanGlobal, ran_address, RAN_COUNTERS))
+        places = [
+            Reg.COUNTERS + 0x1000 * core + 4 * (base | address)
+            for core in range(self.params.cores)
+            for of_row, of_all, number, base in kinds
+            for address in [
+                *(number(one, row) for row in rows for one in of_row),
+                *(number(one) for one in of_all),
+            ]
+        ]
+        program = Program(staged=self.staged)
+        for place in places:
+            program.access(READ, place)
+        self.programs[-1].append(program)
+        await PlaySequence("counters", program.bursts(), self.env.sequencers).start()
+        await self.until_quiet(self.BOUND)
+        answer = iter((await self._answer([], program)).read)
+        return [
+            tuple(
+                (
+                    np.array([[next(answer) for _ in of_row] for _ in rows], np.int64),
+                    np.array([next(answer) for _ in of_all], np.int64),
+                )
+                for of_row, of_all, _, _ in kinds
+            )
+            for _ in range(self.params.cores)
+        ]
+
     async def reset(self, cycles: int = 4) -> None:
         if self.batches[-1] or len(self.batches) > 1:
             self.batches.append([])
@@ -90,7 +133,7 @@ class TopTest(BlockTest):
     def judge(self, cycles: int) -> Verdict:
         board = self.env.scoreboard
         board.batches, board.programs = self.batches, self.programs
-        board.cycles, board.drained = cycles, self.drained
+        board.cycles, board.drained, board.counters = cycles, self.drained, self.counters
         self.env.collect(cycles)
         verdict = board.judge()
         self.report |= {"cycles": cycles, "commands": len(board.seen["top_cmd"])}

@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.ioss.oracle import PairCount
 from models.laps.config import LapsParams
 from models.optc.config import BOTH_MODES
 from models.top.config import Action, Code, Engine, Gemm, Issue, Load, Reg, TopParams
+from models.top.energy import Meter
 from models.top.value import Processor
 from tb.common.scoreboard import Scoreboard, Verdict, compare_tables, event_levels, reset_spans
 from tb.gemm.program import GemmParams
@@ -40,6 +42,8 @@ class TopScoreboard(Scoreboard):
     cycles: int
     drained: bool
     processor: Processor
+    counters: list[Any] | None = None  # of each pair: those of the IOSS core, of the RAN
+    meter: Meter
 
     def build_phase(self) -> None:
         super().build_phase()
@@ -78,7 +82,8 @@ class TopScoreboard(Scoreboard):
         seed = self.seen["all_seed"]
         board.params = GemmParams(self.params.core, self.params.ran)
         board.programs = [[PairProgram.of(self.params, taps, seed, *span)] for span in self.spans]  # type: ignore[misc]
-        board.products, board.cycles, board.counters, board.drained = [], self.cycles, None, True
+        board.products, board.cycles, board.drained = [], self.cycles, True
+        board.counters = self.counters[core] if self.counters else None
         board.seen = pair_seen(self.seen, core, self.cycles)
         self._part(f"core{core}", board)
 
@@ -142,7 +147,7 @@ class TopScoreboard(Scoreboard):
     def _whole(self) -> None:
         base, end = self.spans[-1]
         actions, ends = self.batches[-1], self._ends(base, end)
-        self.processor = Processor(self.params)
+        self.processor, self.meter = Processor(self.params), Meter(self.params)
         said: list[list[tuple[int, int, int]]] = [[], [], []]
         issues = iter([each for each in actions if isinstance(each, Issue)])
         ids: dict[int, list[int]] = {}
@@ -150,6 +155,8 @@ class TopScoreboard(Scoreboard):
             ids.setdefault(issue.command.engine, []).append(issue.id)
 
         def note(command: Any, result: Any) -> None:
+            result.activity.pairs = PairCount(0, 0, 0, 0, 0, 0)  # counted by the device
+            self.meter.seen(command, result)
             error = result.error
             engine = command.engine
             number = ids[engine][len(said[engine])]
@@ -197,15 +204,15 @@ class TopScoreboard(Scoreboard):
         for at in bad[:1]:
             what = f"{'write' if op[at] == WRITE else 'read'} of {int(trace['address'][at]):#x}"
             verdict.diverge("register", int(trace["cycle"][at]), what, f"answer {code[at]}", "answer 0", len(bad))
-        got = trace["data"][op == READ].astype(np.int64)
-        where = trace["address"][op == READ]
+        known = (op == READ) & (trace["address"] < Reg.COUNTERS)  # counters are the pairs' affair
+        got, where = trace["data"][known].astype(np.int64), trace["address"][known]
         if len(got) != len(read):
             verdict.diverge("register", base, "reads answered", len(got), len(read))
             return
         bad = np.flatnonzero((got != np.array(read, np.int64)) & (where != Reg.CYCLES))
         verdict.count("value", len(got))
         for at in bad[:1]:
-            cycle = int(trace["cycle"][op == READ][at])
+            cycle = int(trace["cycle"][known][at])
             what = f"read {at} of {int(where[at]):#x}"
             verdict.diverge("register", cycle, what, hex(got[at]), hex(read[at]), len(bad))
 

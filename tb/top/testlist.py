@@ -20,6 +20,6 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry("refusals", "all codes in every run", sims=("verilator",)),
     TestEntry("overlapped", "ten products a run", icarus_config={"products": 3}),
     TestEntry("back_pressure", "nine products a run", icarus_config={"products": 1}),
-    TestEntry("training", "two iterations of the MLP", icarus_config={"iterations": 1}, sims=("verilator",)),
+    TestEntry("training", "two iterations of the MLP", sims=("verilator",)),
     TestEntry("reset_in_the_middle", "seven resets a run", icarus_config={"resets": 1}),
 )

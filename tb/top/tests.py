@@ -6,15 +6,16 @@ docstring.
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyuvm
 
+from models.ioss.config import RowCounter as CoreRow
 from models.laps.config import Entry
-from models.optc.config import Mode
-from models.optc.host import Rule
 from models.ran.config import YBits
 from models.top.config import (
     Buffer,
@@ -29,10 +30,8 @@ from models.top.config import (
     Unknown,
 )
 from models.train.digits import load_digits
-from models.train.fixed import FixedConfig, TrainConfig, order_rng
-from models.train.layers import NETWORKS
-from models.train.on_processor import Batches, make_trainer
-from models.train.settings import SETTINGS
+from models.train.on_processor import Batches
+from tb.common.scoreboard import Verdict
 from tb.common.waves import ready_wave
 from tb.optc.sequences import PLAIN
 from tb.top.env import TopTest
@@ -44,6 +43,19 @@ from tb.top.sequences import (
     random_pass,
     random_words,
     store_results,
+)
+from tb.top.training import (
+    TEST_BATCH,
+    batch_of,
+    counter_record,
+    load_checkpoint,
+    save_checkpoint,
+    segment_seed,
+    step_record,
+    totals,
+)
+from tb.top.training import (
+    Plan as TrainPlan,
 )
 
 STATUS_READS = (*range(Reg.STAT, Reg.STAT + 24, 4), Reg.ERROR, Reg.DONE, Reg.IRQ_STATUS)
@@ -333,8 +345,9 @@ class reset_in_the_middle(TopTest):
 
 @pyuvm.test()
 class training(TopTest):
-    """A real training of a digits network, every product and every update done by the processor. Config: `net` (mlp,
-    cnn), `iterations`, `optimiser` (momentum, adam), `accuracy` (measure it at the end)."""
+    """A segment of a real training of a digits network, every product and every update done by the processor. Config:
+    `plan` (fields of training.Plan), `first` and `stop` (iterations, 0 and 2), `checkpoint_in`, `checkpoint_out`,
+    `evaluate` (accuracy on the test images behind it), `progress` (a file that gets a line an iteration)."""
 
     async def drive(self, work: Batches) -> Any:
         """Runs a trainer's generator on the RTL; what it returns."""
@@ -348,23 +361,45 @@ class training(TopTest):
 
     async def body(self) -> None:
         config = self.run_info.config
-        seed = self.run_info.seed
-        train = TrainConfig(seed=seed)
-        data = load_digits(seed)
-        rule = Rule(Mode.ADAM, 4e-3) if config.get("optimiser") == "adam" else None
-        trainer = make_trainer(NETWORKS[config.get("net", "mlp")], train, SETTINGS, self.params, FixedConfig(), rule)
-        await self.drive(trainer.start(seed))
-        order = order_rng(train).permutation(len(data.train_labels))
-        losses = []
-        for at in range(config.get("iterations", 2)):
-            chosen = order[at * train.batch : (at + 1) * train.batch]
+        plan = TrainPlan(**{"seed": self.run_info.seed, **config.get("plan", {})})
+        first, stop = config.get("first", 0), config.get("stop", 2)
+        data = load_digits(plan.seed)
+        if config.get("checkpoint_in"):
+            trainer = load_checkpoint(Path(config["checkpoint_in"]))
+            await self.drive(trainer.resume(segment_seed(plan, first)))
+        else:
+            trainer = plan.trainer(self.params)
+            await self.drive(trainer.start(segment_seed(plan, first)))
+        start = int(self.dut.cycle_o.value)
+        steps = []
+        for iteration in range(first, stop):
+            chosen = batch_of(plan, iteration, len(data.train_labels))
             step = await self.drive(trainer.iteration(data.train_pixels[chosen], data.train_labels[chosen]))
-            losses.append(step.loss)
-            print(f"iteration {at + 1}: loss {step.loss:.4f}, cycle {int(self.dut.cycle_o.value)}", flush=True)
-        self.report |= {"iterations": len(losses), "first_loss": losses[0], "last_loss": losses[-1]}
-        if config.get("accuracy"):
+            steps.append(step_record(step, trainer))
+            if config.get("progress"):
+                with Path(config["progress"]).open("a") as file:
+                    print(json.dumps({"iteration": iteration, "loss": step.loss}), file=file)
+        record: dict[str, Any] = {
+            "first": first, "stop": stop, "train_cycles": int(self.dut.cycle_o.value) - start, "steps": steps,
+            "counters": counter_record(await self.read_counters_now()),
+        }  # fmt: skip
+        if config.get("evaluate"):
             logits = []
-            for at in range(0, len(data.test_labels), 60):
-                logits.append(await self.drive(trainer.logits(data.test_pixels[at : at + 60])))
-            right = np.concatenate(logits).argmax(axis=1) == data.test_labels
-            self.report["accuracy"] = float(right.mean())
+            for at in range(0, len(data.test_labels), TEST_BATCH):
+                logits.append(await self.drive(trainer.logits(data.test_pixels[at : at + TEST_BATCH])))
+            record["accuracy"] = float((np.concatenate(logits).argmax(axis=1) == data.test_labels).mean())
+        if config.get("checkpoint_out"):
+            await self.drive(trainer.suspend())
+            self.suspended = trainer, Path(config["checkpoint_out"])
+        record["totals"] = totals(trainer)
+        self.report["segment"] = record
+
+    def judge(self, cycles: int) -> Verdict:
+        verdict = super().judge(cycles)
+        counts = self.env.scoreboard.meter.counts
+        counts.issues = sum(int(core[0][:, CoreRow.ISSUES].sum()) for (core, _) in self.counters or [])
+        self.report["segment"]["energy_counts"] = asdict(counts)
+        if verdict.first is None and hasattr(self, "suspended"):
+            trainer, path = self.suspended
+            save_checkpoint(path, trainer)
+        return verdict
