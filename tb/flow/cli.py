@@ -495,6 +495,45 @@ def _regs() -> int:
     return 0
 
 
+def _train(
+    NET: str, EPOCHS: int, OPT: str, LAPS: bool, SEED: int, CORES: int, ENERGY: Path | None, REPORT: Path | None
+) -> int:
+    from models.top.config import TopParams
+    from models.top.energy import DEFAULT, Energies, EnergyError
+    from models.train.digits import load_digits
+    from tb.flow.train import Job, check_job, train
+    from tb.flow.train_report import content, pictures, write_page
+    from tb.top.training import Plan
+
+    try:
+        energies = Energies.load(ENERGY or DEFAULT)
+    except EnergyError as error:
+        raise UserError(str(error)) from error
+    plan = Plan(NET, OPT, LAPS, SEED)
+    job = Job(plan, EPOCHS, get_block("top").resolve_params({"CORES": CORES}))
+    check_job(job)
+    data = load_digits(SEED)
+    per_epoch = len(data.train_labels) // plan.config.batch
+    records = train(job, per_epoch, Console(width=max(100, Console().width)))
+    report = content(records, per_epoch, plan.float32(data, EPOCHS), TopParams(cores=CORES), energies)
+    name = f"{NET}-{OPT}-{'laps' if LAPS else '8bit'}-{SEED}" + (f"-{CORES}cores" if CORES > 1 else "")
+    folder = REPORTS / "train" / name
+    images = pictures(report, records, folder)
+    title = f"{NET} trained on the RTL: {EPOCHS} epochs, {OPT}, {'LAPS' if LAPS else '8 bits'}, seed {SEED}"
+    page = write_page(report, title, images, folder / "train.html")
+    (folder / "train.json").write_text(json.dumps(report, indent=1) + "\n")
+    print(
+        f"accuracy {report['accuracy']:.2%} (float32 {report['float32_accuracy']:.2%}), "
+        f"{report['average_bits']:.2f} bits, speed-up {report['speedup']:.1f} ({report['epoch1']['speedup']:.1f} in epoch 1), utilisation "
+        f"{report['utilisation']:.3f}, energy {report['energy']['ratio_fp16']:.1f} times below dense FP16, "
+        f"{report['mismatches']} mismatches in {report['simulated_cycles']:,} cycles"
+    )
+    print(f"largest loss: {report['largest_loss']}")
+    print(f"page: {shown(page)}")
+    _write_report(REPORT, report)
+    return 0
+
+
 def _train_model(NET: str, EPOCHS: int, SEED: int, SEEDS: int, REPORT: Path | None, JOBS: int) -> int:
     from tb.flow.train_model import train_model
 
@@ -572,6 +611,21 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
         click.Command("prove", callback=_prove, params=block_report, help="prove what a block's rules promise"),
         click.Command("tensors", callback=_tensors, help="make the training tensors anew"),
         click.Command("regs", callback=_regs, help="make constants and tables from the register map"),
+        click.Command(
+            "train",
+            callback=_train,
+            params=[
+                _variable("NET", _Choice(("mlp", "cnn")), "network to train", "mlp"),
+                _variable("EPOCHS", _Count(1000), "epochs of a training on the RTL", 1),
+                _variable("OPT", _Choice(("momentum", "adam")), "update rule", "momentum"),
+                _variable("LAPS", _Flag(), "LAPS chooses precision (0: 8 bits)", True),
+                _variable("SEED", _Seed(), "seed of everything that is random", 1),
+                _variable("CORES", _Choice((1, 2, 4)), "pairs of IOSS core and RAN", 1),
+                _variable("ENERGY", _File(), "energies and assumptions in place of data/energy/horowitz45.hjson"),
+                _report_variable("the figures"),
+            ],
+            help="train a real network on the RTL, checked to the bit and cycle; goes on where an earlier one ended",
+        ),
         click.Command(
             "train-model",
             callback=_train_model,
