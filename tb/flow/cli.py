@@ -524,7 +524,8 @@ def _train(
     (folder / "train.json").write_text(json.dumps(report, indent=1) + "\n")
     print(
         f"accuracy {report['accuracy']:.2%} (float32 {report['float32_accuracy']:.2%}), "
-        f"{report['average_bits']:.2f} bits, speed-up {report['speedup']:.1f} ({report['epoch1']['speedup']:.1f} in epoch 1), utilisation "
+        f"{report['average_bits']:.2f} bits, speed-up {report['speedup']:.1f} "
+        f"({report['epoch1']['speedup']:.1f} in epoch 1), utilisation "
         f"{report['utilisation']:.3f}, energy {report['energy']['ratio_fp16']:.1f} times below dense FP16, "
         f"{report['mismatches']} mismatches in {report['simulated_cycles']:,} cycles"
     )
