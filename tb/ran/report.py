@@ -38,7 +38,7 @@ def print_report(result: dict[str, Any]) -> None:
         table.add_column("figure")
         table.add_column("value", justify="right")
         for name, value in report.items():
-            table.add_row(name.replace("_", " "), f"{value:,}")
+            table.add_row(name.replace("_", " "), value if isinstance(value, str) else f"{value:,}")
         console.print(table)
     parts = ", ".join(f"{number:,} {kind}" for kind, number in checks.items())
     console.print(f"checks: {parts}; mismatches: {mismatches}")
