@@ -5,7 +5,7 @@ Source: docs/laps/README.md, sections "Closed loop" and "Replay". Nothing here n
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from models.train.closed_loop import Update as TensorUpdate
 from models.train.fixed import TrainConfig
 from models.train.layers import MLP, Layer
 from tb.common.scoreboard import Verdict
+from tb.flow.errors import UserError
 from tb.laps.program import Program
 
 RECORDING = Path(__file__).parents[2] / "data" / "laps" / "digits_updates.npz"
@@ -43,6 +44,11 @@ class Recording:
         """Updates of an iteration: one of every entry of the network."""
         return CLASSES * len(NETWORK)
 
+    @property
+    def iterations(self) -> int:
+        """Whole iterations."""
+        return len(self.updates) // self.per_iteration
+
     def first(self, iterations: int) -> Recording:
         """The same training, ended early."""
         count = iterations * self.per_iteration
@@ -56,6 +62,15 @@ def load_recording(path: Path = RECORDING) -> Recording:
         writes = [(int(addr), int(word)) for addr, word in data["writes"]]
     updates = [Update(layer, cls, TensorStats(*stats)) for layer, cls, *stats, _, _ in rows]
     return Recording(writes, updates, [Format(*row[-2:]) for row in rows])
+
+
+def chosen(config: Mapping[str, Any], key: str, default: Any, legal: Sequence[Any]) -> Any:
+    """What a test's configuration says, or the default. Raises `UserError` for what is not among `legal`."""
+    value = config.get(key, default)
+    if isinstance(value, bool) or value not in legal:
+        what = f"{legal.start} .. {legal.stop - 1}" if isinstance(legal, range) else " or ".join(legal)
+        raise UserError(f"CONFIG: {key} is {value!r}; choose {what}")
+    return value
 
 
 def settings_program(writes: Sequence[tuple[int, int]]) -> Program:
@@ -79,7 +94,7 @@ def replay_program(recording: Recording) -> Program:
     for at, (layer, cls, stats) in enumerate(recording.updates):
         first = SERVED * len(asked) + (SERVED - 1 if at else 0)
         program.update(layer, cls, stats, first if at % count == 0 else 0)
-    for at in range(len(recording.updates) // count):
+    for at in range(recording.iterations):
         for query in asked:
             wait = SERVED * count + SERVED - 1 if at and query is asked[0] else 0
             program.query(query.x, query.w, query.y, query.k, wait)

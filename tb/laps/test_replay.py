@@ -19,10 +19,12 @@ from models.train.fixed import TrainConfig
 from models.train.layers import MLP
 from models.train.settings import SETTINGS
 from tb.common.scoreboard import Verdict
+from tb.flow.errors import UserError
 from tb.laps.replay import (
     LoopPair,
     Recording,
     batch_program,
+    chosen,
     compare_recording,
     final_formats,
     load_recording,
@@ -92,6 +94,22 @@ def test_the_recording_is_of_the_network_and_batch_that_are_asked_for() -> None:
     assert len(program.ords) == 660 * 7
     assert len(program.steps) == 660
     assert replay_order(2, 12) == [*[1] * 7, *[0] * 12] * 2
+
+
+@pytest.mark.parametrize(
+    ("config", "key", "legal", "line"),
+    [
+        ({"net": "rnn"}, "net", ("mlp", "cnn"), "CONFIG: net is 'rnn'; choose mlp or cnn"),
+        ({"net": ["mlp"]}, "net", ("mlp", "cnn"), r"CONFIG: net is \['mlp'\]; choose mlp or cnn"),
+        ({"iterations": 0}, "iterations", range(1, 9), "CONFIG: iterations is 0; choose 1 .. 8"),
+        ({"iterations": "2"}, "iterations", range(1, 9), "CONFIG: iterations is '2'; choose 1 .. 8"),
+    ],
+)
+def test_mistakes_in_the_configuration(config: dict[str, Any], key: str, legal: Sequence[Any], line: str) -> None:
+    with pytest.raises(UserError, match=f"^{line}$"):
+        chosen(config, key, legal[0], legal)
+    assert chosen({}, key, legal[0], legal) == legal[0]
+    assert chosen({key: legal[1]}, key, legal[0], legal) == legal[1]
 
 
 # --------------------------------------------------------------------------------------------------------- closed loop

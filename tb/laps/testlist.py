@@ -26,8 +26,8 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry("queries", "a grid", icarus_config={"step": 9}),
     TestEntry("back_to_back", "768 updates a run", params=({}, MANY), icarus_config={"rounds": 1}),
     TestEntry("arbitration", "ten patterns a run"),
-    TestEntry("recorded_statistics", "one recording: 7,920 updates of 660 iterations", icarus_config={"iterations": 30}),
-    TestEntry("closed_loop", "an epoch of the MLP", icarus_config={"iterations": 2}),
-    TestEntry("closed_loop", "the CNN", sims=("verilator",), config={"net": "cnn", "iterations": 4, "reduced": True}),
+    TestEntry("recorded_statistics", "one recording: 7,920 updates of 660 iterations"),
+    TestEntry("closed_loop", "an epoch of the MLP"),
+    TestEntry("closed_loop", "the CNN: its trainer is the slow part", sims=("verilator",), config={"net": "cnn", "iterations": 4, "reduced": True}),
     TestEntry("reset_in_the_middle", "33 resets a run", seeds=(1, 2), icarus_config={"resets": 3}),
 )

@@ -6,7 +6,6 @@ docstring.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from itertools import islice
 from typing import Any
@@ -48,6 +47,7 @@ from tb.laps.program import Program
 from tb.laps.replay import (
     LoopPair,
     batch_program,
+    chosen,
     compare_recording,
     final_formats,
     load_recording,
@@ -562,7 +562,7 @@ class recorded_statistics(LapsTest):
 
     async def body(self) -> None:
         whole = load_recording()
-        self.iterations = self.run_info.config.get("iterations", len(whole.updates) // whole.per_iteration)
+        self.iterations = chosen(self.run_info.config, "iterations", whole.iterations, range(1, whole.iterations + 1))
         self.recording = whole.first(self.iterations)
         await self.play(settings_program(self.recording.writes))
         await self.play(replay_program(self.recording))
@@ -591,19 +591,17 @@ class closed_loop(LapsTest):
     in every iteration, the same weights at the end. Config: `iterations` (22, an epoch), `net` (mlp, cnn)."""
 
     async def body(self) -> None:
-        net = self.run_info.config.get("net", "mlp")
-        iterations = self.run_info.config.get("iterations", 22)
+        net = chosen(self.run_info.config, "net", "mlp", tuple(NETWORKS))
+        iterations = chosen(self.run_info.config, "iterations", 22, range(1, 10_001))
         seed = self.run_info.seed
         self.data = load_digits(seed)
         images = len(self.data.train_pixels)
-        config = TrainConfig(seed=seed, lr=LEARNING_RATE[net])
-        epochs = math.ceil(iterations / (images // config.batch))
-        config = TrainConfig(seed=seed, lr=LEARNING_RATE[net], epochs=epochs)
+        config = TrainConfig(seed=seed, lr=LEARNING_RATE[net], epochs=iterations)  # an epoch is an iteration at least
         self.pair = LoopPair(NETWORKS[net], config, SETTINGS)
         self.read = {"ord_rsp": 0, "upd_rsp": 0}  # records of the traces
         await self.play(settings_program(self.pair.writes))
-        chosen = islice(batches(images, config, order_rng(config)), iterations)
-        for number, (_, _, batch) in enumerate(chosen, start=1):
+        order = islice(batches(images, config, order_rng(config)), iterations)
+        for number, (_, _, batch) in enumerate(order, start=1):
             pixels, labels = self.data.train_pixels[batch], self.data.train_labels[batch]
             if not await self.pair.iteration(number, pixels, labels, self.ask):
                 break
