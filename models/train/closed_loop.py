@@ -12,8 +12,9 @@ error = dY of its output, gradient = dW. An iteration
 4. moves the master weights and says that a step is done.
 
 `ClosedLoop.iteration` is a generator of requests that is sent the answers; whoever drives it may ask a model or, with
-`await`, the RTL (`ClosedLoop.batches`: all at once that need no answer before). Gradients are 16 bits wide (their n is pinned). A shift below 0 (a result finer than its sum) is an
-exact shift to the left here. Errors: ValueError for what a controller refuses, OSError for files.
+`await`, the RTL. `ClosedLoop.batches` yields all requests at once that need no answer before. Gradients are 16 bits
+wide (their n is pinned). A shift below 0 (a result finer than its sum) is an exact shift to the left here. Errors:
+ValueError for what a controller refuses, OSError for files.
 """
 
 from __future__ import annotations

@@ -629,6 +629,6 @@ class closed_loop(LapsTest):
         self.pair.judge(verdict)
         share = accuracy(self.pair.asked, self.data.test_pixels, self.data.test_labels)
         self.report["test_accuracy"] = round(share, 4)
-        for key, chosen in self.pair.asked.formats.items():
-            self.report[f"final layer {key.layer} {key.cls.name.lower()}"] = f"n {chosen.n}, FL {chosen.fl}"
+        for key, last in self.pair.asked.formats.items():
+            self.report[f"final layer {key.layer} {key.cls.name.lower()}"] = f"n {last.n}, FL {last.fl}"
         return verdict
