@@ -140,7 +140,8 @@ class Layout:
 
     @property
     def reset(self) -> int:
-        """The word behind reset (that of a signed entry, for word 0 of entries)."""
+        """The word behind reset (that of a signed entry, for word 0 of entries; of a class in `RESET_BANDS`, for
+        BAND)."""
         return self.pack({field.name: field.reset for field in self.fields})
 
 
@@ -267,7 +268,7 @@ class Word:
 
 @dataclass(frozen=True)
 class Band(Word):
-    """Between which signals (1/256) n stays."""
+    """Between which signals (1/256) n stays; defaults are those of weights and gradients."""
 
     layout = "BAND"
     address = BAND
@@ -310,6 +311,12 @@ class Tolerance(Word):
 
 
 CLASS_WORDS = (Band, Rules, Limits, Tolerance)
+RESET_BANDS = {
+    TensorClass.ACTIVATION: Band(128, 1280),
+    TensorClass.WEIGHT: Band(0, 2048),
+    TensorClass.ERROR: Band(-3072, 0),
+    TensorClass.GRADIENT: Band(0, 2048),
+}
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,11 @@ def test_fields_at_their_bounds(layout, name, low, least, most):
         assert laps.read(addr) == (RegCode.OK, before if want else word)
 
 
+def test_bands_behind_reset():
+    words = [Laps().read(0x200 + 8 * cls) for cls in range(4)]
+    assert words == [(RegCode.OK, word) for word in (0x0500_0080, 0x0800_0000, 0x0000_F400, 0x0800_0000)]
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_unused_bits_are_refused(layout):
     addr, reset = WHERE[layout]

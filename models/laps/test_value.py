@@ -54,8 +54,9 @@ ZERO = TensorStats(64, 0, 64, 0, 0)
 
 
 def fresh(entry: Entry = RESET, **fields: int) -> Laps:
-    """Four layers; entry and registers of layer 1, class ERROR."""
+    """Four layers; entry and registers of layer 1, class ERROR, whose band is 0 to 2048 if `fields` do not say."""
     laps = Laps(LapsParams(4))
+    laps.configure(ERROR, Band(0, 2048))
     laps.configure(ERROR, **fields)
     laps.set_entry(1, ERROR, entry)
     return laps

@@ -18,6 +18,7 @@ from models.laps.config import (
     CLASSES,
     LAYOUTS,
     MAX_STEP,
+    RESET_BANDS,
     RESET_SEED,
     SCHEDULE_WHEN,
     SLOT_STRIDE,
@@ -114,7 +115,7 @@ class Laps:
         self.table = [
             Entry(is_unsigned=cls == TensorClass.ACTIVATION) for _ in range(params.layers) for cls in TensorClass
         ]
-        self.band = [Band() for _ in TensorClass]
+        self.band = [RESET_BANDS[cls] for cls in TensorClass]
         self.rules = [Rules() for _ in TensorClass]
         self.limits = [Limits() for _ in TensorClass]
         self.tolerance = [Tolerance() for _ in TensorClass]

@@ -12,8 +12,9 @@ error = dY of its output, gradient = dW. An iteration
 4. moves the master weights and says that a step is done.
 
 `ClosedLoop.iteration` is a generator of requests that is sent the answers; whoever drives it may ask a model or, with
-`await`, the RTL. Gradients are 16 bits wide (their n is pinned). A shift below 0 (a result finer than its sum) is an
-exact shift to the left here. Errors: ValueError for what a controller refuses, OSError for files.
+`await`, the RTL. `ClosedLoop.batches` yields all requests at once that need no answer before. Gradients are 16 bits
+wide (their n is pinned). A shift below 0 (a result finer than its sum) is an exact shift to the left here. Errors:
+ValueError for what a controller refuses, OSError for files.
 """
 
 from __future__ import annotations
@@ -176,17 +177,33 @@ class ClosedLoop:
         self, pixels: npt.NDArray[np.floating], labels: npt.NDArray[np.integer]
     ) -> Generator[Request, Any, Step]:
         """One iteration on values (batch x in) >= 0 and class labels (batch): yields requests, is sent the answers."""
-        for query in queries(self.network.layers, len(labels)):
-            self.min_orders[query.gemm] = yield query
+        work, replies = self.batches(pixels, labels), None
+        while True:
+            try:
+                requests = work.send(replies)
+            except StopIteration as end:
+                return end.value
+            replies = []
+            for request in requests:
+                replies.append((yield request))
+
+    def batches(
+        self, pixels: npt.NDArray[np.floating], labels: npt.NDArray[np.integer]
+    ) -> Generator[Sequence[Request], Sequence[Any] | None, Step]:
+        """`iteration` with all requests at once that need no answer first: the queries, the updates, the step."""
+        asked = queries(self.network.layers, len(labels))
+        said = yield asked
+        self.min_orders |= {query.gemm: order for query, order in zip(asked, said or (), strict=True)}
         done = self.network.compute(pixels, labels)
-        after = dict(self.formats)
-        for made in done.made:
-            tensor = made.tensor
-            key = Key(made.layer, made.cls)
-            after[key] = Format(*(yield Update(key, stats_of(tensor.q, made.z, tensor.bits, tensor.unsigned))))
+        updates = [
+            Update(Key(each.layer, each.cls), stats_of(each.tensor.q, each.z, each.tensor.bits, each.tensor.unsigned))
+            for each in done.made
+        ]
+        said = yield updates
+        after = {update.key: Format(*each) for update, each in zip(updates, said or (), strict=True)}
         self.network.optimiser.update(done.grad_w, done.grad_b)
-        self.formats = after
-        yield StepDone()
+        self.formats = self.formats | after
+        yield [StepDone()]
         return done.step
 
     def logits(self, pixels: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:

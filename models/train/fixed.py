@@ -607,12 +607,18 @@ def train(
         raise ValueError(
             f"{len(pixels)} images, {len(labels)} labels: no run of {config.epochs} epochs in batches of {config.batch}"
         )
-    per_epoch = len(pixels) // config.batch
+    for epoch, iteration, chosen in batches(len(pixels), config, rng):
+        yield Progress(epoch, iteration, network.step(pixels[chosen], labels[chosen]))
+
+
+def batches(
+    images: int, config: TrainConfig, rng: np.random.Generator
+) -> Iterator[tuple[int, int, npt.NDArray[np.int64]]]:
+    """Epoch and iteration, both from 1, and the numbers of the batch's images, as `train` takes them."""
     for epoch in range(1, config.epochs + 1):
-        order = rng.permutation(len(pixels))
-        for iteration in range(1, per_epoch + 1):
-            chosen = order[(iteration - 1) * config.batch : iteration * config.batch]
-            yield Progress(epoch, iteration, network.step(pixels[chosen], labels[chosen]))
+        order = rng.permutation(images)
+        for iteration in range(1, images // config.batch + 1):
+            yield epoch, iteration, order[(iteration - 1) * config.batch : iteration * config.batch]
 
 
 def make_networks(config: TrainConfig, fixed: FixedConfig) -> tuple[FixedMlp, FloatMlp]:

@@ -8,14 +8,14 @@ vanishes. Fraction lengths start so that little saturates: going down takes one 
 
 from __future__ import annotations
 
-from models.laps.config import Band, Entry, TensorClass
+from models.laps.config import RESET_BANDS, Entry, TensorClass
 from models.train.closed_loop import ClassSettings, Settings
 
 SETTINGS = Settings(
     {
-        TensorClass.ACTIVATION: ClassSettings(Band(128, 1280), n=2, fl=6),
-        TensorClass.WEIGHT: ClassSettings(Band(0, 2048), n=2, fl=None),
-        TensorClass.ERROR: ClassSettings(Band(-3072, 0), n=1, fl=3),
+        TensorClass.ACTIVATION: ClassSettings(RESET_BANDS[TensorClass.ACTIVATION], n=2, fl=6),
+        TensorClass.WEIGHT: ClassSettings(RESET_BANDS[TensorClass.WEIGHT], n=2, fl=None),
+        TensorClass.ERROR: ClassSettings(RESET_BANDS[TensorClass.ERROR], n=1, fl=3),
         TensorClass.GRADIENT: ClassSettings(n=4, fl=11, pin_n=True),
     },
     pixels=Entry(n=1, fl=3, is_unsigned=True),

@@ -57,7 +57,7 @@ VARIANTS = (
         settings=replace(SETTINGS, schedule=(Slot(440, 0b11, 1, 3, 3),)),
     ),
     Variant(
-        "reset values but start values",
+        "all bands 0 to 8, errors start with 2 slices",
         settings=Settings(
             {
                 ACTIVATION: ClassSettings(fl=6),

@@ -50,7 +50,10 @@ package laps_pkg;
   parameter int AddrCounter = 'h258;
   parameter int Counters = 7;       // updates, the five events in order, refused
 
-  parameter int ResetBand = 'h0800_0000;      // high, low
+  parameter int ResetBandActivation = 'h0500_0080;  // high, low
+  parameter int ResetBandWeight = 'h0800_0000;
+  parameter int ResetBandError = 'h0000_f400;
+  parameter int ResetBandGradient = 'h0800_0000;
   parameter int ResetRules = 'h0008_1003;     // hold, dwell_min, smooth
   parameter int ResetLimits = 'h003f_c041;    // fl_max, fl_min, n_max, n_min
   parameter int ResetWhat = 'h41;             // n_max, n_min

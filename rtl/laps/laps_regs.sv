@@ -128,8 +128,11 @@ module laps_regs (
   assign count = {refused_i, events_i & {laps_pkg::EventW{update_i}}, update_i};
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
+      band_q[0] <= laps_pkg::ResetBandActivation;
+      band_q[1] <= laps_pkg::ResetBandWeight;
+      band_q[2] <= laps_pkg::ResetBandError;
+      band_q[3] <= laps_pkg::ResetBandGradient;
       for (int c = 0; c < Classes; c++) begin
-        band_q[c] <= laps_pkg::ResetBand;
         rules_q[c] <= laps_pkg::ResetRules;
         limits_q[c] <= laps_pkg::ResetLimits;
         tolerance_q[c] <= '0;

@@ -26,5 +26,13 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry("queries", "a grid", icarus_config={"step": 9}),
     TestEntry("back_to_back", "768 updates a run", params=({}, MANY), icarus_config={"rounds": 1}),
     TestEntry("arbitration", "ten patterns a run"),
+    TestEntry("recorded_statistics", "one recording: 7,920 updates of 660 iterations"),
+    TestEntry("closed_loop", "an epoch of the MLP"),
+    TestEntry(
+        "closed_loop",
+        "four iterations of the CNN: its trainer is the slow part",
+        sims=("verilator",),
+        config={"net": "cnn", "iterations": 4, "reduced": True},
+    ),
     TestEntry("reset_in_the_middle", "33 resets a run", seeds=(1, 2), icarus_config={"resets": 3}),
 )

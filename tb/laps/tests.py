@@ -6,6 +6,10 @@ docstring.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any
+
 import numpy as np
 import pyuvm
 
@@ -29,10 +33,28 @@ from models.laps.config import (
     place_of,
 )
 from models.laps.oracle import Rule, Step, violations
+from models.train.closed_loop import Format, Query, Request
+from models.train.closed_loop import Update as TensorUpdate
+from models.train.digits import load_digits
+from models.train.fixed import TrainConfig, accuracy, batches, order_rng
+from models.train.layers import NETWORKS
+from models.train.measure import LEARNING_RATE
+from models.train.settings import SETTINGS
 from tb.common.scoreboard import Verdict
 from tb.common.waves import gaps
 from tb.laps.env import LapsTest
 from tb.laps.program import Program
+from tb.laps.replay import (
+    LoopPair,
+    batch_program,
+    chosen,
+    compare_recording,
+    final_formats,
+    load_recording,
+    replay_order,
+    replay_program,
+    settings_program,
+)
 from tb.laps.sequences import (
     illegal_words,
     legal_words,
@@ -531,3 +553,82 @@ class reset_in_the_middle(LapsTest):
         program.write(COUNTERS, 0xFFFF_FFFF)  # wraps with the next update
         program.update(0, 0, random_stats(rng, Entry(0, 2)))
         await self.play(program)
+
+
+@pyuvm.test()
+class recorded_statistics(LapsTest):
+    """The recorded updates of a real training with its queries and steps, a request every four cycles; the answers
+    against the recorded ones. Config: `iterations` (660)."""
+
+    async def body(self) -> None:
+        whole = load_recording()
+        self.iterations = chosen(self.run_info.config, "iterations", whole.iterations, range(1, whole.iterations + 1))
+        self.recording = whole.first(self.iterations)
+        await self.play(settings_program(self.recording.writes))
+        await self.play(replay_program(self.recording))
+
+    def judge(self, cycles: int) -> Verdict:
+        verdict = super().judge(cycles)
+        seen = self.env.scoreboard.seen
+        compare_recording(verdict, seen["upd_rsp_trace"], self.recording, cycles)
+        taken = np.concatenate([seen["upd"].accept, seen["ord"].accept])
+        order = np.argsort(taken)
+        verdict.count("value", len(taken))
+        pauses = np.unique(np.diff(taken[order])).tolist()
+        if pauses != [4]:
+            verdict.diverge("result", cycles, "cycles between requests", pauses, [4])
+        stream = (order >= len(seen["upd"].accept)).astype(int).tolist()
+        if stream != replay_order(self.iterations, self.recording.per_iteration):
+            verdict.diverge("result", cycles, "order of updates and queries", "another", "the trainer's")
+        self.report["iterations"] = self.iterations
+        self.report |= final_formats(self.recording, seen["upd_rsp_trace"])
+        return verdict
+
+
+@pyuvm.test()
+class closed_loop(LapsTest):
+    """The NumPy trainer with LAPS' RTL choosing its formats, beside one with the model: the same formats and min_orders
+    in every iteration, the same weights at the end. Config: `iterations` (22, an epoch), `net` (mlp, cnn)."""
+
+    async def body(self) -> None:
+        net = chosen(self.run_info.config, "net", "mlp", tuple(NETWORKS))
+        iterations = chosen(self.run_info.config, "iterations", 22, range(1, 10_001))
+        seed = self.run_info.seed
+        self.data = load_digits(seed)
+        images = len(self.data.train_pixels)
+        config = TrainConfig(seed=seed, lr=LEARNING_RATE[net], epochs=iterations)  # an epoch is an iteration at least
+        self.pair = LoopPair(NETWORKS[net], config, SETTINGS)
+        self.read = {"ord_rsp": 0, "upd_rsp": 0}  # records of the traces
+        await self.play(settings_program(self.pair.writes))
+        order = islice(batches(images, config, order_rng(config)), iterations)
+        for number, (_, _, batch) in enumerate(order, start=1):
+            pixels, labels = self.data.train_pixels[batch], self.data.train_labels[batch]
+            if not await self.pair.iteration(number, pixels, labels, self.ask):
+                break
+            self.report["iterations"] = number
+        self.pair.compare_weights()
+
+    async def ask(self, requests: Sequence[Request]) -> list[Any] | None:
+        """What the RTL answers; None if it refuses something or does not answer."""
+        await self.play(batch_program(requests))
+        self.pair.cycle = int(self.dut.cycle_o.value)
+        kind = type(requests[0])
+        if kind not in (Query, TensorUpdate):
+            return [None] * len(requests)
+        name = "ord_rsp" if kind is Query else "upd_rsp"
+        table = await self.answers(name, self.read[name])
+        self.read[name] += len(table)
+        if len(table) != len(requests) or table["code"].any():
+            return None
+        if kind is Query:
+            return table["order"].tolist()
+        return [Format(n, fl) for n, fl in zip(table["n"].tolist(), table["fl"].tolist(), strict=True)]
+
+    def judge(self, cycles: int) -> Verdict:
+        verdict = super().judge(cycles)
+        self.pair.judge(verdict)
+        share = accuracy(self.pair.asked, self.data.test_pixels, self.data.test_labels)
+        self.report["test_accuracy"] = round(share, 4)
+        for key, last in self.pair.asked.formats.items():
+            self.report[f"final layer {key.layer} {key.cls.name.lower()}"] = f"n {last.n}, FL {last.fl}"
+        return verdict
