@@ -355,7 +355,9 @@ def test_plan_and_update():
     assert (error.code, error.detail) == (Code.UPDATE, 2)
     assert (results(p, c, YBits.RAW32, False)[0] == x @ w).all()
     # a raw GEMM keeps its own format
+    p.memory(Buffer.Y)[:] = 0
     assert p.execute(replace(c, relu=False, y_unsigned=False, update=False, y_bits=YBits.RAW32)).error is None
+    assert (results(p, c, YBits.RAW32, False)[0] == x @ w).all()
     # a shift below 0 cannot be carried out
     p.execute(Plan(x=4, w=4, y=0, k=20, slot=4))
     p.write(Reg.LAPS, Entry(63, 2, True).words[0])
