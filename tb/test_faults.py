@@ -9,8 +9,8 @@ from tb.flow.faults import Fault, load_faults, plant, try_fault
 
 EVERY = 9
 
-# Faults that a block must have; gemm has little RTL of its own.
-LEAST = {"gemm": 8}
+# Faults that a block must have; gemm and regs have little RTL of their own.
+LEAST = {"gemm": 8, "regs": 15}
 
 
 def _sample() -> list:

@@ -11,6 +11,8 @@ from enum import IntEnum
 from typing import Any
 
 LEGAL_LANES = (1, 2, 4, 8)
+LEGAL_MODES = (1, 2, 3)
+BOTH_MODES = 3
 MAX_CLIP = 8 << 16
 SQUARE_BITS = 44
 MANT_BITS = 16
@@ -34,8 +36,13 @@ class Mode(IntEnum):
     ADAM = 1
 
 
+def has_mode(modes: int, mode: Mode) -> bool:
+    """Whether a core with this `Modes` has a rule: bit 0 momentum, bit 1 ADAM."""
+    return bool(modes >> mode & 1)
+
+
 class RspCode(IntEnum):
-    """Answer to a configuration: the first check that fails."""
+    """Answer to a configuration: the first check that fails. `MODE` is checked right after `BUSY`."""
 
     OK = 0
     BUSY = 1
@@ -48,6 +55,7 @@ class RspCode(IntEnum):
     EPS = 8
     CLIP = 9
     COPY = 10
+    MODE = 11
 
 
 @dataclass(frozen=True)
@@ -145,12 +153,13 @@ class OptcConfig:
         values["mode"] = Mode(values["mode"])
         return cls(**values)
 
-    def check(self, busy: bool = False) -> RspCode:
-        """The answer that this configuration gets."""
+    def check(self, busy: bool = False, modes: int = BOTH_MODES) -> RspCode:
+        """The answer that this configuration gets from a core with the rules in `modes` (`has_mode`)."""
         adam = self.mode == Mode.ADAM
         fls = (self.fl_w, self.fl_m, self.fl_v, self.fl_g)
         checks = (
             (RspCode.BUSY, busy),
+            (RspCode.MODE, not has_mode(modes, self.mode)),
             (RspCode.COUNT, self.n == 0),
             (RspCode.FL, not all(-64 <= fl <= 63 for fl in fls) or (adam and (self.fl_v % 2 or self.pre_v % 2))),
             (RspCode.ALIGN, not -31 <= self.align <= 7),

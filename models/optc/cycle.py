@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.optc.config import OptcConfig, RspCode
+from models.optc.config import BOTH_MODES, OptcConfig, RspCode
 
 I64 = npt.NDArray[np.int64]
 LATENCY = 49
@@ -34,6 +34,7 @@ class Stimulus:
     horizon: int
     out_ready: npt.NDArray[np.bool_] | None = None
     stat_ready: npt.NDArray[np.bool_] | None = None
+    modes: int = BOTH_MODES
 
 
 @dataclass
@@ -77,7 +78,7 @@ def predict(stim: Stimulus) -> Prediction:
         idle = not left and not inside and stat_since < 0
         opened = 0
         if cfg < configs and 0 <= cfg_offer[cfg] <= t and (idle or (left and not stim.cfg_wait[cfg])):
-            answer = stim.configs[cfg].check(busy=left > 0)
+            answer = stim.configs[cfg].check(left > 0, stim.modes)
             cfg_accept[cfg], code[cfg] = t, answer
             if answer == RspCode.OK:
                 opened = -(-stim.configs[cfg].n // stim.lanes)

@@ -290,6 +290,8 @@ class Processor:
         return result
 
     def _carry_out(self, command: Command, result: Result, orders: Orders | None) -> tuple[Code, int]:
+        if command.engine == Engine.COMPUTE and command.target:
+            return Code.OPERATION, 0
         match command:
             case Load():
                 return self._load(command, result), 0
@@ -344,7 +346,7 @@ class Processor:
     def _planned(self, command: Gemm) -> Gemm | None:
         """The command with what its slot says; None if that cannot be."""
         slot = self.plan[command.slot]
-        if slot is None or not 0 <= slot.shift <= 63:
+        if slot is None or not (command.raw or 0 <= slot.shift <= 63):
             return None
         command = replace(command, n_x=slot.n_x, n_w=slot.n_w, min_order=slot.order)
         return command if command.raw else replace(command, y_bits=slot.n_y - 1, shift=slot.shift)

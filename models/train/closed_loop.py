@@ -199,7 +199,10 @@ class Driven:
 
     def __init__(self, loop: ClosedLoop, controller: Controller) -> None:
         self.loop, self.controller = loop, controller
-        self.logits = loop.logits
+
+    def logits(self, pixels: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+        """Outputs (batch x classes)."""
+        return self.loop.logits(pixels)
 
     def step(self, pixels: npt.NDArray[np.floating], labels: npt.NDArray[np.integer]) -> Step:
         """One iteration, every request answered by the controller."""
@@ -220,10 +223,10 @@ class Driven:
 class ClassSettings:
     """Registers of a class, and how its entries start (`fl` None: that of the start values)."""
 
-    band: Band = Band()
-    rules: Rules = Rules()
-    limits: Limits = Limits()
-    tolerance: Tolerance = Tolerance()
+    band: Band = field(default_factory=Band)
+    rules: Rules = field(default_factory=Rules)
+    limits: Limits = field(default_factory=Limits)
+    tolerance: Tolerance = field(default_factory=Tolerance)
     n: int = 2
     fl: int | None = 0
     pin_n: bool = False
@@ -303,7 +306,7 @@ def make_loop(
     """A network and the LAPS model, ready to train; random streams as in `make_networks`."""
     start = init_layers(layers, np.random.default_rng([config.seed, 0]))
     controller = LapsController(settings.writes(start))
-    formats = {key: Format(entry.n, entry.fl) for key, entry in settings.entries(start).items()}
+    formats = {key: controller.formats(*key) for key in settings.entries(start)}
     rng = np.random.default_rng([config.seed, 1])
     return Driven(ClosedLoop(layers, start, config, fixed or FixedConfig(), rng, formats), controller)
 

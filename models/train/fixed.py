@@ -4,10 +4,10 @@ Source: docs/conventions.md ("Numbers") for operands; the rounding rules of the 
 for requantisation. Reconstruction, from public information only: the paper gives no number format below "bit-slice",
 see the documents.
 
-Operands are integers `q` of `bits` bits with one fraction length per tensor, value = ``q * 2**-fl``. Who chooses bits and
-`fl` is a `Formats`. The *dynamic rule* (`DynamicRule`) takes, for every tensor at every iteration, the largest `fl` at
-which its largest magnitude does not saturate; LAPS with its history comes in by the same door (closed_loop.py). Weights,
-errors and gradients are signed; pixels and post-ReLU activations are unsigned.
+Operands are integers `q` of `bits` bits with one fraction length per tensor, value = ``q * 2**-fl``. Who chooses bits
+and `fl` is a `Formats`. The *dynamic rule* (`DynamicRule`) takes, for every tensor at every iteration, the largest `fl`
+at which its largest magnitude does not saturate; LAPS with its history comes in by the same door (closed_loop.py).
+Weights, errors and gradients are signed; pixels and post-ReLU activations are unsigned.
 
 For layer l (1-based) with input X (batch x in), weights W (in x out) and error dY (batch x out); a convolution is
 lowered to the same (layers.py):

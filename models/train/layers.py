@@ -188,7 +188,7 @@ def dense(sizes: Sequence[int]) -> tuple[Layer, ...]:
 
 
 def check_layers(layers: Sequence[Layer]) -> None:
-    """Raises ValueError unless every layer takes what the one below gives, and the last one has neither ReLU nor pool."""
+    """Raises ValueError unless every layer takes what the one below gives and the last one has no ReLU."""
     if not layers or not isinstance(layers[-1], Dense):
         raise ValueError("a network has at least one layer, and the last one is Dense")
     for number, (below, above) in enumerate(pairwise(layers), start=1):

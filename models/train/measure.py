@@ -2,15 +2,24 @@
 
 *Average bits*: mean over FP, BP and WG of (x bits + w bits) / 2, weighted by multiply-accumulates, over the whole
 training. *Predicted speed-up*: slice pairs of a dense 16b x 16b array over those that the IOSS core issues
-(`count_issues`; convolutions as the products they are lowered to), at equal utilisation. The host's share is in neither.
+(`count_issues`; convolutions as the products they are lowered to), at equal utilisation. The host's share is in
+neither.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
+from rich import box
+from rich.table import Table
 
 from models.train.closed_loop import Driven, Settings, make_loop
 from models.train.digits import load_digits
@@ -30,9 +39,13 @@ from models.train.fixed import (
 from models.train.layers import NETWORKS, Layer
 from models.train.make_tensors import count_issues
 
-
 LEARNING_RATE = {"mlp": 1 / 8, "cnn": 1 / 16}  # a convolution's gradients add up over places
+POLL = 0.2  # seconds
 COUNTED = 4  # the whole run's issues are those of every so many iterations; epoch 1 is counted in full
+
+
+class TrainingError(RuntimeError):
+    """Trainings ended early; the message is one line."""
 
 
 @dataclass
@@ -145,3 +158,106 @@ def run(
         first.speedup,
         history,
     )
+
+
+# ------------------------------------------------------------------------------------------------- several at a time
+
+_shared: list[Any] = []  # of a worker: iterations done, stop
+
+
+def _start_worker(done: Any, stop: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to stop
+    _shared[:] = [done, stop]
+
+
+def _tick() -> None:
+    done, stop = _shared
+    if stop.value:
+        raise KeyboardInterrupt
+    with done.get_lock():
+        done.value += 1
+
+
+def _work(variant: Variant, net: str, epochs: int, seed: int) -> Outcome:
+    return run(variant, net, epochs, seed, _tick)
+
+
+def run_all(
+    net: str,
+    epochs: int,
+    seeds: Sequence[int],
+    jobs: int,
+    variants: Sequence[Variant],
+    tell: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Outcome]:
+    """Every variant with every seed, variant by variant; `tell` is called with iterations done and to do.
+
+    Trainings run in processes of their own, each on one thread, so that float32 sums have one order. Raises
+    DigitsError, TrainingError.
+    """
+    images = len(load_digits(seeds[0]).train_labels)
+    total = len(variants) * len(seeds) * epochs * (images // TrainConfig.batch)
+    context = multiprocessing.get_context("spawn")
+    done, stop = context.Value("q", 0), context.Value("b", 0)
+    threads = os.environ.get("OPENBLAS_NUM_THREADS")
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    try:
+        with ProcessPoolExecutor(jobs, context, _start_worker, (done, stop)) as pool:
+            try:
+                # The widest and so the slowest come first.
+                order = sorted(range(len(variants)), key=lambda at: -_width(variants[at]))
+                futures = {
+                    (at, seed): pool.submit(_work, variants[at], net, epochs, seed) for at in order for seed in seeds
+                }
+                waiting = set(futures.values())
+                while waiting:
+                    ready, waiting = wait(waiting, POLL, FIRST_COMPLETED)
+                    for each in ready:
+                        each.result()
+                    tell(done.value, total)
+                return [futures[at, seed].result() for at in range(len(variants)) for seed in seeds]
+            except BaseException:
+                stop.value = 1
+                pool.shutdown(cancel_futures=True)
+                raise
+    except BrokenProcessPool:
+        raise TrainingError("a training process was killed; if memory ran out, try JOBS=1") from None
+    finally:
+        if threads is None:
+            del os.environ["OPENBLAS_NUM_THREADS"]
+        else:
+            os.environ["OPENBLAS_NUM_THREADS"] = threads
+
+
+def _width(variant: Variant) -> int:
+    return variant.fixed.activation_bits if variant.fixed else 0
+
+
+def rows_of(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """Means over seeds, a row a variant. `accuracy` is that behind the last epoch."""
+    rows = []
+    for name in dict.fromkeys(each.variant for each in outcomes):
+        mine = [each for each in outcomes if each.variant == name]
+        row: dict[str, Any] = {
+            "variant": name,
+            "accuracy": float(np.mean([each.accuracy[-1] for each in mine])),
+            "accuracies": [each.accuracy[-1] for each in mine],
+            "average_bits": float(np.mean([each.average_bits for each in mine])),
+        }
+        for key in ("predicted_speedup", "epoch1_speedup"):
+            values = [getattr(each, key) for each in mine]
+            row[key] = None if None in values else float(np.mean(values))
+        rows.append(row)
+    return rows
+
+
+def table_of(net: str, epochs: int, seeds: Sequence[int], rows: Sequence[dict[str, Any]]) -> Table:
+    """The comparison, for a terminal."""
+    which = f"mean of seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
+    table = Table(title=f"{net}, {epochs} epochs, {which}", box=box.SIMPLE)
+    for column in ("numbers", "accuracy", "average bits", "predicted speed-up", "in epoch 1"):
+        table.add_column(column, justify="left" if column == "numbers" else "right")
+    for row in rows:
+        ratios = ["" if row[key] is None else f"{row[key]:.1f}" for key in ("predicted_speedup", "epoch1_speedup")]
+        table.add_row(row["variant"], f"{row['accuracy']:.2%}", f"{row['average_bits']:.2f}", *ratios)
+    return table

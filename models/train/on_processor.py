@@ -38,7 +38,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.common.tensors import GemmTensors
-from models.laps.config import TensorStats
+from models.laps.config import SEED as LAPS_SEED
+from models.laps.config import TensorStats, addresses
 from models.laps.value import stats_of
 from models.optc.config import MAX_CLIP, Mode, OptcConfig, RspCode, Scalar, adam_step, eps_of
 from models.optc.host import HostError, Rule
@@ -57,6 +58,7 @@ from models.top.mapper import (
     Outcome,
     Product,
     Program,
+    Scheduler,
     words32,
 )
 from models.top.value import Stats
@@ -346,6 +348,37 @@ class OnProcessor:
                 taken.append((at, config, self._pass(program, tensor, config)))
         answer = yield program.actions
         self.weights = [self._take_weights(at, config, take(answer)) for at, config, take in taken]
+
+    def suspend(self) -> Batches:
+        """Reads what the processor keeps of the training, for `resume` behind another reset."""
+        program = self.mapper.program()
+        states = [
+            self.mapper.store_state(program, tensor.state, tensor.layout.count)
+            for tensor in (*self.tensors, *self.bias_tensors)
+        ]
+        words = [
+            (address, program.read(Reg.LAPS + 4 * address))
+            for address in addresses(self.top.layers)
+            if address != LAPS_SEED
+        ]
+        answer = yield program.actions
+        self._kept = (
+            [take(answer) for take in states],
+            [(address, answer.read[place][0]) for address, place in words],
+        )
+
+    def resume(self, seed: int) -> Batches:
+        """Brings a processor behind reset to where `suspend` left one; random numbers start from `seed`."""
+        states, words = self._kept
+        self.mapper.scheduler = Scheduler(self.top)
+        program = self.mapper.program()
+        program.write(Reg.SEED, seed)
+        program.write(Reg.LAPS + 4 * LAPS_SEED, seed)
+        for address, word in words:
+            program.write(Reg.LAPS + 4 * address, word)
+        for tensor, state in zip((*self.tensors, *self.bias_tensors), states, strict=True):
+            self.mapper.load_state(program, tensor.state, state)
+        yield program.actions
 
     def _pass(self, program: Program, tensor: Tensor, config: OptcConfig) -> Callable[[Answer], tuple[list[int], I64]]:
         return self.mapper.optimise(program, tensor.command(config))

@@ -1,5 +1,7 @@
 // What a configuration is answered (docs/optc/README.md, Configuration). Combinational.
-module optc_cfg_check (
+module optc_cfg_check #(
+  parameter int Modes = 3
+) (
   input  logic [optc_pkg::CfgW-1:0] cfg_i,
   input  logic                      busy_i,
   output logic [3:0]                code_o,
@@ -10,7 +12,8 @@ module optc_cfg_check (
   logic adam;
   logic signed [7:0] fl_w, fl_m, fl_v, fl_g;
   logic [7:0] step_exp;
-  assign adam = cfg_i[optc_pkg::CfgAdam];
+  // A core with one rule takes it as given: what asks for the other one is refused before anything that depends on it.
+  assign adam = (Modes == 3) ? cfg_i[optc_pkg::CfgAdam] : (Modes == optc_pkg::HasAdam);
   assign fl_w = cfg_i[optc_pkg::CfgFlW +: 8];
   assign fl_m = cfg_i[optc_pkg::CfgFlM +: 8];
   assign fl_v = cfg_i[optc_pkg::CfgFlV +: 8];
@@ -48,7 +51,11 @@ module optc_cfg_check (
   assign bad_copy = cfg_i[optc_pkg::CfgCopyFormat +: 3] > 3'd3 || cfg_i[optc_pkg::CfgCopyRound +: 2] == 2'd3 ||
                     cfg_i[optc_pkg::CfgCopyShift +: 6] > 6'd31;
 
+  logic bad_mode;
+  assign bad_mode = cfg_i[optc_pkg::CfgAdam] ? (Modes & optc_pkg::HasAdam) == 0 : (Modes & optc_pkg::HasMomentum) == 0;
+
   assign code_o = busy_i ? 4'(optc_pkg::RspBusy) :
+                  bad_mode ? 4'(optc_pkg::RspMode) :
                   (cfg_i[optc_pkg::CfgN +: optc_pkg::CountW] == '0) ? 4'(optc_pkg::RspCount) :
                   bad_fl ? 4'(optc_pkg::RspFl) : bad_align ? 4'(optc_pkg::RspAlign) :
                   bad_square ? 4'(optc_pkg::RspSquare) : bad_step ? 4'(optc_pkg::RspStep) :

@@ -1,7 +1,8 @@
 // OPTC: momentum-ADAM unified optimiser (docs/optc/README.md). One beat of `Lanes` parameters a cycle, all stages moving together:
 // the pipeline stands still while a result is offered and not taken.
 module optc_core #(
-  parameter int Lanes = 4
+  parameter int Lanes = 4,
+  parameter int Modes = 3  // 3: both rules, 1: momentum only, 2: ADAM only
 ) (
   input  logic clk_i,
   input  logic rst_ni,
@@ -59,7 +60,9 @@ module optc_core #(
   assign cfg_ready_o = open || (vld_q == '0 && !stat_valid_o);
   assign cfg_take = cfg_valid_i && cfg_ready_o;
   assign cfg_good = cfg_take && code == 4'(optc_pkg::RspOk);
-  optc_cfg_check u_check (
+  optc_cfg_check #(
+    .Modes(Modes)
+  ) u_check (
     .cfg_i,
     .busy_i        (open),
     .code_o        (code),
@@ -110,7 +113,9 @@ module optc_core #(
   logic [Lanes*32-1:0] w, m, v;
   logic [Lanes*5-1:0]  flags;
   for (genvar l = 0; l < Lanes; l++) begin : gen_lane
-    optc_lane u_lane (
+    optc_lane #(
+      .Modes(Modes)
+    ) u_lane (
       .clk_i,
       .en_i          (en),
       .cfg_i         (cfg_q),
@@ -133,7 +138,8 @@ module optc_core #(
     );
   end
   assign obs_moment_valid_o = en && vld_q[optc_pkg::MomentStage-1];
-  assign obs_denom_valid_o = en && vld_q[optc_pkg::DenomStage-1] && cfg_q[optc_pkg::CfgAdam];
+  assign obs_denom_valid_o = en && vld_q[optc_pkg::DenomStage-1] && cfg_q[optc_pkg::CfgAdam] &&
+                             (Modes & optc_pkg::HasAdam) != 0;
   assign obs_update_valid_o = en && vld_q[optc_pkg::UpdateStage-1];
 
   // ---- copy: rounded as the RAN rounds, with its generators ----------------

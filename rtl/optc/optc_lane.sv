@@ -1,8 +1,10 @@
 // One lane of the OPTC: the whole pipeline of a parameter's update but for the copy (docs/optc/README.md: Arithmetic, Timing).
 //
 // All stages move together with `en_i`. What belongs to ADAM alone moves only in ADAM mode. Names end in the number of the stage
-// whose register they are.
-module optc_lane (
+// whose register they are. With one rule left out by `Modes`, `adam` is constant and what belongs to the other one falls away.
+module optc_lane #(
+  parameter int Modes = 3
+) (
   input  logic        clk_i,
   input  logic        en_i,
   input  logic [optc_pkg::CfgW-1:0] cfg_i,
@@ -54,7 +56,7 @@ module optc_lane (
   logic [5:0]  c1_exp, c2_exp, wd_exp;
   logic [3:0]  eps_exp;
   logic signed [7:0] fl_m, fl_v;
-  assign adam = cfg_i[optc_pkg::CfgAdam];
+  assign adam = (Modes == 3) ? cfg_i[optc_pkg::CfgAdam] : (Modes == optc_pkg::HasAdam);
   assign en_adam = en_i && adam;
   assign c1 = cfg_i[optc_pkg::CfgC1 +: 16];
   assign c2 = cfg_i[optc_pkg::CfgC2 +: 16];

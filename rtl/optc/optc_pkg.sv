@@ -22,6 +22,10 @@ package optc_pkg;
   parameter int RspEps = 8;
   parameter int RspClip = 9;
   parameter int RspCopy = 10;
+  parameter int RspMode = 11;       // checked right after busy
+
+  parameter int HasMomentum = 1;    // bits of `Modes`: the rules that a core has
+  parameter int HasAdam = 2;
 
   // A configuration: one word, named by its fields' lowest bits.
   parameter int CfgAdam = 0;

@@ -25,7 +25,7 @@ from pyuvm import (
     uvm_sequencer,
 )
 
-from tb.common.streams import SourceLog, read_ready, sink_records
+from tb.common.streams import SourceLog, Tap, read_ready, sink_records
 
 
 class BurstItem(uvm_sequence_item):
@@ -189,3 +189,30 @@ class TraceMonitor(uvm_monitor):
     def collect(self, cycles: int) -> None:
         """Reads the file and writes (name, records) to the analysis port."""
         self.ap.write((self.cfg.name, np.fromfile(self.cfg.path, self.cfg.dtype)))
+
+
+@dataclass
+class TapConfig:
+    """A tap inside the device: its folder, name and words of payload; published as `name` with `prefix` before it."""
+
+    folder: Path
+    stream: str
+    words: int
+    prefix: str = ""
+
+    @property
+    def name(self) -> str:
+        """How it is published."""
+        return f"{self.prefix}{self.stream}"
+
+
+class TapMonitor(uvm_monitor):
+    """Publishes what a tap heard, as a `Tap`."""
+
+    def build_phase(self) -> None:
+        self.cfg: TapConfig = ConfigDB().get(self, "", "CFG")
+        self.ap = uvm_analysis_port("ap", self)
+
+    def collect(self, cycles: int) -> None:
+        """Reads the files and writes (name, tap) to the analysis port."""
+        self.ap.write((self.cfg.name, Tap.read(self.cfg.folder, self.cfg.stream, self.cfg.words, cycles)))

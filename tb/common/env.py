@@ -7,7 +7,7 @@ from typing import Any
 
 from pyuvm import ConfigDB, uvm_env, uvm_sequencer
 
-from tb.common.agents import StreamAgent, StreamConfig, TraceConfig, TraceMonitor
+from tb.common.agents import StreamAgent, StreamConfig, TapConfig, TapMonitor, TraceConfig, TraceMonitor
 from tb.common.scoreboard import Scoreboard
 
 
@@ -19,6 +19,7 @@ class EnvConfig:
     streams: tuple[StreamConfig, ...]
     traces: tuple[TraceConfig, ...]
     scoreboard: type[Scoreboard]
+    taps: tuple[TapConfig, ...] = ()
 
 
 class BlockEnv(uvm_env):
@@ -27,13 +28,16 @@ class BlockEnv(uvm_env):
     def build_phase(self) -> None:
         self.cfg: EnvConfig = ConfigDB().get(self, "", "CFG")
         self.agents: dict[str, StreamAgent] = {}
-        self.traces: list[TraceMonitor] = []
+        self.traces: list[TraceMonitor | TapMonitor] = []
         for stream in self.cfg.streams:
             ConfigDB().set(self, f"{stream.name}_agent", "CFG", stream)
             self.agents[stream.name] = StreamAgent(f"{stream.name}_agent", self)
         for trace in self.cfg.traces:
             ConfigDB().set(self, f"{trace.name}_monitor", "CFG", trace)
             self.traces.append(TraceMonitor(f"{trace.name}_monitor", self))
+        for tap in self.cfg.taps:
+            ConfigDB().set(self, f"{tap.name}_tap", "CFG", tap)
+            self.traces.append(TapMonitor(f"{tap.name}_tap", self))
         self.scoreboard: Any = self.cfg.scoreboard("scoreboard", self)
         self.scoreboard.params = self.cfg.params
 

@@ -53,6 +53,22 @@ class SourceLog:
         return cls(full[0::2], full[1::2])
 
 
+@dataclass(frozen=True)
+class Tap:
+    """What a tap (ts_tap.sv) heard: offers, transfers, payloads (records, words), the waveform of ready (cycles,)."""
+
+    log: SourceLog
+    data: npt.NDArray[np.uint32]
+    ready: npt.NDArray[np.bool_]
+
+    @classmethod
+    def read(cls, folder: Path, name: str, words: int, cycles: int) -> Tap:
+        """The files of the tap `name` in `folder`, of payloads of `words` words."""
+        data = np.fromfile(folder / f"{name}.data.bin", "<u4").reshape(-1, words)
+        log = SourceLog.read(folder / f"{name}.log.bin", len(data))
+        return cls(log, data, read_ready(folder / f"{name}_0.log.bin", cycles))
+
+
 def read_ready(path: Path, cycles: int) -> npt.NDArray[np.bool_]:
     """The `ready` waveform (cycles,) of a sink: high until its first logged change."""
     words = np.fromfile(path, "<u4")

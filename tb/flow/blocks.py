@@ -32,13 +32,13 @@ class Param:
 class Option:
     """A make variable that `make sim` takes for one block beside the common ones.
 
-    `kind`: `int`, `str`, `flag` (0 or 1), `in_file` (must exist), `out_file`. `choices` limits an `int` or `str`. A
-    variable that is not given arrives in `Block.sim_options` as `default`.
+    `kind`: `int`, `float`, `str`, `flag` (0 or 1), `in_file` (must exist), `out_file`. `choices` limits an `int` or
+    `str`. A variable that is not given arrives in `Block.sim_options` as `default`.
     """
 
     name: str
     help: str
-    kind: Literal["int", "str", "flag", "in_file", "out_file"] = "str"
+    kind: Literal["int", "float", "str", "flag", "in_file", "out_file"] = "str"
     default: Any = None
     choices: tuple[Any, ...] = ()
 
@@ -76,7 +76,8 @@ class Block:
     only if a test bench source has delays or waits. `verilator_args` and `icarus_args` are added to the build
     command. `sim_options(options)` turns the values of `options` (by name), plus `TEST` (None if not given) and
     `PARAMS` (the parameters by name), into (test, config); `print_report(result)` prints `result.json` for a person.
-    `lint_params` are parameter sets beside the default. `coverage_runs` is what `make coverage` simulates;
+    `lint_params` are parameter sets beside the default. `synth_variants` names parameter sets that `make synth`
+    compares the block with, one by one and in sum. `coverage_runs` is what `make coverage` simulates;
     `coverage_goals` gives per cents per kind; `functional_coverage(results)` gets the list of `RunResult` and returns
     a JSON-able dict, with `passed` false if a functional goal is missed. `bench(report path or None)`
     is called by the command of that name and returns an exit status. `faults_dir` holds the planted faults.
@@ -105,6 +106,7 @@ class Block:
     sim_options: Callable[[dict[str, Any]], tuple[str, dict[str, Any]]] | None = None
     print_report: Callable[[dict[str, Any]], None] | None = None
     lint_params: tuple[Mapping[str, int], ...] = ()
+    synth_variants: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     tests: tuple[Any, ...] = ()
     coverage_runs: tuple[RunSpec, ...] = ()
     coverage_goals: Mapping[str, float] = field(default_factory=dict)

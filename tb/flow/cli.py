@@ -110,13 +110,14 @@ def _report_variable(what: str) -> click.Option:
     return _variable("REPORT", _File(output=True), f"write {what} to this JSON file")
 
 
-def _jobs_variable() -> click.Option:
-    return _variable("JOBS", _Count(), "simulations at the same time", 2)
+def _jobs_variable(what: str = "simulations") -> click.Option:
+    return _variable("JOBS", _Count(), f"{what} at the same time", 2)
 
 
 def _option_variable(option: Option) -> click.Option:
     kinds: dict[str, click.ParamType] = {
         "int": click.INT,
+        "float": click.FLOAT,
         "str": click.STRING,
         "flag": _Flag(),
         "in_file": _File(),
@@ -144,11 +145,14 @@ def _sim_variables(block: Block) -> list[click.Parameter]:
         _variable("CONFIG", _File(), "the test's configuration as JSON, as a replay line names it"),
         _report_variable("the result"),
     ]
-    params = [
+    return [*common, *_param_variables(block), *map(_option_variable, block.options)]
+
+
+def _param_variables(block: Block) -> list[click.Parameter]:
+    return [
         _variable(name, _Choice(param.legal), param.help or f"parameter {param.sv_name}", param.default)
         for name, param in block.params.items()
     ]
-    return [*common, *params, *map(_option_variable, block.options)]
 
 
 def _write_report(path: Path | None, content: Mapping[str, Any]) -> None:
@@ -424,11 +428,70 @@ def _prove(BLOCK: str, REPORT: Path | None) -> int:
     return 1 if bad else 0
 
 
+def _synth_variables(block: Block) -> list[click.Parameter]:
+    from tb.flow.synth import DEFAULT_TIMEOUT
+
+    return [
+        _block_variable(),
+        *_param_variables(block),
+        _variable("GATES", _Flag(), "estimate gates too, which takes minutes", False),
+        _variable("TIMEOUT", _Seconds(), "seconds after which a synthesis is killed", DEFAULT_TIMEOUT),
+        _jobs_variable("syntheses"),
+        _report_variable("the figures"),
+    ]
+
+
+def _synth_command(block: Block) -> click.Command:
+    def synth(**values: Any) -> int:
+        from tb.flow.synth import compared, comparison_table, cost_tables, shown_params, synthesise_all
+
+        params = {name: values[name] for name in block.params}
+        facts: dict[str, Any] = {"block": block.name}
+        try:
+            cost, variants = synthesise_all(block, params, values["GATES"], values["TIMEOUT"], values["JOBS"])
+        except UserError as error:
+            _write_report(values["REPORT"], facts | {"parameters": params, "status": "error", "error": str(error)})
+            raise
+        console = Console(width=max(120, Console().width))
+        print(f"{block.name} {shown_params(params)}".strip())
+        for table in cost_tables(cost):
+            console.print(table)
+        facts |= {"status": "pass", **cost.as_dict()}
+        if variants:
+            console.print(comparison_table(block, cost, variants))
+            facts["variants"] = {name: each.as_dict() for name, each in variants.items()}
+            facts["compared"] = compared(cost, variants)
+        mapped = f"{cost.gates.total():,} gates" if cost.gates is not None else "gates not estimated (GATES=1)"
+        print(
+            f"PASS synth of {block.name}: {cost.multipliers.total()} multipliers, {cost.constant_products} products "
+            f"with constants, {cost.flip_flops.total():,} flip-flop bits, {cost.memory_bits:,} memory bits, {mapped}"
+        )
+        _write_report(values["REPORT"], facts)
+        return 0
+
+    return click.Command(
+        "synth",
+        callback=synth,
+        params=_synth_variables(block),
+        help="synthesise a block: multipliers, flip-flops, memories, gates",
+    )
+
+
 def _tensors() -> int:
     module = "models.train.make_tensors"
     status = subprocess.run([sys.executable, "-m", module], cwd=ROOT, check=False).returncode
     if status:
         raise UserError(f"{module} ended with status {status}")
+    return 0
+
+
+def _regs() -> int:
+    from tb.flow.regmap import load_map, make_files
+
+    changed = make_files(load_map())
+    for path in changed:
+        print(f"made {shown(path)}")
+    print(f"PASS regs: {len(changed)} files were not up to date" if changed else "PASS regs: everything is up to date")
     return 0
 
 
@@ -475,17 +538,19 @@ def _help() -> int:
 
 
 def _commands(block: Block | None = None) -> dict[str, click.Command]:
-    """All commands by name; `sim` takes the variables of `block` (of every block, for `help`)."""
+    """All commands by name; `sim` and `synth` take the variables of `block` (of every block, for `help`)."""
     block_report: list[click.Parameter] = [_block_variable(), _report_variable("the figures")]
     made: list[click.Command] = []
+    of_block = (_sim_command, _synth_command)
     if block is not None:
-        made.append(_sim_command(block))
+        made += [make(block) for make in of_block]
     elif block_names():
-        sims = [_sim_command(each) for each in all_blocks()]
-        for other in sims[1:]:
-            have = {param.envvar for param in sims[0].params}
-            sims[0].params += [param for param in other.params if param.envvar not in have]
-        made.append(sims[0])
+        for make in of_block:
+            one, *others = [make(each) for each in all_blocks()]
+            for other in others:
+                have = {param.envvar for param in one.params}
+                one.params += [param for param in other.params if param.envvar not in have]
+            made.append(one)
     made += [
         click.Command(
             "test", callback=_test, params=[_jobs_variable()], help="run every automatic test on both simulators"
@@ -506,6 +571,7 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
         click.Command("bench", callback=_bench, params=block_report, help="measure a block and check its figures"),
         click.Command("prove", callback=_prove, params=block_report, help="prove what a block's rules promise"),
         click.Command("tensors", callback=_tensors, help="make the training tensors anew"),
+        click.Command("regs", callback=_regs, help="make constants and tables from the register map"),
         click.Command(
             "train-model",
             callback=_train_model,
@@ -524,9 +590,11 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
     return {str(command.name): command for command in made}
 
 
+_OF_BLOCK = ("sim", "synth")  # the commands whose variables depend on the block
+
+
 def _chosen_block(name: str) -> Block | None:
-    # Only `sim` has variables that depend on the block.
-    if name != "sim":
+    if name not in _OF_BLOCK:
         return None
     return get_block(os.environ.get("BLOCK") or DEFAULT_BLOCK)
 
@@ -541,7 +609,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         name = arguments[0] if arguments else "help"
         goals = os.environ.get("TS_GOALS", "").split() or [name]
-        commands = _commands(_chosen_block("sim" if "sim" in goals else name) if "help" not in goals else None)
+        of_block = next((goal for goal in goals if goal in _OF_BLOCK), name)
+        commands = _commands(_chosen_block(of_block) if "help" not in goals else None)
         if name not in commands:
             raise UserError(f"there is no target '{name}' (make help lists them)")
         known = {str(param.envvar) for goal in (*goals, name) if goal in commands for param in commands[goal].params}

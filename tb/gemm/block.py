@@ -115,6 +115,7 @@ BLOCK = Block(
         "tb/ioss/ioss_trace.sv",
         "tb/ran/ran_psum_memory.sv",
         "tb/ran/ran_trace.sv",
+        "tb/gemm/gemm_trace.sv",
         "tb/gemm/tb_gemm.sv",
     ),
     include_dirs=INCLUDE_DIRS,

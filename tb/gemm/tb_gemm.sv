@@ -1,8 +1,5 @@
 // Test bench of the IOSS core and the RAN, joined (docs/environment.md; docs/gemm/README.md): transactors on every stream, the traces of
-// both parts at their ports inside, and what happens to descriptors between them.
-//
-// gemm_event.bin: {cycle, kind and data} a record: 1 answer (data: code), 2 transfer to the RAN, 3 transfer to the IOSS core, 6 new value
-// of busy_o.
+// both parts at their ports inside, and what happens to descriptors between them (gemm_trace.sv).
 module tb_gemm #(
   parameter int Rows = 8,
   parameter int Lanes = 16,
@@ -38,10 +35,6 @@ module tb_gemm #(
   input  logic        ctr_clear_i
 );
   localparam int Places = (Lanes < 32) ? 32 / Lanes : 1;
-  localparam logic [7:0] EvRsp = 8'd1;
-  localparam logic [7:0] EvRan = 8'd2;
-  localparam logic [7:0] EvIoss = 8'd3;
-  localparam logic [7:0] EvBusy = 8'd6;
 
   logic [31:0] cycle_q;
   initial cycle_q = 0;
@@ -275,22 +268,11 @@ module tb_gemm #(
     .req_tag_i(dut.u_ran.psum_req_tag_o)
   );
 
-  integer event_fd;
-  logic   busy_q;
-  initial begin
-    event_fd = $fopen("gemm_event.bin", "wb");
-    busy_q   = 1'b0;
-  end
-  always @(posedge clk_i) begin
-    busy_q <= rst_ni && busy;
-    if (rst_ni) begin
-      if (busy != busy_q) $fwrite(event_fd, "%u%u", cycle_q, {EvBusy, 23'd0, busy});
-      if (rsp_valid) $fwrite(event_fd, "%u%u", cycle_q, {EvRsp, 19'd0, rsp_code});
-      if (dut.u_ran.desc_valid_i && dut.u_ran.desc_ready_o) $fwrite(event_fd, "%u%u", cycle_q, {EvRan, 24'd0});
-      if (dut.u_ioss.desc_valid_i && dut.u_ioss.desc_ready_o) $fwrite(event_fd, "%u%u", cycle_q, {EvIoss, 24'd0});
-    end
-    if (flush_i) $fflush(event_fd);
-  end
+  gemm_trace u_gemm_trace (
+    .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .busy_i(busy), .rsp_valid_i(rsp_valid), .rsp_code_i(rsp_code),
+    .ran_take_i(dut.u_ran.desc_valid_i && dut.u_ran.desc_ready_o),
+    .ioss_take_i(dut.u_ioss.desc_valid_i && dut.u_ioss.desc_ready_o)
+  );
 
   // ---- end of work ----------------
   logic active;

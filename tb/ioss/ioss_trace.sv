@@ -8,6 +8,7 @@
 //              its mask, and its Lanes products as 16-bit numbers
 //   event.bin  {cycle, kind and data, mask} a record; kinds below
 module ioss_trace #(
+  parameter Place = ".",          // folder of the traces
   parameter int Rows = 8,
   parameter int Lanes = 16
 ) (
@@ -58,9 +59,9 @@ module ioss_trace #(
   integer issue_fd, prod_fd, event_fd;
   logic   rst_q, busy_q;
   initial begin
-    issue_fd = $fopen("issue.bin", "wb");
-    prod_fd  = $fopen("prod.bin", "wb");
-    event_fd = $fopen("event.bin", "wb");
+    issue_fd = $fopen({Place, "/issue.bin"}, "wb");
+    prod_fd  = $fopen({Place, "/prod.bin"}, "wb");
+    event_fd = $fopen({Place, "/event.bin"}, "wb");
     rst_q    = 1'b0;
     busy_q   = 1'b0;
   end

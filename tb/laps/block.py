@@ -8,11 +8,11 @@ from typing import Any
 
 from models.laps.config import LEGAL_LAYERS
 from tb.common.blockdef import INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
+from tb.common.report import print_figures
 from tb.common.testlist import block_runs
 from tb.flow.blocks import Block, Param, Proof
 from tb.laps.coverage import functional_coverage
 from tb.laps.testlist import TESTS
-from tb.ran.report import print_report
 
 HERE = Path(__file__).parent
 PACKAGES = ("rtl/common/trainslice_pkg.sv", "rtl/ran/ran_pkg.sv", "rtl/laps/laps_pkg.sv")
@@ -51,7 +51,7 @@ BLOCK = Block(
     coverage_exclusions="tb/laps/coverage_exclusions.hjson",
     functional_coverage=functional_coverage,
     sim_options=sim_options,
-    print_report=print_report,
+    print_report=print_figures,
     lint_params=({"LAYERS": 4}, {"LAYERS": 64}),
     tests=TESTS,
     coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),

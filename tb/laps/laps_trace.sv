@@ -6,7 +6,9 @@
 //   obs.bin      an accepted update: cycle, entry (2 words), mean (sign-extended), tolerance, over
 //   ord_rsp.bin  cycle, code, order, shift (sign-extended), n and fl of x, w, y
 //   laps_event.bin  {cycle, kind and data} a record; kinds below
-module laps_trace (
+module laps_trace #(
+  parameter Place = "."           // folder of the traces
+) (
   input logic        clk_i,
   input logic        rst_ni,
   input logic [31:0] cycle_i,
@@ -43,11 +45,11 @@ module laps_trace (
   logic [32*6-1:0]  obs_record;
 
   initial begin
-    reg_fd   = $fopen("reg_rsp.bin", "wb");
-    upd_fd   = $fopen("upd_rsp.bin", "wb");
-    ord_fd   = $fopen("ord_rsp.bin", "wb");
-    obs_fd   = $fopen("obs.bin", "wb");
-    event_fd = $fopen("laps_event.bin", "wb");
+    reg_fd   = $fopen({Place, "/reg_rsp.bin"}, "wb");
+    upd_fd   = $fopen({Place, "/upd_rsp.bin"}, "wb");
+    ord_fd   = $fopen({Place, "/ord_rsp.bin"}, "wb");
+    obs_fd   = $fopen({Place, "/obs.bin"}, "wb");
+    event_fd = $fopen({Place, "/laps_event.bin"}, "wb");
     rst_q = 1'b0;
     busy_q = 1'b0;
   end

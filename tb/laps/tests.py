@@ -213,7 +213,7 @@ class thresholds(LapsTest):
             for unsigned in (False, True):
                 program = Program()
                 starts = [
-                    Entry(10, n, unsigned, bool(pins & 1), bool(pins & 2), dwell=254 if pins else 0) for pins in range(4)
+                    Entry(10, n, unsigned, bool(pins & 1), bool(pins & 2), dwell=254 * bool(pins)) for pins in range(4)
                 ]
                 for layer, start in enumerate(starts):
                     for cls in range(CLASSES):

@@ -6,13 +6,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from models.optc.config import LEGAL_LANES
+from models.optc.config import BOTH_MODES, LEGAL_LANES, LEGAL_MODES
 from tb.common.blockdef import INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
+from tb.common.report import print_figures
 from tb.common.testlist import block_runs
 from tb.flow.blocks import Block, Param
+from tb.flow.errors import UserError
+from tb.optc.coverage import functional_coverage
+from tb.optc.fidelity import print_streams
+from tb.optc.options import OPTIONS, stream_options
 from tb.optc.testlist import TESTS
 
 HERE = Path(__file__).parent
+# Tests that keep to the rules which the core has.
+ANY_MODES = ("smoke", "constrained_random", "stopped_consumer", "reset_in_the_middle", "single_mode")
 PACKAGES = ("rtl/common/trainslice_pkg.sv", "rtl/ran/ran_pkg.sv", "rtl/optc/optc_pkg.sv")
 RTL = (
     "rtl/ran/ran_random.sv",
@@ -26,8 +33,21 @@ RTL = (
 
 
 def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """(test, configuration) of `make sim`. Raises `UserError` for an unknown test."""
-    return listed_test(BLOCK, HERE, options)
+    """(test, configuration) of `make sim`: gradients if MODE or G is given, a listed test otherwise.
+
+    Raises `UserError` for an unknown test, one that needs both rules, and for gradients or hyperparameters that the
+    core cannot take.
+    """
+    test, config = stream_options(options) or listed_test(BLOCK, HERE, options)
+    if options["PARAMS"]["MODES"] != BOTH_MODES and test not in ANY_MODES:
+        raise UserError(f"TEST={test} needs both rules: take MODES=3, or TEST={', '.join(ANY_MODES)}")
+    return test, config
+
+
+def print_run(result: dict[str, Any]) -> None:
+    """The figures of a run, and of the gradients that it played."""
+    print_streams(result)
+    print_figures(result)
 
 
 BLOCK = Block(
@@ -40,13 +60,22 @@ BLOCK = Block(
     tb_top="tb_optc",
     test_module="tb.optc.tests",
     default_test="constrained_random",
-    params={"LANES": Param(4, LEGAL_LANES, "Lanes", "parameters a cycle")},
+    params={
+        "LANES": Param(4, LEGAL_LANES, "Lanes", "parameters a cycle"),
+        "MODES": Param(BOTH_MODES, LEGAL_MODES, "Modes", "rules: 1 momentum, 2 ADAM, 3 both"),
+    },
     public_vlt="tb/optc/tb_optc.vlt",
     testplan="tb/optc/testplan.hjson",
     faults_dir="tb/optc/faults",
+    options=OPTIONS,
     sim_options=sim_options,
-    lint_params=({"LANES": 1}, {"LANES": 8}),
+    print_report=print_run,
+    lint_params=({"LANES": 1}, {"LANES": 8}, {"MODES": 1}, {"MODES": 2}),
+    synth_variants={"momentum only": {"MODES": 1}, "ADAM only": {"MODES": 2}},
     tests=TESTS,
     coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),
+    coverage_exclusions="tb/optc/coverage_exclusions.hjson",
+    functional_coverage=functional_coverage,
+    coverage_goals={"line": 98.0, "branch": 98.0},
     check=partial(plan_findings, HERE, TESTS),
 )

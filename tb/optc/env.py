@@ -7,13 +7,28 @@ from pathlib import Path
 import numpy as np
 from pyuvm import ConfigDB
 
+from models.optc.config import Mode, has_mode
 from tb.common.agents import PlaySequence, StreamConfig, TraceConfig
 from tb.common.env import BlockEnv, EnvConfig
 from tb.common.scoreboard import Verdict
 from tb.common.testbase import BlockTest
+from tb.optc.coverage import sample
 from tb.optc.program import Program
+from tb.optc.report import run_report
 from tb.optc.scoreboard import STAT_DTYPE, OptcScoreboard, lane_dtype, out_dtype
 from tb.ran.trace import EVENT_DTYPE
+
+
+def trace_dtypes(lanes: int) -> dict[str, np.dtype]:
+    """Records of the traces of a bench with an OPTC in it (optc_trace.sv), by name."""
+    return {
+        "moment": np.dtype([("cycle", "<u4"), ("mv", "<u4", (lanes, 2))]),
+        "denom": lane_dtype(lanes, "d"),
+        "update": lane_dtype(lanes, "u"),
+        "out": out_dtype(lanes),
+        "stat": STAT_DTYPE,
+        "optc_event": EVENT_DTYPE,
+    }
 
 
 class OptcTest(BlockTest):
@@ -23,19 +38,15 @@ class OptcTest(BlockTest):
 
     def make_env(self) -> BlockEnv:
         lanes = self.lanes = self.run_info.params["LANES"]
+        self.modes = self.run_info.params["MODES"]
+        self.rules = [mode for mode in Mode if has_mode(self.modes, mode)]
+        self.only = self.rules[0] if len(self.rules) == 1 else None
         self.programs: list[Program] = []
         folder = self.run_info.run_dir
         streams = [StreamConfig(self.dut, name, folder) for name in ("cfg", "in", "seed")]
         streams += [StreamConfig(self.dut, name, folder, sinks=1) for name in ("out", "stat")]
-        kinds = {
-            "moment": np.dtype([("cycle", "<u4"), ("mv", "<u4", (lanes, 2))]),
-            "denom": lane_dtype(lanes, "d"),
-            "update": lane_dtype(lanes, "u"),
-            "out": out_dtype(lanes),
-            "stat": STAT_DTYPE,
-            "optc_event": EVENT_DTYPE,
-        }
-        traces = tuple(TraceConfig(folder / f"{name}.bin", dtype, f"{name}_trace") for name, dtype in kinds.items())
+        kinds = trace_dtypes(lanes).items()
+        traces = tuple(TraceConfig(folder / f"{name}.bin", dtype, f"{name}_trace") for name, dtype in kinds)
         ConfigDB().set(self, "env", "CFG", EnvConfig(lanes, tuple(streams), traces, OptcScoreboard))
         return BlockEnv("env", self)
 
@@ -52,5 +63,9 @@ class OptcTest(BlockTest):
     def judge(self, cycles: int) -> Verdict:
         board = self.env.scoreboard
         board.programs, board.cycles, board.drained = self.programs, cycles, self.drained
+        board.modes = self.modes
         self.env.collect(cycles)
-        return board.judge()
+        verdict = board.judge()
+        sample(self.run_info, board)
+        self.report |= run_report(self.lanes, board)
+        return verdict

@@ -8,6 +8,7 @@
 //   stat.bin    a record a transfer: cycle of valid, cycle, values, 6 counts, 3 bit lengths
 //   optc_event.bin  {cycle, kind and data} a record; kinds below
 module optc_trace #(
+  parameter Place = ".",          // folder of the traces
   parameter int Lanes = 4
 ) (
   input logic        clk_i,
@@ -64,12 +65,12 @@ module optc_trace #(
   logic [31:0] out_since, stat_since;
 
   initial begin
-    moment_fd = $fopen("moment.bin", "wb");
-    denom_fd  = $fopen("denom.bin", "wb");
-    update_fd = $fopen("update.bin", "wb");
-    out_fd    = $fopen("out.bin", "wb");
-    stat_fd   = $fopen("stat.bin", "wb");
-    event_fd  = $fopen("optc_event.bin", "wb");
+    moment_fd = $fopen({Place, "/moment.bin"}, "wb");
+    denom_fd  = $fopen({Place, "/denom.bin"}, "wb");
+    update_fd = $fopen({Place, "/update.bin"}, "wb");
+    out_fd    = $fopen({Place, "/out.bin"}, "wb");
+    stat_fd   = $fopen({Place, "/stat.bin"}, "wb");
+    event_fd  = $fopen({Place, "/optc_event.bin"}, "wb");
     rst_q = 1'b0;
     busy_q = 1'b0;
   end

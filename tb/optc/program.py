@@ -16,19 +16,25 @@ I64 = npt.NDArray[np.int64]
 CFG_BYTES = 29
 
 
-def cfg_word(config: OptcConfig, wait: bool) -> bytes:
-    """The configuration as the core's word (optc_pkg), highest byte first; its highest bit makes the bench wait."""
-    return (config.word | int(wait) << 231).to_bytes(CFG_BYTES, "big")
+RESERVED = 0x7F << 1 | 0x1F << 226  # bits of the word that mean nothing
+
+
+def cfg_word(config: OptcConfig, wait: bool, reserved: int = 0) -> bytes:
+    """The configuration as the core's word (optc_pkg), highest byte first; its highest bit makes the bench wait.
+    `reserved`: its reserved bits."""
+    return (config.word | int(wait) << 231 | reserved & RESERVED).to_bytes(CFG_BYTES, "big")
 
 
 @dataclass
 class Program:
-    """`beats` holds (B, 4, L) arrays: w, m, v, g of every parameter; gaps are idle cycles before an offer."""
+    """`beats` holds (B, 4, L) arrays: w, m, v, g of every parameter; gaps are idle cycles before an offer; `reserved`:
+    see `cfg_word`."""
 
     lanes: int
     configs: list[tuple[OptcConfig, bool, int]] = field(default_factory=list)
     beats: list[tuple[I64, I64]] = field(default_factory=list)
     seeds: list[tuple[int, int]] = field(default_factory=list)
+    reserved: int = 0
 
     def tensor(self, config: OptcConfig, arrays: tuple[I64, I64, I64, I64], gaps: npt.ArrayLike = 0) -> None:
         """A tensor (w, m, v, g), each (n,), behind its configuration, which waits for the one before."""
@@ -56,7 +62,7 @@ class Program:
     def bursts(self) -> Mapping[str, list[BurstItem]]:
         """For the agents, by stream."""
         out: dict[str, list[BurstItem]] = {}
-        words = np.array([list(cfg_word(config, wait)) for config, wait, _ in self.configs], np.uint8)
+        words = np.array([list(cfg_word(config, wait, self.reserved)) for config, wait, _ in self.configs], np.uint8)
         if len(words):
             records = source_records(np.array([gap for *_, gap in self.configs]), words)
             out["cfg"] = [BurstItem("cfg", records, len(words))]

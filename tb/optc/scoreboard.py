@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.optc.config import Mode, OptcConfig, RspCode
+from models.optc.config import BOTH_MODES, Mode, OptcConfig, RspCode
 from models.optc.cycle import Prediction, Stimulus, predict
 from models.optc.value import State, Statistics, update
 from models.ran.config import Round
@@ -48,7 +48,7 @@ def out_dtype(lanes: int) -> np.dtype:
 @dataclass
 class Epoch:
     """Between two resets; cycles count from `base`. `tensors`: accepted configurations with their statistics (None
-    where beats are missing)."""
+    where beats are missing); `words`: what the model gives for every beat, (B, L) each; `seeds`: (cycle, value)."""
 
     base: int
     stim: Stimulus
@@ -56,12 +56,35 @@ class Epoch:
     data: I64
     tensors: list[tuple[OptcConfig, Statistics | None]]
     result: npt.NDArray[np.void]
+    words: dict[str, I64]
+    seeds: list[tuple[int, int]]
+
+
+def check_rate(verdict: Verdict, what: str, taken: I64, offered: I64, left: I64, latency: int) -> None:
+    """Notes unless beats, taken at cycles (B,), were offered `latency` cycles later and left one a cycle.
+
+    Looks at logs alone, not at the cycle model."""
+    verdict.count("cycle", 2 * len(left))
+    if len(taken) != len(left):
+        verdict.diverge("output", int(taken[-1]), f"{what}: results", len(left), len(taken))
+        return
+    late = np.flatnonzero(offered - taken != latency)
+    if len(late):
+        at = late[0]
+        verdict.diverge("output", offered[at], f"{what}: latency of beat {at}", offered[at] - taken[at], latency)
+    pauses = np.flatnonzero(np.diff(left) != 1)
+    if len(pauses):
+        at = pauses[0] + 1
+        verdict.diverge(
+            "output", left[at], f"{what}: cycles from the beat before to beat {at}", left[at] - left[at - 1], 1
+        )
 
 
 class OptcScoreboard(Scoreboard):
-    """Set `params` (lanes), `programs`, `cycles` and `drained`, then call `judge`."""
+    """Set `params` (lanes), `modes`, `programs`, `cycles` and `drained`, then call `judge`."""
 
     params: int
+    modes: int = BOTH_MODES
     programs: list[Program]
     cycles: int
     drained: bool
@@ -100,6 +123,7 @@ class OptcScoreboard(Scoreboard):
             end - base,
             wave_or_none(self.seen["out"][base:end, 0]),
             wave_or_none(self.seen["stat"][base:end, 0]),
+            self.modes,
         )
         want = predict(stim)
         for name, boundary, expected in (("cfg", "configuration", want.cfg_accept), ("in", "input", want.beat_accept)):
@@ -116,7 +140,7 @@ class OptcScoreboard(Scoreboard):
         seeds = [entry for program in self.programs for entry in program.seeds]
         at = log["seed"].offer - base
         changes = [(int(c), value) for c, (value, _), p in zip(at, seeds, pick["seed"], strict=True) if p]
-        tensors, tables = self._expected(stim, want, data, changes)
+        tensors, tables, words = self._expected(stim, want, data, changes)
         kinds = ("cycle", "value")
         for name in ("moment", "denom", "update"):
             got = self._within(name, base, end)
@@ -125,7 +149,7 @@ class OptcScoreboard(Scoreboard):
         compare_tables(verdict, "output", "beat", result, tables["out"], kinds=kinds, base=base)
         record = self._within("stat", base, end)
         compare_tables(verdict, "statistic", "tensor", record, tables["stat"], kinds=kinds, base=base)
-        self.epochs.append(Epoch(base, stim, want, data, tensors, result))
+        self.epochs.append(Epoch(base, stim, want, data, tensors, result, words, changes))
 
     def _draws(self, cycles: I64, changes: list[tuple[int, int]]) -> I64:
         """Draws (D, L) at given cycles; a seed acts behind its cycle."""
@@ -140,7 +164,7 @@ class OptcScoreboard(Scoreboard):
 
     def _expected(
         self, stim: Stimulus, want: Prediction, data: I64, changes: list[tuple[int, int]]
-    ) -> tuple[list[tuple[OptcConfig, Statistics | None]], dict[str, npt.NDArray[np.void]]]:
+    ) -> tuple[list[tuple[OptcConfig, Statistics | None]], dict[str, npt.NDArray[np.void]], dict[str, I64]]:
         lanes, accepted = self.params, want.beat_accept >= 0
         used = [config for config, code in zip(stim.configs, want.cfg_code, strict=True) if code == RspCode.OK]
         beats = len(data)
@@ -201,4 +225,4 @@ class OptcScoreboard(Scoreboard):
             if cycle >= 0
         ]
         tables["stat"] = np.array(rows, STAT_DTYPE)
-        return tensors, tables
+        return tensors, tables, words

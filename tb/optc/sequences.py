@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -54,3 +56,62 @@ def random_state(rng: np.random.Generator, n: int) -> tuple[I64, I64, I64, I64]:
     v = rng.integers(0, 1 << 32, n) >> rng.integers(0, 32, n)
     v = np.where(rng.random(n) < 0.15, power, np.where(rng.random(n) < 0.05, 0, v))
     return signed(), signed(), v, signed()
+
+
+def corner_config(rng: np.random.Generator, n: int, mode: Mode) -> OptcConfig:
+    """A legal configuration of `n` parameters whose fields lie at their limits more often than not."""
+
+    def scalar() -> Scalar:
+        exp = int(rng.choice([0, 1, 16, 17, 46, 47, rng.integers(48)]))
+        most = min(1 << exp, (1 << 16) - 1)
+        return Scalar(int(rng.choice([0, 1, most, rng.integers(most + 1)])), exp)
+
+    def fl() -> int:
+        return int(rng.choice([-64, -1, 0, 1, 63, *rng.integers(-64, 64, 5)]))
+
+    while True:
+        fl_w, fl_g = fl(), fl()
+        fl_m = fl_g + int(rng.choice([-31, -30, -1, 0, 1, 7, rng.integers(-31, 8)]))
+        fl_v = 2 * fl_g - 2 * int(rng.choice([0, 1, 31, rng.integers(32)])) if mode == Mode.ADAM else fl()
+        step_shift = int(rng.choice([0, 1, 15, 16, 62, 63, rng.integers(64)]))
+        config = OptcConfig(
+            mode,
+            n,
+            fl_w,
+            fl_m,
+            fl_v,
+            fl_g,
+            scalar(),
+            Scalar(
+                int(rng.choice([0, 1, (1 << 16) - 1, rng.integers(1 << 16)])),
+                step_shift - (16 if mode == Mode.ADAM else fl_m) + fl_w,
+            ),
+            scalar(),
+            scalar(),
+            int(rng.choice([1 << 15, (1 << 16) - 1, rng.integers(1 << 15, 1 << 16)])),
+            int(rng.choice([0, 15, rng.integers(16)])),
+            int(rng.choice([1, MAX_CLIP, rng.integers(1, MAX_CLIP)])),
+            *rng.integers(-4, 4, 2).tolist(),
+            2 * int(rng.integers(-2, 2)) if mode == Mode.ADAM else int(rng.integers(-4, 4)),
+            int(rng.integers(4)),
+            int(rng.integers(3)),
+            int(rng.integers(4)),
+            int(rng.choice([0, 1, 30, 31, rng.integers(32)])),
+        )
+        if mode == Mode.MOMENTUM:  # what ADAM alone needs may be anything
+            config = replace(
+                config,
+                eps_mant=int(rng.integers(1 << 16)),
+                eps_exp=int(rng.integers(256)),
+                clip=int(rng.integers(1 << 20)),
+            )
+        if config.step.exp >= 0 and config.check() == RspCode.OK:
+            return config
+
+
+def corner_states() -> tuple[I64, I64, I64, I64]:
+    """w, m, v, g of every combination of corner values."""
+    signed = [-(1 << 31), -(1 << 20) - 3, -5, 0, 1, (1 << 21) + 1, (1 << 31) - 1]
+    v = [0, 1, 3, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 12345678, (1 << 32) - 1]
+    w, m, v, g = (axis.ravel().astype(np.int64) for axis in np.meshgrid(signed, signed, v, signed, indexing="ij"))
+    return w, m, v, g

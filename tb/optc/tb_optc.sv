@@ -2,7 +2,8 @@
 //
 // A configuration whose highest bit is set waits until the core is not busy, as a host would; one without is offered at once.
 module tb_optc #(
-  parameter int Lanes = 4
+  parameter int Lanes = 4,
+  parameter int Modes = 3
 ) (
   input  logic        clk_i,
   input  logic        rst_ni,
@@ -74,7 +75,8 @@ module tb_optc #(
   logic [20*Lanes-1:0] denom;
   logic [32*Lanes-1:0] update;
   optc_core #(
-    .Lanes(Lanes)
+    .Lanes(Lanes),
+    .Modes(Modes)
   ) dut (
     .clk_i,
     .rst_ni,

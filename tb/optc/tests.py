@@ -6,19 +6,26 @@ docstring.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pyuvm
 
-from models.optc.config import MAX_CLIP, Mode, Scalar, adam_step
-from models.optc.oracle import adam, momentum
-from models.optc.value import State, update
+from models.optc.config import MAX_CLIP, Mode, Scalar
+from models.optc.cycle import LATENCY
+from models.optc.host import WIDTH, Rule
+from models.ran.config import LANE_SEED, Round
 from tb.common.scoreboard import Verdict
 from tb.common.waves import gaps, ready_wave
 from tb.optc.env import OptcTest
+from tb.optc.gradients import RECORDED_RULES, GradientTest, recorded
+from tb.optc.options import MODES, load_stream
 from tb.optc.program import Program
-from tb.optc.sequences import PLAIN, random_config, random_state
+from tb.optc.scoreboard import check_rate
+from tb.optc.sequences import PLAIN, corner_config, corner_states, random_config, random_state
 
 
 @pyuvm.test()
@@ -28,7 +35,7 @@ class smoke(OptcTest):
     async def body(self) -> None:
         rng = self.run_info.rng()
         program = Program(self.lanes)
-        for mode in Mode:
+        for mode in self.rules:
             for n in (1, self.lanes, 37, 8 * self.lanes):
                 program.tensor(replace(PLAIN, mode=mode, n=n), random_state(rng, n))
         await self.play(program)
@@ -47,7 +54,7 @@ class constrained_random(OptcTest):
             program = Program(self.lanes)
             program.seeds = [(int(rng.integers(1 << 32)), int(rng.integers(200))) for _ in range(3)]
             for _ in range(8):
-                config = random_config(rng, int(rng.integers(1, 120)))
+                config = random_config(rng, int(rng.integers(1, 120)), self.only)
                 beats = -(-config.n // self.lanes)
                 wait = gaps(rng, ("none", "rare", "frequent")[int(rng.integers(3))], beats)
                 program.tensor(config, random_state(rng, config.n), wait)
@@ -66,7 +73,7 @@ class stopped_consumer(OptcTest):
                 await self.back_pressure(dict.fromkeys(sinks, np.array([[on, stop], [3, 40]] + [[1, 2]] * 30)))
                 program = Program(self.lanes)
                 for _ in range(3):
-                    config = random_config(rng, 100 * self.lanes)
+                    config = random_config(rng, 100 * self.lanes, self.only)
                     program.tensor(config, random_state(rng, config.n))
                 await self.play(program)
 
@@ -78,18 +85,39 @@ class reset_in_the_middle(OptcTest):
 
     async def body(self) -> None:
         rng = self.run_info.rng()
+        await self.directed()
         for moment in (20, 60, 110, *rng.integers(2, 160, self.run_info.config.get("resets", 10)).tolist()):
             program = Program(self.lanes)
             for _ in range(2):
-                config = random_config(rng, 50 * self.lanes)
+                config = random_config(rng, 50 * self.lanes, self.only)
                 program.tensor(config, random_state(rng, config.n))
             await self.start(program)
             await self.cycles_pass(moment)
             await self.reset()
         program = Program(self.lanes)
-        config = random_config(rng, 99)
+        config = random_config(rng, 99, self.only)
         program.tensor(config, random_state(rng, 99))
         await self.play(program)
+
+    async def directed(self) -> None:
+        """Resets in every state of the core, a tensor of either mode behind each."""
+        rng, lanes = self.run_info.rng("directed"), self.lanes
+        moments = {"empty": 4, "inside": 27, "draining": 27, "idle": 120, "held": 120, "record": 120}
+        for (mode, after), state in itertools.product(itertools.product(Mode, Mode), moments):
+            program = Program(lanes)
+            # What is not to drain is announced to be far longer than what comes of it.
+            n = (1 << 24) - 1 if state in ("empty", "inside") else 4 * lanes
+            program.configs.append((replace(random_config(rng, 4 * lanes, mode), n=n), True, 0))
+            if state != "empty":
+                program.load(4 * lanes, random_state(rng, 4 * lanes))
+            if state in ("held", "record"):
+                await self.back_pressure({"out" if state == "held" else "stat": np.array([[1, 3 * LATENCY]])})
+            await self.start(program)
+            await self.cycles_pass(moments[state])
+            await self.reset()
+            program = Program(lanes)
+            program.tensor(random_config(rng, 9, after), random_state(rng, 9))
+            await self.play(program)
 
 
 @pyuvm.test()
@@ -101,8 +129,8 @@ class refused_configurations(OptcTest):
         rng = self.run_info.rng()
         bad = [
             {"n": 0}, {"fl_v": 31}, {"fl_w": 64}, {"fl_w": -65}, {"fl_m": 64}, {"fl_g": -65}, {"pre_v": 1},
-            {"fl_m": 37},
-            {"fl_m": -2}, {"fl_v": 60}, {"fl_v": -6}, {"step": Scalar(1, 11)}, {"step": Scalar(1, 64)},
+            {"fl_v": 64}, {"fl_v": -66}, {"fl_m": 37}, {"fl_m": -3}, {"fl_v": 60}, {"fl_v": -6},
+            {"step": Scalar(1, 11)}, {"step": Scalar(1, 64)},
             {"step": Scalar(9, 63), "fl_w": 10}, {"c1": Scalar(3, 1)}, {"c2": Scalar(3, 1)}, {"c1": Scalar(1, 48)},
             {"wd": Scalar(1, 48)}, {"wd": Scalar(2, 0)}, {"eps_mant": 32767}, {"eps_exp": 16}, {"clip": 0},
             {"clip": MAX_CLIP + 1}, {"copy_format": 4}, {"copy_round": 3}, {"copy_shift": 32},
@@ -124,6 +152,26 @@ class refused_configurations(OptcTest):
                 program.configs.append((random_config(rng, 7, mode), False, gap))
             program.tensor(replace(config, mode=Mode.MOMENTUM), random_state(rng, config.n))
             await self.play(program)
+        program = Program(self.lanes)
+        for change in bad:  # one behind the other, then a legal one of every field at other values
+            program.configs.append((replace(replace(PLAIN, n=5), **change), True, 0))
+        for exp in (1 << bit for bit in range(8)):  # every bit of an exponent counts
+            for name in ("c1", "c2", "wd", "step"):
+                program.configs.append((replace(PLAIN, n=0, **{name: Scalar(0xFFFF, exp)}), True, 0))
+            program.configs.append((replace(PLAIN, n=0, eps_exp=exp, eps_mant=exp * 257), True, 0))
+        program.tensor(replace(PLAIN, n=7), random_state(rng, 7))
+        await self.play(program)
+        # Offered while the pipeline drains and while the record waits: taken behind it, refused or not.
+        for gap in (20, 75):
+            await self.back_pressure({"stat": np.array([[1, 200], [3, 200]])})
+            program = Program(self.lanes)
+            config = replace(PLAIN, n=4 * self.lanes)
+            program.tensor(config, random_state(rng, config.n))
+            program.configs.append((replace(config, n=0), False, gap))
+            program.tensor(config, random_state(rng, config.n))
+            program.configs.append((replace(config, mode=Mode.MOMENTUM), False, gap))
+            program.load(config.n, random_state(rng, config.n))
+            await self.play(program)
         for gap in (12, 30, 48):  # offered while the pipeline drains: taken behind it
             program = Program(self.lanes)
             config = replace(PLAIN, n=4 * self.lanes)
@@ -131,6 +179,29 @@ class refused_configurations(OptcTest):
             program.configs.append((replace(config, mode=Mode.MOMENTUM), False, gap))
             program.load(config.n, random_state(rng, config.n))
             await self.play(program)
+
+
+@pyuvm.test()
+class single_mode(OptcTest):
+    """A core with one rule: what asks for the other one is refused, before every other reason but an open tensor, and
+    changes nothing. Config: `tensors`."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        left_out = [mode for mode in Mode if mode not in self.rules]
+        program = Program(self.lanes)
+        for number in range(self.run_info.config.get("tensors", 30)):
+            for mode in left_out:
+                other = random_config(rng, 7, mode)
+                program.configs.append((replace(other, n=0) if number % 3 == 0 else other, True, 0))
+            for mode in self.rules:
+                n = int(rng.integers(1, 80))
+                program.tensor(random_config(rng, n, mode), random_state(rng, n))
+        n = 40 * self.lanes
+        program.tensor(replace(PLAIN, mode=self.rules[0], n=n), random_state(rng, n), 2)
+        program.configs += [(random_config(rng, 7, mode), False, 5) for mode in Mode]
+        program.tensor(replace(PLAIN, mode=self.rules[-1], n=n), random_state(rng, n))
+        await self.play(program)
 
 
 @pyuvm.test()
@@ -195,40 +266,276 @@ class dead_weights(OptcTest):
 
 
 @pyuvm.test()
-class tracks_float64(OptcTest):
-    """A whole run of each rule over a stream of gradients; weights that leave the core against the float64 optimiser.
-    Config: `steps`."""
+class recorded_stream(GradientTest):
+    """The gradients of a real training, from the host's floats to the weights that leave the core; bars on update error
+    and drift. Config: `modes` (adam, momentum, sgd), `steps`, `width` (of a group; 0: one group), `out`, `picture`."""
+
+    async def body(self) -> None:
+        config = self.run_info.config
+        g, w0 = recorded()
+        g = g[: config.get("steps")]
+        for mode in config.get("modes", ["adam", "momentum"]):
+            self.add(mode, RECORDED_RULES[mode], g, w0, width=config.get("width", WIDTH) or None)
+        await self.play_streams()
+
+
+@pyuvm.test()
+class user_gradients(GradientTest):
+    """A user's gradients; the drift alone is a check. Config: g, w0 (files; w0 may be null), mode, rule (fields of
+    Rule), out, picture."""
+
+    async def body(self) -> None:
+        config = self.run_info.config
+        g, w0 = load_stream(Path(config["g"]), Path(config["w0"]) if config["w0"] else None)
+        self.add(config["mode"], Rule(MODES[config["mode"]], **config["rule"]), g, w0, ("drift",))
+        await self.play_streams()
+
+
+@pyuvm.test()
+class following(GradientTest):
+    """Gradients whose scale climbs, jumps by a million, falls and is nothing for a while: FLs follow, and nothing
+    saturates. Config: `steps` (of each of the five parts), `decades` (factor on the changes; 0: none)."""
+
+    LEAST: ClassVar = {"pre_w": 3, "pre_m": 12, "pre_v": 10, "only rescaling": 7}  # a constant scale has half of it
+
+    async def body(self) -> None:
+        rng, config = self.run_info.rng(), self.run_info.config
+        steps = config.get("steps", 120)
+        # Decades of the scale at the ends of each part.
+        ends = ((0, 1.5), (-4, -4), (2, 2), (2, -1), (-1, 3))
+        scale = 10.0 ** (config.get("decades", 1) * np.concatenate([np.linspace(*pair, steps) for pair in ends]))
+        g = (rng.normal(size=(len(scale), 6 * self.lanes)) + 0.3) * scale[:, None]
+        g *= 10.0 ** rng.uniform(-2, 0, g.shape[1])
+        g[steps + steps // 2 : 2 * steps] = 0
+        w0 = rng.normal(size=g.shape[1]) * 1e-4
+        # Behind a fall of the scale ADAM's updates are small against the unit of u: no bar on their tail.
+        self.add("adam", Rule(Mode.ADAM, 1e-3, eps=1e-12), g, w0, ("p50", "drift"))
+        self.add("momentum", Rule(Mode.MOMENTUM, 1e-3), g, w0)
+        await self.play_streams()
+
+    def judge(self, cycles: int) -> Verdict:
+        verdict = super().judge(cycles)
+        for stream in self.streams:
+            totals = stream.run.host.totals
+            moved = {**totals.follows, "only rescaling": totals.rescales}
+            for name, least in self.LEAST.items():
+                if name == "pre_v" and stream.name == "momentum":
+                    continue
+                verdict.count("value", 1)
+                if moved[name] < least:
+                    what = f"passes of {stream.name}, {name}"
+                    verdict.diverge("result", cycles, what, moved[name], f"at least {least}")
+        return verdict
+
+
+@pyuvm.test()
+class full_rate(OptcTest):
+    """One result a lane and cycle over a long tensor, 49 cycles behind its parameters, in both modes: measured on the
+    traces, without the model. Config: `beats`."""
 
     async def body(self) -> None:
         rng = self.run_info.rng()
-        steps, size = self.run_info.config.get("steps", 300), 6 * self.lanes
-        scale = 10 ** rng.uniform(-3, -1, size)
-        self.g = np.rint((rng.normal(size=(steps, size)) + 0.5) * scale * 2.0**PLAIN.fl_g).astype(np.int64)
-        self.w0 = rng.integers(-(1 << 27), 1 << 27, size)
+        self.beats = self.run_info.config.get("beats", 6000)
         program = Program(self.lanes)
         for mode in Mode:
-            state = State(self.w0, *np.zeros((2, size), np.int64))
-            for t, grad in enumerate(self.g, start=1):
-                step = adam_step(1e-3, 0.9, 0.999, t) if mode == Mode.ADAM else 1e-3
-                config = replace(
-                    PLAIN, mode=mode, n=size, fl_m=28, fl_v=38, step=Scalar.of(step, 63), wd=Scalar(0, 0)
-                )
-                program.tensor(config, (*state, grad))
-                # The host's copy of the state; that the core gives the same is what the scoreboard checks.
-                state = update(config, state, grad).state
+            config = random_config(rng, self.beats * self.lanes, mode)
+            program.tensor(config, random_state(rng, config.n))
         await self.play(program)
 
     def judge(self, cycles: int) -> Verdict:
         verdict = super().judge(cycles)
-        steps, size = self.g.shape
-        result = self.env.scoreboard.epochs[-1].result
-        w = result["w"].astype(np.int32).reshape(-1, steps, size) * 2.0**-PLAIN.fl_w
-        g, w0 = self.g * 2.0**-PLAIN.fl_g, self.w0 * 2.0**-PLAIN.fl_w
+        seen = self.env.scoreboard.seen
+        taken, out = seen["in"].accept, seen["out_trace"]
+        offered, left = out["valid"].astype(np.int64), out["cycle"].astype(np.int64)
         for mode in Mode:
-            want = (adam(g, w0, 1e-3, 0.9, 0.999, 1e-12) if mode == Mode.ADAM else momentum(g, w0, 1e-3, 0.9))[0]
-            drift = np.linalg.norm(w[mode, -1] - want[-1]) / np.linalg.norm(want[-1] - w0)
-            self.report[f"drift_{mode.name.lower()}"] = float(drift)
-            verdict.count("value", size)
-            if drift > 0.01:
-                verdict.diverge("result", cycles, f"drift of {mode.name} from float64", drift, "at most 0.01")
+            mine = slice(mode * self.beats, (mode + 1) * self.beats)
+            check_rate(verdict, f"mode {mode.name}", taken[mine], offered[mine], left[mine], 49)
         return verdict
+
+
+@pyuvm.test()
+class corner_configurations(OptcTest):
+    """Fields at their limits in both modes; reserved bits of the word mean nothing. Config: `tensors`."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        for reserved in (0, -1, 0):
+            program = Program(self.lanes, reserved=reserved)
+            for _ in range(self.run_info.config.get("tensors", 1200) // 3):
+                config = corner_config(rng, int(rng.integers(1, 4 * self.lanes)), Mode(int(rng.integers(2))))
+                program.tensor(config, random_state(rng, config.n))
+            await self.play(program)
+
+
+@pyuvm.test()
+class corner_values(OptcTest):
+    """Every combination of corner values of w, m, v and g in both modes. Config: `configs`."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        state = corner_states()
+        n = len(state[0])
+        program = Program(self.lanes)
+        for mode in Mode:
+            program.tensor(replace(PLAIN, mode=mode, n=n), state)
+            program.tensor(replace(PLAIN, mode=mode, n=n, c1=Scalar(1, 0), c2=Scalar(1, 0), wd=Scalar(1, 1)), state)
+            for _ in range(self.run_info.config.get("configs", 2)):
+                program.tensor(random_config(rng, n, mode), state)
+        zero = np.zeros(5, np.int64)
+        for mode in Mode:
+            program.tensor(replace(PLAIN, mode=mode, n=5), (zero, zero, zero, zero))
+        await self.play(program)
+
+
+@pyuvm.test()
+class rounding_ties(OptcTest):
+    """Every place that rounds to the nearest integer, with every fraction at small shifts, ties among them."""
+
+    async def body(self) -> None:
+        x = np.arange(-64, 64, dtype=np.int64)
+        zero, n = np.zeros_like(x), len(x)
+        half, one = Scalar(1, 2), Scalar(0, 0)
+        program = Program(self.lanes)
+        for mode in Mode:
+            still = replace(PLAIN, mode=mode, n=n, c1=one, c2=one, wd=one, step=Scalar(0, 40))
+            for change in (
+                {"pre_w": -2}, {"pre_m": -2}, {"pre_v": -2}, {"fl_m": 27}, {"c1": half}, {"c2": half, "fl_v": 58},
+                {"wd": half}, {"step": Scalar(1, 13 if mode == Mode.ADAM else 0), "fl_w": 27, "copy_shift": 2},
+            ):  # fmt: skip
+                config = replace(still, **change)
+                for m, g in ((x, zero), (zero, x), (x, x[::-1])):
+                    program.tensor(config, (x, m, x + 64, g))
+            for rounding in Round:
+                program.tensor(replace(still, copy_round=int(rounding), copy_shift=3), (x, x, x + 64, x))
+        await self.play(program)
+
+
+@pyuvm.test()
+class quotient_limits(OptcTest):
+    """Quotients of 0, next to the clip and beyond it, from every denominator and every shift of the dividend.
+    Config: `step` (of the clips and the eps)."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        program = Program(self.lanes)
+        # (eps_exp, FL_v / 2, FL_m) for FL_g = 0, from the longest shift to the right to the longest to the left.
+        places = ((0, -31, 7), (0, -17, 7), (0, -16, 7), (0, -10, 7), (0, -9, 7), (0, -8, 0), (2, -1, 2), (9, 0, -9),
+                  (10, 0, -9), (15, 0, -16), (15, 0, -17), (15, 0, -31))  # fmt: skip
+        for exp, half_fl_v, fl_m in places:
+            shift, step = exp + 16 + half_fl_v - fl_m, self.run_info.config.get("step", 1)
+            for clip in (1, 3, 1 << 16, MAX_CLIP)[::step]:
+                for eps in (1 << 15, 40001, (1 << 16) - 1)[::step]:
+                    near = [(q * eps >> shift if shift >= 0 else q * eps << -shift) for q in (1, clip, clip + 1)]
+                    m = np.array([0, 1, (1 << 31) - 1, *(a + d for a in near for d in (-1, 0, 1, 2))], np.int64)
+                    m = np.concatenate([m, -m, [-(1 << 31)]]).clip(-(1 << 31), (1 << 31) - 1)
+                    zero = np.zeros_like(m)
+                    # Below eps, above it, and the same; v = 0 takes eps too.
+                    for v in (0, 1, max(1, (eps * eps >> 2 * exp) - 1), -(-eps * eps >> 2 * exp), (1 << 32) - 1):
+                        config = replace(
+                            PLAIN, n=len(m), fl_g=0, fl_m=fl_m, fl_v=2 * half_fl_v, c1=Scalar(0, 0), c2=Scalar(0, 0),
+                            eps_mant=eps, eps_exp=exp, clip=clip, step=Scalar(3, 20),
+                        )  # fmt: skip
+                        program.tensor(config, (rng.integers(-99, 99, len(m)), m, zero + v, zero))
+        await self.play(program)
+
+
+@pyuvm.test()
+class all_saturate(OptcTest):
+    """Tensors in which every parameter saturates, is clipped and divided by eps: counts up to their length.
+    Config: `n`."""
+
+    async def body(self) -> None:
+        n = self.run_info.config.get("n", (1 << 16) + 3)
+        one, top = np.ones(n, np.int64), (1 << 31) - 1
+        program = Program(self.lanes)
+        for sign in (1, -1):
+            for mode in Mode:
+                # v saturates as it is rescaled and then follows a gradient of 0.
+                config = replace(
+                    PLAIN, mode=mode, n=n, pre_w=3, pre_m=3, pre_v=2, c1=Scalar(0, 0), c2=Scalar(1, 0), clip=1,
+                    copy_shift=0, fl_m=20,
+                )  # fmt: skip
+                program.tensor(config, (sign * top * one, sign * top * one, ((1 << 32) - 1) * one, 0 * one))
+        await self.play(program)
+
+
+@pyuvm.test()
+class tensor_lengths(OptcTest):
+    """Tensors around the pipeline's length and around full last beats, in both modes, with the configuration that was
+    before and with others. Config: `beats`."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        program = Program(self.lanes)
+        for beats in self.run_info.config.get("beats", (1, 2, 48, 49, 50, 199, 200)):
+            for rest in range(self.lanes):
+                for mode in (*Mode, *reversed(Mode)):
+                    config = replace(PLAIN, mode=mode, n=beats * self.lanes - rest)
+                    program.tensor(config, random_state(rng, config.n))
+        await self.play(program)
+
+
+@pyuvm.test()
+class waiting(OptcTest):
+    """Everything waits for everything: long tensors under short stops, records that are not taken, beats that come
+    long before their tensor and long after the beat before. Config: `tensors`."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        for style in ("frequent", "starved"):
+            await self.back_pressure({"out": ready_wave(rng, style, 3000), "stat": ready_wave(rng, style, 3000)})
+            program = Program(self.lanes)
+            for mode in Mode:
+                for _ in range(2):
+                    config = random_config(rng, 150 * self.lanes, mode)
+                    program.tensor(config, random_state(rng, config.n), gaps(rng, "frequent", 150))
+            for _ in range(self.run_info.config.get("tensors", 30)):
+                config = random_config(rng, int(rng.integers(1, 3 * self.lanes)))
+                program.tensor(config, random_state(rng, config.n))
+            await self.play(program)
+        for stop in (1300, 120):
+            await self.back_pressure({"out" if stop > 1000 else "stat": np.array([[1, stop]])})
+            program = Program(self.lanes)
+            program.tensor(replace(PLAIN, n=2), random_state(rng, 2))
+            await self.play(program)
+        for mode in Mode:
+            # Results are held; beats are offered 1200 cycles before the tensor opens, then far apart.
+            await self.back_pressure({"out": np.array([[1300, 1300]])})
+            program = Program(self.lanes)
+            config = random_config(rng, 60 * self.lanes, mode)
+            for late in (1200, 3):
+                wait = np.zeros(60, np.int64)
+                wait[[20, 40]] = 70, 49
+                program.configs.append((config, True, late))
+                program.load(config.n, random_state(rng, config.n), wait)
+            await self.play(program)
+        for pause in (1, 150, 2, 50, 53, 56):
+            program = Program(self.lanes)
+            for _ in range(2):
+                config = random_config(rng, self.lanes)
+                program.configs.append((config, False, pause))
+                program.load(config.n, random_state(rng, config.n))
+            await self.play(program)
+
+
+@pyuvm.test()
+class seeds(OptcTest):
+    """Seeds before, between and with the draws of long tensors; seeds that would stop a lane's generator."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        program = Program(self.lanes)
+        # Tensors draw for 150 cycles and rest for 50; some seeds would stop the next lane's generator.
+        stops = iter([(lane + 1) * LANE_SEED & 0xFFFF_FFFF for lane in range(self.lanes)])
+        for gap, stop in ((20, True), (60, False), (0, False), (1, False), (60, True), (300, False), (50, True),
+                          (120, False), (30, True)):  # fmt: skip
+            program.seeds.append((next(stops, 0) if stop else int(rng.integers(1 << 32)), gap))
+        for bits in range(4):
+            config = replace(
+                random_config(rng, 150 * self.lanes, Mode(bits % 2)),
+                copy_round=int(Round.STOCHASTIC),
+                copy_rand_bits=bits,
+                copy_shift=9,
+            )
+            program.tensor(config, random_state(rng, config.n))
+        await self.play(program)

@@ -8,10 +8,10 @@ from typing import Any
 
 from models.ran.config import LEGAL_ACC_W, LEGAL_BANKS, LEGAL_LANES, LEGAL_ROWS
 from tb.common.blockdef import INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
+from tb.common.report import print_figures
 from tb.common.testlist import block_runs
 from tb.flow.blocks import Block, Param
 from tb.ran.coverage import functional_coverage
-from tb.ran.report import print_report
 from tb.ran.testlist import TESTS
 
 HERE = Path(__file__).parent
@@ -63,7 +63,7 @@ BLOCK = Block(
     coverage_exclusions="tb/ran/coverage_exclusions.hjson",
     functional_coverage=functional_coverage,
     sim_options=sim_options,
-    print_report=print_report,
+    print_report=print_figures,
     lint_params=({"ROWS": 4, "LANES": 8}, {"ROWS": 2, "LANES": 32, "ACC_W": 48, "BANKS": 1}),
     tests=TESTS,
     coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),

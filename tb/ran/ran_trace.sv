@@ -12,6 +12,7 @@
 //   req.bin    a record a transfer: cycle of valid, cycle, tag
 //   ran_event.bin  {cycle, kind and data} a record; kinds below
 module ran_trace #(
+  parameter Place = ".",          // folder of the traces
   parameter int Rows = 8,
   parameter int Lanes = 16,
   parameter int AccW = 40
@@ -109,14 +110,14 @@ module ran_trace #(
   logic [31:0] out_since, stat_since, req_since;
 
   initial begin
-    shift_fd = $fopen("shift.bin", "wb");
-    tree_fd  = $fopen("tree.bin", "wb");
-    swap_fd  = $fopen("swap.bin", "wb");
-    quant_fd = $fopen("quant.bin", "wb");
-    out_fd   = $fopen("out.bin", "wb");
-    stat_fd  = $fopen("stat.bin", "wb");
-    req_fd   = $fopen("req.bin", "wb");
-    event_fd = $fopen("ran_event.bin", "wb");
+    shift_fd = $fopen({Place, "/shift.bin"}, "wb");
+    tree_fd  = $fopen({Place, "/tree.bin"}, "wb");
+    swap_fd  = $fopen({Place, "/swap.bin"}, "wb");
+    quant_fd = $fopen({Place, "/quant.bin"}, "wb");
+    out_fd   = $fopen({Place, "/out.bin"}, "wb");
+    stat_fd  = $fopen({Place, "/stat.bin"}, "wb");
+    req_fd   = $fopen({Place, "/req.bin"}, "wb");
+    event_fd = $fopen({Place, "/ran_event.bin"}, "wb");
     rst_q    = 1'b0;
     busy_q   = 1'b0;
   end

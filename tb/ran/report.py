@@ -6,9 +6,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from models.ran.config import GlobalCounter, RanParams, RowCounter
 
@@ -25,20 +22,3 @@ def run_report(params: RanParams, board: Any, counters: tuple[I64, I64] | None) 
     figures["outputs_per_beat"] = round(figures["jobs"] * params.lanes / max(1, len(out)), 2)
     # While results leave without a pause: jobs behind jobs, not what the load leaves idle.
     return figures
-
-
-def print_report(result: dict[str, Any]) -> None:
-    """The table of a run."""
-    report = dict(result.get("report", {}))
-    checks = report.pop("checks", {})
-    mismatches = report.pop("mismatches", 0)
-    console = Console()
-    if report:
-        table = Table(box=box.SIMPLE)
-        table.add_column("figure")
-        table.add_column("value", justify="right")
-        for name, value in report.items():
-            table.add_row(name.replace("_", " "), f"{value:,}")
-        console.print(table)
-    parts = ", ".join(f"{number:,} {kind}" for kind, number in checks.items())
-    console.print(f"checks: {parts}; mismatches: {mismatches}")

@@ -78,7 +78,7 @@ module laps_entry_proof (
   end
 
   // ---- what is legal ----------------
-  always @* begin
+  always_comb begin
     assume (hold != '0);
     assume (dwell_min != '0);
     assume (n_min >= 3'd1);

@@ -1,0 +1,107 @@
+// Store engine: words of a buffer to the stream out (docs/top/README.md, STORE). A command begins at its first cycle with `cmd_valid_i`, asks
+// for words from the next one on, and is done a cycle behind its last word.
+module top_store #(
+  parameter int YWords = 16384,
+  parameter int AWords = 1024,
+  parameter int SWords = 4096
+) (
+  input  logic                      clk_i,
+  input  logic                      rst_ni,
+  input  logic                      cmd_valid_i,
+  input  logic [top_pkg::CmdW-1:0]  cmd_i,
+  output logic                      cmd_done_o,     // pulse
+  output logic [top_pkg::CodeW-1:0] cmd_code_o,
+  output logic                      busy_o,
+  // the buffers' read ports
+  output logic [7:0]                read_o,         // by buffer number
+  output logic [top_pkg::AddrW-1:0] addr_o,
+  input  logic [7:0]                grant_i,
+  input  logic [5*top_pkg::BeatW-1:0] data_i,       // of buffers 3 .. 7
+  output logic                      m_valid_o,
+  input  logic                      m_ready_i,
+  output logic [top_pkg::BeatW-1:0] m_data_o,
+  output logic                      m_last_o
+);
+  localparam logic [1:0] Idle = 2'd0, Run = 2'd1, Done = 2'd2;
+  logic [1:0] state_q;
+  logic [top_pkg::CodeW-1:0] code_q;
+  logic [15:0] count_q;
+  logic        range_q;
+
+  /* verilator lint_off UNUSEDSIGNAL */  // fields of other engines
+  logic [top_pkg::CmdW-1:0] cmd;
+  /* verilator lint_on UNUSEDSIGNAL */
+  logic [2:0]  target;
+  logic [15:0] words;
+  logic [16:0] size, limit, addr;
+  logic        bad_op, more, req_ready, out_range, mem_req, grant;
+  logic [top_pkg::BeatW-1:0] data;
+  assign cmd = cmd_i;
+  assign target = cmd[6:4];
+  assign words = cmd[79:64];
+  assign bad_op = cmd[3:0] != 4'(top_pkg::OpStore) || cmd[7] || target < 3'(top_pkg::BufY);
+  assign size = (target == 3'(top_pkg::BufY)) ? 17'(YWords) : (target == 3'(top_pkg::BufA)) ? 17'(AWords) : 17'(SWords);
+  // The fetch knows one size: an address behind a smaller buffer's end is moved behind it.
+  assign addr = {1'b0, cmd[47:32]} + {1'b0, count_q};
+  assign limit = (addr >= size) ? 17'h1_0000 : addr;
+  assign more = state_q == Run && count_q != words;
+  assign grant = grant_i[target];
+  assign data = (target == 3'd3) ? data_i[0 +: 128] : (target == 3'd4) ? data_i[128 +: 128] :
+      (target == 3'd5) ? data_i[256 +: 128] : (target == 3'd6) ? data_i[384 +: 128] : data_i[512 +: 128];
+  for (genvar b = 0; b < 8; b++) begin : gen_read
+    assign read_o[b] = mem_req && target == 3'(b);
+  end
+  top_fetch #(
+    .Words(65536),
+    .SideW(1)
+  ) u_fetch (
+    .clk_i,
+    .rst_ni,
+    .clear_i    (1'b0),
+    .req_valid_i(more),
+    .req_ready_o(req_ready),
+    .req_addr_i (limit),
+    .req_side_i (count_q + 16'd1 == words),
+    .mem_req_o  (mem_req),
+    .mem_addr_o (addr_o),
+    .mem_gnt_i  (grant),
+    .mem_data_i (data),
+    .out_valid_o(m_valid_o),
+    .out_ready_i(m_ready_i),
+    .out_data_o (m_data_o),
+    .out_side_o (m_last_o),
+    .out_range_o(out_range)
+  );
+  assign cmd_done_o = state_q == Done;
+  assign cmd_code_o = code_q;
+  assign busy_o = state_q != Idle;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      state_q <= Idle;
+      code_q  <= '0;
+      count_q <= '0;
+      range_q <= 1'b0;
+    end else begin
+      case (state_q)
+        Idle: if (cmd_valid_i) begin
+          count_q <= '0;
+          range_q <= 1'b0;
+          code_q  <= bad_op ? 4'(top_pkg::CmdOperation) : (words == '0) ? 4'(top_pkg::CmdSize) : 4'(top_pkg::CmdOk);
+          state_q <= (bad_op || words == '0) ? Done : Run;
+        end
+        Run: begin
+          if (more && req_ready) count_q <= count_q + 16'd1;
+          if (m_valid_o && m_ready_i) begin
+            range_q <= range_q || out_range;
+            if (m_last_o) begin
+              if (range_q || out_range) code_q <= 4'(top_pkg::CmdRange);
+              state_q <= Done;
+            end
+          end
+        end
+        default: state_q <= Idle;
+      endcase
+    end
+  end
+endmodule

@@ -1,0 +1,1 @@
+"""Verification environment of the processor's registers: AXI4-Lite port and register file."""

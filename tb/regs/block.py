@@ -1,0 +1,58 @@
+"""The processor's registers as a block of the flow: AXI4-Lite port and register file."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from tb.common.blockdef import INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
+from tb.common.report import print_figures
+from tb.common.testlist import block_runs
+from tb.flow.blocks import Block, Param
+from tb.flow.lint import lint_rtl
+from tb.regs.coverage import functional_coverage
+from tb.regs.testlist import TESTS
+
+HERE = Path(__file__).parent
+RTL = ("rtl/laps/laps_pkg.sv", "rtl/top/top_reg_pkg.sv", "rtl/top/top_axil.sv", "rtl/top/top_regs.sv")
+BENCH = ("tb/common/sv/ts_axil_trace.sv", "tb/regs/regs_trace.sv", "tb/regs/tb_regs.sv")
+
+
+def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """(test, configuration) of `make sim`. Raises `UserError` for an unknown test."""
+    return listed_test(BLOCK, HERE, options)
+
+
+def check() -> list[str]:
+    """Testplan against tests; the port, which is a module beside `rtl_top`, through the linter too."""
+    port = dataclasses.replace(BLOCK, rtl_top="top_axil", params={})
+    return [*plan_findings(HERE, TESTS), *lint_rtl(port, {})]
+
+
+BLOCK = Block(
+    name="regs",
+    title="registers of the processor",
+    rtl=RTL,
+    tb_sources=(*TRANSACTORS, *BENCH),
+    include_dirs=INCLUDE_DIRS,
+    rtl_top="top_regs",
+    tb_top="tb_regs",
+    test_module="tb.regs.tests",
+    default_test="traffic",
+    params={
+        "CORES": Param(1, (1, 2, 4), "Cores", "pairs of IOSS core and RAN"),
+        "LAYERS": Param(16, (4, 16, 64), "Layers", "layers of LAPS' table"),
+    },
+    public_vlt="tb/regs/tb_regs.vlt",
+    testplan="tb/regs/testplan.hjson",
+    faults_dir="tb/regs/faults",
+    functional_coverage=functional_coverage,
+    sim_options=sim_options,
+    print_report=print_figures,
+    lint_params=({"CORES": 2}, {"CORES": 4, "LAYERS": 64}),
+    tests=TESTS,
+    coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),
+    coverage_goals={"line": 98.0, "branch": 98.0},
+    check=check,
+)

@@ -1,0 +1,23 @@
+"""The registers' one list of runs: `make test` takes all of it on both simulators."""
+
+from __future__ import annotations
+
+from tb.common.testlist import TestEntry
+
+TWO, FOUR = {"CORES": 2}, {"CORES": 4, "LAYERS": 64}
+
+TESTS: tuple[TestEntry, ...] = (
+    TestEntry("smoke", "every parameter set must build and work", params=({}, TWO, FOUR)),
+    TestEntry("access_policies", "no choice left to a seed", icarus_config={"stride": 40, "bits": 5}),
+    TestEntry("addresses", "every word of the space", icarus_config={"stride": 43}),
+    TestEntry("addresses", "counters of four pairs", params=(FOUR,), config={"stride": 43}),
+    TestEntry("strobes", "no choice left to a seed"),
+    TestEntry("port_orders", "no choice left to a seed", icarus_config={"reach": 3}),
+    TestEntry("traffic", "2,000 accesses a run", seeds=(1, 2, 3), params=({}, TWO), icarus_config={"rounds": 3}),
+    TestEntry("interrupts", "no choice left to a seed"),
+    TestEntry("failures", "every set of engines in every run"),
+    TestEntry("pushes", "every operation and queue in every run"),
+    TestEntry("updates", "every distance in every run"),
+    TestEntry("records", "all windows in every run", params=({}, FOUR), icarus_config={"rounds": 2}),
+    TestEntry("reset_between", "8 resets a run", icarus_config={"resets": 3}),
+)

@@ -1,0 +1,1 @@
+"""Verification environment of the processor."""

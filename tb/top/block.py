@@ -1,0 +1,81 @@
+"""The processor as a block of the flow."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from models.laps.config import LEGAL_LAYERS
+from models.top.config import LEGAL_CORES
+from tb.common.blockdef import INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
+from tb.common.report import print_figures
+from tb.common.testlist import block_runs
+from tb.flow.blocks import Block, Param
+from tb.gemm.block import BLOCK as GEMM
+from tb.laps.block import RTL as LAPS_RTL
+from tb.optc.block import RTL as OPTC_RTL
+from tb.top.testlist import TESTS
+
+HERE = Path(__file__).parent
+PACKAGES = ("rtl/optc/optc_pkg.sv", "rtl/laps/laps_pkg.sv", "rtl/top/top_reg_pkg.sv", "rtl/top/top_pkg.sv")
+RTL = (
+    "rtl/top/top_axil.sv",
+    "rtl/top/top_regs.sv",
+    "rtl/top/top_mem.sv",
+    "rtl/top/top_fetch.sv",
+    "rtl/top/top_queue.sv",
+    "rtl/top/top_load.sv",
+    "rtl/top/top_store.sv",
+    "rtl/top/top_core.sv",
+    "rtl/top/top_compute.sv",
+    "rtl/top/top_opt.sv",
+    "rtl/top/trainslice_top.sv",
+)
+
+
+def _ordered(*groups: tuple[str, ...]) -> tuple[str, ...]:
+    """Files of all groups, each once, packages first."""
+    files = list(dict.fromkeys(path for group in groups for path in group))
+    return tuple(sorted(files, key=lambda path: not path.endswith("_pkg.sv")))
+
+
+def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """(test, configuration) of `make sim`. Raises `UserError` for an unknown test."""
+    return listed_test(BLOCK, HERE, options)
+
+
+BLOCK = Block(
+    name="top",
+    title="the processor: cores, LAPS, OPTC, buffers, sequencer, registers",
+    rtl=_ordered(GEMM.rtl, PACKAGES, OPTC_RTL, LAPS_RTL, RTL),
+    tb_sources=(
+        *TRANSACTORS,
+        "tb/common/sv/ts_tap.sv",
+        "tb/common/sv/ts_axil_host.sv",
+        "tb/ioss/ioss_trace.sv",
+        "tb/ran/ran_trace.sv",
+        "tb/gemm/gemm_trace.sv",
+        "tb/laps/laps_trace.sv",
+        "tb/optc/optc_trace.sv",
+        "tb/top/tb_top.sv",
+    ),
+    include_dirs=INCLUDE_DIRS,
+    rtl_top="trainslice_top",
+    tb_top="tb_top",
+    test_module="tb.top.tests",
+    default_test="smoke",
+    params={
+        "CORES": Param(1, LEGAL_CORES, "Cores", "pairs of IOSS core and RAN"),
+        **{name: GEMM.params[name] for name in ("ROWS", "DEPTH", "ACC_W", "BANKS")},
+        "LAYERS": Param(16, LEGAL_LAYERS, "Layers", "layers of LAPS' table"),
+    },
+    public_vlt="tb/top/tb_top.vlt",
+    testplan="tb/top/testplan.hjson",
+    sim_options=sim_options,
+    print_report=print_figures,
+    lint_params=({"CORES": 2}, {"CORES": 4}),
+    tests=TESTS,
+    coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),
+    check=partial(plan_findings, HERE, TESTS),
+)

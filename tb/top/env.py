@@ -1,0 +1,140 @@
+"""UVM environment of the processor: agents, monitors of taps and traces, scoreboard and the test base."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from cocotb.triggers import FallingEdge
+from pyuvm import ConfigDB
+
+from models.ioss.config import GlobalCounter as CoreGlobal
+from models.ioss.config import RowCounter as CoreRow
+from models.ioss.config import counter_address as core_address
+from models.ran.config import GlobalCounter as RanGlobal
+from models.ran.config import RowCounter as RanRow
+from models.ran.config import counter_address as ran_address
+from models.top.config import Action, Answer, Reg, Store, TopParams
+from models.top.config import Issue as IssueAction
+from tb.common.agents import PlaySequence, StreamConfig
+from tb.common.env import BlockEnv, EnvConfig
+from tb.common.scoreboard import Verdict
+from tb.common.testbase import BlockTest
+from tb.gemm.env import RAN_COUNTERS
+from tb.top.program import READ, Program
+from tb.top.scoreboard import TopScoreboard
+from tb.top.trace import AXIL_DTYPE, M_DTYPE, folders, tap_configs, trace_configs
+
+PARAMS = {"CORES": "cores", "ROWS": "rows", "DEPTH": "depth", "ACC_W": "acc_w", "BANKS": "banks", "LAYERS": "layers"}
+
+
+class TopTest(BlockTest):
+    """Base of the processor's tests: plays a host's actions, hands back what the processor answered, judges."""
+
+    TESTPLAN = Path(__file__).parent / "testplan.hjson"
+    BOUND = 3_000_000  # cycles of a batch at most
+
+    def make_env(self) -> BlockEnv:
+        given = self.run_info.params
+        self.params = TopParams(**{field: given[name] for name, field in PARAMS.items()})
+        folder = self.run_info.run_dir
+        for name in folders(self.params):
+            (folder / name).mkdir(exist_ok=True)
+        self.batches: list[list[Action]] = [[]]
+        self.programs: list[list[Program]] = [[]]
+        self.staged: list[int | None] = Program().staged
+        self.counters: list[Any] | None = None
+        self.taken = {"axil": 0, "m": 0}  # records of these traces that were handed on
+        streams = (
+            StreamConfig(self.dut, "host", folder),
+            StreamConfig(self.dut, "s", folder),
+            StreamConfig(self.dut, "m", folder, sinks=1),
+        )
+        traces, taps = trace_configs(self.params, folder), tap_configs(self.params, folder)
+        ConfigDB().set(self, "env", "CFG", EnvConfig(self.params, streams, traces, TopScoreboard, taps))
+        return BlockEnv("env", self)
+
+    async def start(self, actions: Sequence[Action], gap: int = 0) -> Program:
+        """Hands actions to the transactors without waiting for their end."""
+        program = Program(staged=self.staged)
+        program.add(actions, gap)
+        self.batches[-1] += actions
+        self.programs[-1].append(program)
+        await PlaySequence("program", program.bursts(), self.env.sequencers).start()
+        return program
+
+    async def play(self, actions: Sequence[Action], gap: int = 0) -> Answer:
+        """Plays actions to their end, with a bound; words of every store and data of every read."""
+        program = await self.start(actions, gap)
+        await self.until_quiet(self.BOUND)
+        return await self._answer(actions, program)
+
+    async def _answer(self, actions: Sequence[Action], program: Program) -> Answer:
+        self.dut.flush_i.value = 1
+        await FallingEdge(self.dut.clk_i)
+        self.dut.flush_i.value = 0
+        new = {}
+        for name, dtype in (("axil", AXIL_DTYPE), ("m", M_DTYPE)):
+            records = np.fromfile(
+                self.run_info.run_dir / f"{name}.bin", dtype, offset=self.taken[name] * dtype.itemsize
+            )
+            self.taken[name] += len(records)
+            new[name] = records
+        answer = Answer(read=new["axil"]["data"][new["axil"]["op"] >> 16 == READ].tolist())
+        ends = np.flatnonzero(new["m"]["last"])
+        words = np.split(new["m"]["data"], ends + 1)
+        stores = [each for each in actions if isinstance(each, IssueAction) and isinstance(each.command, Store)]
+        answer.stored = words[: len(stores)]
+        return answer
+
+    async def before_collect(self) -> None:
+        self.counters = await self.read_counters_now()
+
+    async def read_counters_now(self) -> list[Any]:
+        """Counters of every pair, through the host's port: of the IOSS core, of the RAN (rows, whole)."""
+        rows = range(self.params.rows)
+        kinds = ((CoreRow, CoreGlobal, core_address, 0), (RanRow, RanGlobal, ran_address, RAN_COUNTERS))
+        places = [
+            Reg.COUNTERS + 0x1000 * core + 4 * (base | address)
+            for core in range(self.params.cores)
+            for of_row, of_all, number, base in kinds
+            for address in [
+                *(number(one, row) for row in rows for one in of_row),
+                *(number(one) for one in of_all),
+            ]
+        ]
+        program = Program(staged=self.staged)
+        for place in places:
+            program.access(READ, place)
+        self.programs[-1].append(program)
+        await PlaySequence("counters", program.bursts(), self.env.sequencers).start()
+        await self.until_quiet(self.BOUND)
+        answer = iter((await self._answer([], program)).read)
+        return [
+            tuple(
+                (
+                    np.array([[next(answer) for _ in of_row] for _ in rows], np.int64),
+                    np.array([next(answer) for _ in of_all], np.int64),
+                )
+                for of_row, of_all, _, _ in kinds
+            )
+            for _ in range(self.params.cores)
+        ]
+
+    async def reset(self, cycles: int = 4) -> None:
+        if self.batches[-1] or len(self.batches) > 1:
+            self.batches.append([])
+            self.programs.append([])
+        self.staged = Program().staged
+        await super().reset(cycles)
+
+    def judge(self, cycles: int) -> Verdict:
+        board = self.env.scoreboard
+        board.batches, board.programs = self.batches, self.programs
+        board.cycles, board.drained, board.counters = cycles, self.drained, self.counters
+        self.env.collect(cycles)
+        verdict = board.judge()
+        self.report |= {"cycles": cycles, "commands": len(board.seen["top_cmd"])}
+        return verdict

@@ -1,0 +1,145 @@
+"""Stimuli of the processor's tests: random buffers and commands, and such that are refused for one reason."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.laps.config import Entry
+from models.ran.config import Round, YBits
+from models.top.config import (
+    Action,
+    Buffer,
+    Command,
+    Gemm,
+    Issue,
+    Load,
+    Opt,
+    Reg,
+    Store,
+    TopParams,
+    Write,
+    result_bytes,
+)
+from tb.optc.sequences import random_config, random_state
+
+U8 = npt.NDArray[np.uint8]
+
+
+def random_words(rng: np.random.Generator, count: int, zeros: float = 0.4) -> U8:
+    """Words (count, 16) with a share of zero bytes."""
+    data = rng.integers(0, 256, (count, 16), dtype=np.uint8)
+    return np.where(rng.random(data.shape) < zeros, 0, data).astype(np.uint8)
+
+
+class Serial:
+    """Commands that wait for every one before them, numbered on; `done` is what the done counters will be."""
+
+    def __init__(self) -> None:
+        self.actions: list[Action] = []
+        self.done = [0, 0, 0]
+        self.number = 0
+
+    def add(self, command: Command, stream: U8 | None = None, waits: bool = True) -> None:
+        """Adds a command; `waits`: for every one before it."""
+        if waits:
+            names = ("wait_load", "wait_compute", "wait_store")
+            command = replace(command, **{name: done % 256 for name, done in zip(names, self.done, strict=True)})
+        self.actions.append(Issue(command, stream, self.number % 256))
+        self.done[command.engine] += 1
+        self.number += 1
+
+    def load(self, buffer: Buffer, first: int, words: U8, cores: int = 15, waits: bool = True) -> None:
+        """Loads words."""
+        self.add(Load(target=buffer, first=first, count=len(words), cores=cores), words, waits)
+
+    def store(self, buffer: Buffer, first: int, count: int, waits: bool = True) -> None:
+        """Stores words."""
+        self.add(Store(target=buffer, first=first, count=count), None, waits)
+
+    def write(self, address: int, value: int) -> None:
+        """Writes a register behind everything."""
+        self.actions.append(Write(address, value))
+
+    def take(self) -> list[Action]:
+        """The actions since the last time."""
+        actions, self.actions = self.actions, []
+        return actions
+
+
+def random_gemm(rng: np.random.Generator, params: TopParams, **fixed: Any) -> Gemm:
+    """A product that the pairs take, whose operands and results lie in the lower parts of the buffers."""
+    while True:
+        reduce_factor = int(rng.choice([1, 1, 2, 4, 8]))
+        chunked = rng.random() < 0.25
+        span = reduce_factor * params.depth
+        k = span + int(rng.integers(1, span)) if chunked and span <= 256 else int(rng.integers(1, min(span, 200) + 1))
+        y_bits = int(rng.integers(6))
+        raw = y_bits >= YBits.RAW32
+        n_x, n_w = (int(n) for n in rng.integers(1, 5, 2))
+        fields: dict[str, Any] = {
+            "m": int(rng.integers(1, 20)), "k": k, "n": int(rng.integers(1, 70)), "n_x": n_x, "n_w": n_w,
+            "min_order": int(rng.integers(0, n_x + n_w - 1)) if rng.random() < 0.3 else 0,
+            "x_unsigned": bool(rng.integers(2)), "w_unsigned": bool(rng.integers(2)),
+            "compensate": bool(rng.random() < 0.3), "reduce_factor": reduce_factor, "y_bits": y_bits,
+            "y_unsigned": bool(not raw and rng.integers(2)), "relu": bool(not raw and rng.integers(2)),
+            "round": int(rng.choice(list(Round))), "rand_bits": int(rng.integers(4)),
+            "shift": 0 if raw else int(rng.integers(0, 24)), "biases": bool(rng.integers(2)),
+            "masks": bool(rng.integers(2)), "write_masks": bool(rng.integers(2)),
+            "bias_first": 7000, "psum_first": 8000, "y_step": 1500, "a_step": 64, "psum_step": 1500,
+        }  # fmt: skip
+        gemm = Gemm(**{**fields, **fixed})
+        if gemm.check(params) == 0:
+            return gemm
+
+
+def result_words(gemm: Gemm, params: TopParams, core: int) -> int:
+    """Words in Y that a core's results take, the last one perhaps in part."""
+    return -(-result_bytes(gemm.y_bits) * len(gemm.tiles_of(core, params.cores)) * gemm.m // 16)
+
+
+def store_results(serial: Serial, gemm: Gemm, params: TopParams) -> None:
+    """Stores what every core left."""
+    for core in range(params.cores):
+        words = result_words(gemm, params, core)
+        if words:
+            serial.store(Buffer.Y, gemm.y_first + core * gemm.y_step, words)
+            if gemm.write_masks:
+                masks = -(-len(gemm.tiles_of(core, params.cores)) * gemm.m // 8)
+                serial.store(Buffer.A, gemm.a_first + core * gemm.a_step, masks)
+
+
+def fill(rng: np.random.Generator, serial: Serial, params: TopParams, words: int = 700) -> None:
+    """Random operands, masks and biases, of another kind in every core."""
+    serial.load(Buffer.X, 0, random_words(rng, words, float(rng.choice([0.1, 0.5, 0.9]))))
+    for core in range(params.cores):
+        serial.load(Buffer.W, 0, random_words(rng, words, float(rng.choice([0.1, 0.5, 0.9]))), 1 << core)
+        serial.load(Buffer.W, 7000, random_words(rng, 4 * 5, 0.5), 1 << core)
+        serial.load(Buffer.M, 0, random_words(rng, 16, 0.6), 1 << core)
+    # What results do not fill: both simulators must know it.
+    for first in range(0, params.cores * 1500, 1500):
+        serial.load(Buffer.Y, first, np.zeros((1500, 16), np.uint8))
+
+
+def random_pass(rng: np.random.Generator, serial: Serial, n: int) -> Opt:
+    """Loads state and gradients of `n` parameters; the pass over them."""
+    config = random_config(rng, n)
+    beats = -(-n // 4)
+    padded = np.zeros((4, 4 * beats), np.int64)
+    padded[:, :n] = np.stack(random_state(rng, n))
+    words = (padded & 0xFFFF_FFFF).astype("<u4").view(np.uint8).reshape(4, beats, 16)
+    state, gradients, copies = (int(at) for at in rng.integers(0, 900, 3))
+    for buffer, data in zip((Buffer.SW, Buffer.SM, Buffer.SV), words[:3], strict=True):
+        serial.load(buffer, state, data)
+    serial.load(Buffer.Y, 2000 + gradients, words[3])
+    serial.load(Buffer.Y, copies, np.zeros((beats, 16), np.uint8))
+    return Opt(state=state, gradients=2000 + gradients, copies=copies, config=config)
+
+
+def entry_writes(layer: int, cls: int, entry: Entry) -> list[Action]:
+    """Writes of an entry of LAPS' table."""
+    at = Reg.LAPS + 4 * 2 * (4 * layer + cls)
+    return [Write(at + 4 * word, data) for word, data in enumerate(entry.words)]

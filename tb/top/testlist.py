@@ -1,0 +1,25 @@
+"""The processor's one list of runs: `make test` takes all of it on both simulators."""
+
+from __future__ import annotations
+
+from tb.common.testlist import TestEntry
+
+TWO, FOUR = {"CORES": 2}, {"CORES": 4}
+
+TESTS: tuple[TestEntry, ...] = (
+    TestEntry("smoke", "every parameter set must build and work", params=({}, TWO, FOUR)),
+    TestEntry(
+        "constrained_random",
+        "18 products a run",
+        seeds=(1, 2),
+        params=({}, TWO),
+        icarus_config={"rounds": 1, "products": 2},
+    ),
+    TestEntry("passes", "16 passes a run", icarus_config={"passes": 4}),
+    TestEntry("planned", "ten products a run"),
+    TestEntry("refusals", "all codes in every run", sims=("verilator",)),
+    TestEntry("overlapped", "ten products a run", icarus_config={"products": 3}),
+    TestEntry("back_pressure", "nine products a run", icarus_config={"products": 1}),
+    TestEntry("training", "two iterations of the MLP", sims=("verilator",)),
+    TestEntry("reset_in_the_middle", "seven resets a run", icarus_config={"resets": 1}),
+)

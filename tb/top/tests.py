@@ -1,0 +1,405 @@
+"""Tests of the processor. What they verify stands in testplan.hjson, their runs in testlist.py.
+
+Class names are test names (`make sim BLOCK=top TEST=...`). Configuration keys that a test takes stand in its
+docstring.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyuvm
+
+from models.ioss.config import RowCounter as CoreRow
+from models.laps.config import Entry
+from models.ran.config import YBits
+from models.top.config import (
+    Buffer,
+    Gemm,
+    Issue,
+    Load,
+    Opt,
+    Plan,
+    Read,
+    Reg,
+    Store,
+    Unknown,
+)
+from models.train.digits import load_digits
+from models.train.on_processor import Batches
+from tb.common.scoreboard import Verdict
+from tb.common.waves import ready_wave
+from tb.optc.sequences import PLAIN
+from tb.top.env import TopTest
+from tb.top.sequences import (
+    Serial,
+    entry_writes,
+    fill,
+    random_gemm,
+    random_pass,
+    random_words,
+    store_results,
+)
+from tb.top.training import (
+    TEST_BATCH,
+    batch_of,
+    counter_record,
+    load_checkpoint,
+    save_checkpoint,
+    segment_seed,
+    step_record,
+    totals,
+)
+from tb.top.training import (
+    Plan as TrainPlan,
+)
+
+STATUS_READS = (*range(Reg.STAT, Reg.STAT + 24, 4), Reg.ERROR, Reg.DONE, Reg.IRQ_STATUS)
+
+
+@pyuvm.test()
+class smoke(TopTest):
+    """One small product: loads, a GEMM, a store, a few reads."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        x, w = random_words(rng, 8), random_words(rng, 64)
+        actions = [
+            Read(Reg.ID),
+            Issue(Load(target=Buffer.X, count=8), x, 1),
+            Issue(Load(target=Buffer.W, count=64, cores=15), w, 2),
+            Issue(Gemm(m=8, k=16, n=64, shift=8, y_step=100, wait_load=2), None, 3),
+            Issue(Store(target=Buffer.Y, count=8, wait_compute=1), None, 4),
+            Read(Reg.PARAMS),
+            *map(Read, STATUS_READS),
+        ]
+        await self.play(actions)
+
+
+@pyuvm.test()
+class constrained_random(TopTest):
+    """Random products of every format, in chunks of K too, with biases, masks and seeds. Config: `rounds`, `products`
+    of each."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        serial = Serial()
+        for _ in range(self.run_info.config.get("rounds", 3)):
+            fill(rng, serial, self.params)
+            for _ in range(self.run_info.config.get("products", 6)):
+                if rng.random() < 0.5:
+                    serial.write(Reg.SEED, int(rng.integers(1 << 32)))
+                gemm = random_gemm(rng, self.params)
+                serial.add(gemm)
+                store_results(serial, gemm, self.params)
+                serial.actions += [Read(address) for address in STATUS_READS]
+            await self.play(serial.take(), int(rng.integers(3)))
+
+
+@pyuvm.test()
+class passes(TopTest):
+    """Optimiser passes of both rules: random configurations and states, state, copies and records. Config: `passes`."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        serial = Serial()
+        for _ in range(self.run_info.config.get("passes", 16)):
+            n = int(rng.integers(1, 200))
+            serial.write(Reg.SEED, int(rng.integers(1 << 32)))
+            opt = random_pass(rng, serial, n)
+            serial.add(opt)
+            beats = -(-n // 4)
+            for buffer in (Buffer.SW, Buffer.SM, Buffer.SV):
+                serial.store(buffer, opt.state, beats)
+            serial.store(Buffer.Y, opt.copies, -(-beats // 2))
+            serial.actions += [Read(Reg.OPT_STAT + 4 * at) for at in range(8)]
+        await self.play(serial.take())
+
+
+@pyuvm.test()
+class planned(TopTest):
+    """Formats from LAPS: plans, products by plan, updates by their statistics, a host's updates, steps."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        serial = Serial()
+        fill(rng, serial, self.params)
+        await self.play(serial.take())
+        for slot in (0, 31, 7, 7, 12):
+            fls = rng.integers(2, 9, 2).tolist()
+            n_x, n_w, n_y = rng.integers(1, 5, 3).tolist()
+            layer = int(rng.integers(4))
+            for cls, entry in (
+                (0, Entry(fls[0], n_x, True)),
+                (1, Entry(fls[1], n_w)),
+                (2, Entry(int(rng.integers(0, 4)), n_y)),
+            ):
+                serial.actions += entry_writes(layer, cls, entry)
+            x, w, y = (4 * layer + cls for cls in range(3))
+            serial.add(Plan(x=x, w=w, y=y, k=60, slot=slot))
+            serial.actions += [Read(Reg.PLAN + 16 * slot + 4 * at) for at in range(4)]
+            for raw in (False, True):
+                gemm = random_gemm(
+                    rng, self.params, k=60, reduce_factor=1, n_x=n_x, n_w=n_w, x_unsigned=True, w_unsigned=False
+                )
+                bits = YBits.RAW32 if raw else n_y - 1
+                extra = (
+                    {"shift": 0, "relu": False, "y_unsigned": False} if raw else {"shift": fls[0] + fls[1] - entry.fl}
+                )
+                gemm = replace(gemm, planned=True, slot=slot, update=not raw, y=y, y_bits=int(bits), **extra)
+                serial.add(gemm)
+                store_results(serial, gemm, self.params)
+                serial.actions += [Read(Reg.UPD_ANSWER), Read(Reg.LAPS + 8 * y), Read(Reg.LAPS + 8 * y + 4)]
+                serial.actions += [Read(address) for address in STATUS_READS]
+            # A host's own statistics.
+            words = (100, 1, 10, 3000, 0, 9 << 10 | y)
+            for at, word in enumerate(words):
+                serial.write(Reg.UPD + 4 * at, word)
+            serial.write(Reg.UPD_PUSH, 1)
+            serial.actions.append(Read(Reg.UPD_ANSWER))
+            serial.write(Reg.STEP, 0)
+            await self.play(serial.take())
+
+
+@pyuvm.test()
+class refusals(TopTest):
+    """Every code of every engine, each followed by a legal command that must be right."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        serial = Serial()
+        fill(rng, serial, self.params)
+        good = random_gemm(rng, self.params, m=3, n=20, k=30, reduce_factor=1)
+        params = self.params
+        word = random_words(rng, 1)
+        for target in (Buffer.A, 8, 15):
+            serial.add(Load(target=int(target), count=1), None)
+        serial.add(Load(target=Buffer.X, count=0))
+        for buffer in (Buffer.W, Buffer.M):
+            serial.add(Load(target=buffer, count=1, cores=0))
+        for buffer in (Buffer.X, Buffer.W, Buffer.M, Buffer.Y, Buffer.SW, Buffer.SV):
+            serial.load(buffer, params.words_of(buffer) - 1, random_words(rng, 3))
+        serial.load(Buffer.SM, 65535, random_words(rng, 2))
+        for given, count in ((3, 5), (5, 3), (1, 2), (2, 1)):  # TLAST early, late
+            serial.add(Load(target=Buffer.X, first=7000, count=count), random_words(rng, given))
+            serial.load(Buffer.X, 7100, word)
+        for target in (0, 1, 2, 8, 12):
+            serial.add(Store(target=target, count=1))
+        serial.add(Store(target=Buffer.Y, count=0))
+        for buffer in (Buffer.Y, Buffer.A, Buffer.SW):
+            serial.store(buffer, params.words_of(buffer) - 1, 1) if buffer == Buffer.Y else None
+            serial.store(buffer, params.words_of(buffer), 2)
+        serial.add(Store(target=Buffer.SV, first=65535, count=3))
+        for code in (0, 6, 9, 15):
+            serial.add(Unknown(code=code))
+        serial.add(replace(good, target=3))
+        full = {"n_x": 4, "n_w": 4, "k": 128, "x_unsigned": True, "w_unsigned": True}
+        for change in (
+            {"m": 0}, {"k": 0}, {"n": 0}, {"m": 16384}, {"n_x": 0}, {"n_w": 5}, {"reduce_factor": 3},
+            {"reduce_factor": 0}, {"min_order": 7}, {"y_bits": 6}, {"y_bits": 7}, {"round": 3},
+            {"y_bits": 1, "shift": 40}, {"y_bits": 4, "shift": 1}, {"y_bits": 5, "relu": True, "shift": 0}, full,
+            {"k": 300, "round": 3}, {"k": 300, "n_x": 0}, {"planned": True, "slot": 9},
+            {"x_first": params.x_words - 2}, {"w_first": params.w_words - 5},
+            {"bias_first": params.w_words - 1, "biases": True},
+            {"mask_first": params.m_words - 1, "masks": True, "m": 9}, {"y_first": params.y_words - 1},
+            {"a_first": params.a_words - 1, "write_masks": True, "m": 9},
+            {"k": 300, "psum_first": params.y_words - 5},
+            {"update": True, "y": 4 * params.layers, "y_bits": 1, "shift": 3},
+            {"update": True, "y_bits": 5, "shift": 0, "relu": False, "y_unsigned": False},
+        ):  # fmt: skip
+            serial.add(replace(good, **change))
+            serial.add(good)
+            store_results(serial, good, params)
+            serial.actions += [Read(Reg.ERROR), Read(Reg.IRQ_STATUS)]
+            serial.write(Reg.ERROR_CLEAR, 0)
+            serial.write(Reg.IRQ_STATUS, 15)
+        serial.add(Plan(x=4 * params.layers, k=3, slot=9))
+        serial.add(Plan(k=0, slot=9))
+        serial.actions += [Read(Reg.ERROR), Read(Reg.PLAN + 16 * 9)]
+        # A shift below 0, and one of 64 and more.
+        for fl in (63, -64):
+            serial.actions += [
+                *entry_writes(0, 0, Entry(0, 2, True)),
+                *entry_writes(0, 1, Entry(0, 2)),
+                *entry_writes(0, 2, Entry(fl, 2)),
+            ]
+            serial.add(Plan(x=0, w=1, y=2, k=30, slot=9))
+            serial.add(replace(good, planned=True, slot=9, y_bits=1))
+            serial.add(replace(good, planned=True, slot=9, y_bits=4, shift=0, relu=False, y_unsigned=False))
+            serial.add(replace(good, planned=True, slot=9, y_bits=6))
+        opt = random_pass(rng, serial, 9)
+        for change in ({"n": 0}, {"fl_w": 64}, {"clip": 0}):
+            serial.add(
+                Opt(
+                    state=opt.state,
+                    gradients=opt.gradients,
+                    copies=opt.copies,
+                    config=replace(PLAIN, n=9, **change) if "n" not in change else replace(PLAIN, n=0),
+                )
+            )
+        for change in (
+            {"state": params.s_words - 1},
+            {"gradients": params.y_words - 1},
+            {"copies": params.y_words - 1},
+            {"state": 65535},
+        ):
+            serial.add(replace(opt, **change))
+        serial.add(replace(opt, target=1))
+        serial.add(opt)
+        serial.store(Buffer.SW, opt.state, 3)
+        serial.actions += [Read(address) for address in STATUS_READS]
+        await self.play(serial.take())
+
+
+@pyuvm.test()
+class overlapped(TopTest):
+    """Loads of the next product's operands and stores of the last one's results while one computes. Config:
+    `products`."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        serial = Serial()
+        half, cores = 2048, 15
+        for at in range(self.run_info.config.get("products", 10)):
+            side = at % 2
+            waits = {"wait_compute": max(0, at - 1) % 256, "wait_store": max(0, at - 1) % 256}
+            x, w = random_words(rng, 120), random_words(rng, 200)
+            serial.actions += [
+                Issue(Load(target=Buffer.X, first=side * half, count=120, **waits), x, 3 * at % 256),
+                Issue(Load(target=Buffer.W, first=side * half, count=200, cores=cores, **waits), w, (3 * at + 1) % 256),
+                Issue(
+                    Gemm(
+                        m=24, k=60, n=16 * self.params.cores * 2, shift=7, x_first=side * half, w_first=side * half,
+                        y_first=side * half, y_step=100, wait_load=(2 * at + 2) % 256, wait_store=max(0, at - 1) % 256,
+                    ),
+                    None, (3 * at + 2) % 256,
+                ),
+                Issue(
+                    Store(target=Buffer.Y, first=side * half, count=48, wait_compute=(at + 1) % 256), None, at % 256
+                ),
+            ]  # fmt: skip
+        await self.back_pressure({"m": ready_wave(rng, "frequent", 2000)})
+        await self.play(serial.take())
+
+
+@pyuvm.test()
+class back_pressure(TopTest):
+    """The stream out is held off, the stream in has pauses, and compute has ports that load and store want. Config:
+    `products`."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        serial = Serial()
+        # What stores read and nothing else writes.
+        serial.load(Buffer.Y, 13000, np.zeros((200, 16), np.uint8))
+        serial.load(Buffer.SM, 2000, np.zeros((60, 16), np.uint8))
+        for style in ("rare", "frequent", "starved"):
+            await self.back_pressure({"m": ready_wave(rng, style, 4000)})
+            fill(rng, serial, self.params, 300)
+            for _ in range(self.run_info.config.get("products", 3)):
+                bits = int(rng.choice([1, 4, 5]))
+                gemm = random_gemm(
+                    rng, self.params, y_bits=bits, shift=0, relu=False, y_unsigned=False, reduce_factor=1
+                )
+                serial.add(gemm)
+                # While it computes: words into and out of Y where nothing of it lies.
+                serial.load(Buffer.Y, 12000, random_words(rng, 200), waits=False)
+                serial.store(Buffer.Y, 13000, 200, waits=False)
+                store_results(serial, gemm, self.params)
+                serial.add(random_pass(rng, serial, 150))
+                serial.load(Buffer.SW, 2000, random_words(rng, 60), waits=False)
+                serial.store(Buffer.SM, 2000, 60, waits=False)
+                serial.store(Buffer.SW, 2000, 60)
+            await self.play(serial.take(), int(rng.integers(1, 4)))
+
+
+@pyuvm.test()
+class reset_in_the_middle(TopTest):
+    """Resets at any moment of loads, products, passes and stores; what follows is as from the start. Config:
+    `resets`."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        for moment in (300, *rng.integers(100, 4000, self.run_info.config.get("resets", 6)).tolist()):
+            serial = Serial()
+            fill(rng, serial, self.params, 200)
+            gemm = random_gemm(rng, self.params)
+            serial.add(gemm)
+            store_results(serial, gemm, self.params)
+            serial.add(random_pass(rng, serial, 100))
+            await self.start(serial.take())
+            await self.cycles_pass(moment)
+            await self.reset()
+        serial = Serial()
+        fill(rng, serial, self.params, 400)
+        gemm = random_gemm(rng, self.params)
+        serial.add(gemm)
+        store_results(serial, gemm, self.params)
+        serial.actions += [Read(address) for address in STATUS_READS]
+        await self.play(serial.take())
+
+
+@pyuvm.test()
+class training(TopTest):
+    """A segment of a real training of a digits network, every product and every update done by the processor. Config:
+    `plan` (fields of training.Plan), `first` and `stop` (iterations, 0 and 2), `checkpoint_in`, `checkpoint_out`,
+    `evaluate` (accuracy on the test images behind it), `progress` (a file that gets a line an iteration)."""
+
+    async def drive(self, work: Batches) -> Any:
+        """Runs a trainer's generator on the RTL; what it returns."""
+        answer = None
+        while True:
+            try:
+                actions = work.send(answer)  # type: ignore[arg-type]
+            except StopIteration as end:
+                return end.value
+            answer = await self.play(actions)
+
+    async def body(self) -> None:
+        config = self.run_info.config
+        plan = TrainPlan(**{"seed": self.run_info.seed, **config.get("plan", {})})
+        first, stop = config.get("first", 0), config.get("stop", 2)
+        data = load_digits(plan.seed)
+        if config.get("checkpoint_in"):
+            trainer = load_checkpoint(Path(config["checkpoint_in"]))
+            await self.drive(trainer.resume(segment_seed(plan, first)))
+        else:
+            trainer = plan.trainer(self.params)
+            await self.drive(trainer.start(segment_seed(plan, first)))
+        start = int(self.dut.cycle_o.value)
+        steps = []
+        for iteration in range(first, stop):
+            chosen = batch_of(plan, iteration, len(data.train_labels))
+            step = await self.drive(trainer.iteration(data.train_pixels[chosen], data.train_labels[chosen]))
+            steps.append(step_record(step, trainer))
+            if config.get("progress"):
+                with Path(config["progress"]).open("a") as file:
+                    print(json.dumps({"iteration": iteration, "loss": step.loss}), file=file)
+        record: dict[str, Any] = {
+            "first": first, "stop": stop, "train_cycles": int(self.dut.cycle_o.value) - start, "steps": steps,
+            "counters": counter_record(await self.read_counters_now()),
+        }  # fmt: skip
+        if config.get("evaluate"):
+            logits = []
+            for at in range(0, len(data.test_labels), TEST_BATCH):
+                logits.append(await self.drive(trainer.logits(data.test_pixels[at : at + TEST_BATCH])))
+            record["accuracy"] = float((np.concatenate(logits).argmax(axis=1) == data.test_labels).mean())
+        if config.get("checkpoint_out"):
+            await self.drive(trainer.suspend())
+            self.suspended = trainer, Path(config["checkpoint_out"])
+        record["totals"] = totals(trainer)
+        self.report["segment"] = record
+
+    def judge(self, cycles: int) -> Verdict:
+        verdict = super().judge(cycles)
+        counts = self.env.scoreboard.meter.counts
+        counts.issues = sum(int(core[0][:, CoreRow.ISSUES].sum()) for (core, _) in self.counters or [])
+        self.report["segment"]["energy_counts"] = asdict(counts)
+        if verdict.first is None and hasattr(self, "suspended"):
+            trainer, path = self.suspended
+            save_checkpoint(path, trainer)
+        return verdict

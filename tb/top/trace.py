@@ -1,0 +1,219 @@
+"""What the bench of the processor hears inside it (tb_top.sv): taps and traces of the parts, and requests of each part
+made of the taps' payloads, as the parts' own scoreboards take them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.ioss.config import Descriptor
+from models.laps.config import TensorStats
+from models.laps.cycle import Query, RegAccess, Update
+from models.optc.config import OptcConfig
+from models.ran.config import RAND_BITS, RanDescriptor, RspCode
+from models.top.config import TopParams
+from tb.common.agents import TapConfig, TraceConfig
+from tb.common.streams import Tap
+from tb.gemm.program import RAN_CODE
+from tb.gemm.scoreboard import EVENT_DTYPE
+from tb.ioss.env import trace_configs as core_traces
+from tb.laps.program import Program as LapsProgram
+from tb.laps.trace import DTYPES as LAPS_DTYPES
+from tb.optc.env import trace_dtypes as optc_dtypes
+from tb.optc.program import Program as OptcProgram
+from tb.ran.trace import _PSUM_OFFER, NEVER
+from tb.ran.trace import trace_configs as ran_traces
+
+I64 = npt.NDArray[np.int64]
+U32 = npt.NDArray[np.uint32]
+PAIR_TAPS = {"desc": 3, "tile": 5, "vec": 5, "bias": 5, "psum": 5, "req": 1, "out": 1}
+LAPS_TAPS = {"reg": 2, "upd": 5, "ord": 2, "step": 1}
+OPTC_TAPS = {"cfg": 8, "in": 16}
+AXIL_DTYPE = np.dtype([(name, "<u4") for name in ("since", "cycle", "op", "address", "data")])
+M_DTYPE = np.dtype([("valid", "<u4"), ("cycle", "<u4"), ("last", "<u4"), ("data", "u1", (16,))])
+CMD_DTYPE = np.dtype([("cycle", "<u4"), ("head", "<u4")])
+TOP_EVENT_DTYPE = np.dtype([("cycle", "<u4"), ("data", "<u4")])
+EV_RESET = 5
+PSUM_TRACES = ("psum_offer", "psum_accept")  # of the memory that the pair's own bench has
+
+
+def folders(params: TopParams) -> list[str]:
+    """Folders that the bench writes into."""
+    return [*(f"core{core}" for core in range(params.cores)), "laps", "optc"]
+
+
+def tap_configs(params: TopParams, run_dir: Path) -> tuple[TapConfig, ...]:
+    """Every tap of the bench."""
+    pairs = [
+        TapConfig(run_dir / f"core{core}", name, words, f"core{core}_")
+        for core in range(params.cores)
+        for name, words in PAIR_TAPS.items()
+    ]
+    laps = [TapConfig(run_dir / "laps", name, words, "laps_") for name, words in LAPS_TAPS.items()]
+    optc = [TapConfig(run_dir / "optc", name, words, "optc_") for name, words in OPTC_TAPS.items()]
+    return (*pairs, *laps, *optc, TapConfig(run_dir, "seed", 1, "all_"))
+
+
+def trace_configs(params: TopParams, run_dir: Path) -> tuple[TraceConfig, ...]:
+    """Every trace of the bench."""
+    out = [
+        TraceConfig(run_dir / f"{name}.bin", dtype, f"top_{name}")
+        for name, dtype in (("axil", AXIL_DTYPE), ("m", M_DTYPE), ("cmd", CMD_DTYPE), ("top_event", TOP_EVENT_DTYPE))
+    ]
+    for core in range(params.cores):
+        folder = run_dir / f"core{core}"
+        pair = [*core_traces(params.core, folder), *ran_traces(params.ran, folder)]
+        pair.append(TraceConfig(folder / "gemm_event.bin", EVENT_DTYPE, "gemm_event"))
+        out += [
+            TraceConfig(each.path, each.dtype, f"core{core}_{each.name}")
+            for each in pair
+            if not each.name.startswith(PSUM_TRACES)
+        ]
+    for name, dtype in LAPS_DTYPES.items():
+        out.append(TraceConfig(run_dir / "laps" / f"{name}.bin", dtype, f"laps_{name}_trace"))
+    for name, dtype in optc_dtypes(4).items():
+        out.append(TraceConfig(run_dir / "optc" / f"{name}.bin", dtype, f"optc_{name}_trace"))
+    return tuple(out)
+
+
+def within(log: Any, base: int, end: int) -> npt.NDArray[np.bool_]:
+    """Which offers of a source's log were made in a span of cycles."""
+    return (log.offer >= base) & (log.offer < end)
+
+
+def _bytes(words: U32) -> npt.NDArray[np.uint8]:
+    return np.ascontiguousarray(words[:, :4]).view(np.uint8).reshape(-1, 16)
+
+
+@dataclass
+class _Operands:
+    descs: list[Descriptor]
+    tile_data: npt.NDArray[np.uint8]
+    tile_last: npt.NDArray[np.bool_]
+    vec_data: npt.NDArray[np.uint8]
+    vec_last: npt.NDArray[np.bool_]
+    vec_tag: npt.NDArray[np.uint16]
+    vec_mask: U32
+    first_job: int = 0
+
+
+@dataclass
+class PairProgram:
+    """What a pair was given between two resets, as `tb.gemm.program.GemmProgram` says it of what it gives."""
+
+    params: TopParams
+    core: _Operands
+    ran: list[RanDescriptor]
+    bias_data: npt.NDArray[np.uint8]
+    bias_last: npt.NDArray[np.bool_]
+    seeds: list[tuple[int, int]]
+    first_job: int = 0
+    final: set[int] = field(default_factory=set)
+    placements: tuple[Any, ...] = ()
+
+    @classmethod
+    def of(cls, params: TopParams, taps: dict[str, Tap], seed: Tap, base: int, end: int) -> PairProgram:
+        """From the taps of a core."""
+        data = {name: tap.data[within(tap.log, base, end)] for name, tap in taps.items()}
+        descs, ran = [], []
+        for row in data["desc"].tolist():
+            core, last = _descriptor(row[0] | row[1] << 32 | row[2] << 64)
+            descs.append(core)
+            ran.append(last)
+        last = (data["vec"][:, 4] >> 16 & 1).astype(bool)
+        tag = np.concatenate([[0], np.cumsum(last)[:-1]]).astype(np.uint16) if len(last) else np.zeros(0, np.uint16)
+        operands = _Operands(
+            descs, _bytes(data["tile"]), (data["tile"][:, 4] & 1).astype(bool), _bytes(data["vec"]), last, tag,
+            (data["vec"][:, 4] & 0xFFFF).astype(np.uint32),
+        )  # fmt: skip
+        seeds = [(int(value), 0) for value in seed.data[within(seed.log, base, end), 0]]
+        return cls(params, operands, ran, _bytes(data["bias"]), (data["bias"][:, 4] & 1).astype(bool), seeds)
+
+    def codes(self) -> list[int]:
+        """The answer to each descriptor."""
+        out = []
+        for desc, ran in zip(self.core.descs, self.ran, strict=True):
+            core, own = desc.check(self.params.core), ran.check(self.params.ran)
+            out.append(int(core) if core else RAN_CODE + own if own != RspCode.OK else 0)
+        return out
+
+
+def _descriptor(word: int) -> tuple[Descriptor, RanDescriptor]:
+    """Both parts' descriptors of the tap's payload (tb_top.sv), lowest field first."""
+    widths = (
+        ("min_order", 3), ("w_slices", 3), ("x_slices", 3), ("compensate", 1), ("w_unsigned", 1), ("x_unsigned", 1),
+        ("reduce_factor", 4), ("k_len", 16), ("n_jobs", 16), ("y_bits", 3), ("y_unsigned", 1), ("relu", 1),
+        ("round", 2), ("rand_bits", 2), ("shift", 6), ("start", 2), ("lanes", 6), ("stat_last", 1),
+    )  # fmt: skip
+    values: dict[str, Any] = {}
+    for name, width in widths:
+        values[name] = word & ((1 << width) - 1)
+        word >>= width
+    for name in ("compensate", "w_unsigned", "x_unsigned", "y_unsigned", "relu", "stat_last"):
+        values[name] = bool(values[name])
+    core = Descriptor(
+        values["x_slices"], values["w_slices"], values["x_unsigned"], values["w_unsigned"], values["min_order"],
+        values["compensate"], values["reduce_factor"], values["k_len"], values["n_jobs"],
+    )  # fmt: skip
+    del values["min_order"]
+    assert values["rand_bits"] < len(RAND_BITS)
+    return core, RanDescriptor(**values)
+
+
+def pair_seen(seen: dict[str, Any], core: int, cycles: int) -> dict[str, Any]:
+    """What the pair's own scoreboard wants to have seen, from taps and traces of a core."""
+    prefix = f"core{core}_"
+    mine = {name[len(prefix) :]: value for name, value in seen.items() if name.startswith(prefix)}
+    taps: dict[str, Tap] = {name: mine[name] for name in PAIR_TAPS}
+    psum = taps["psum"]
+    offer = np.zeros(len(psum.data), _PSUM_OFFER)
+    offer["offer"], offer["data"] = psum.log.offer, _bytes(psum.data)
+    offer["head"] = (psum.data[:, 4] & 1) << 16
+    accept = np.where(psum.log.accept < 0, NEVER, psum.log.accept).astype("<u4")
+    always = np.ones((cycles, 1), bool)
+    return {
+        **{name: value for name, value in mine.items() if name not in PAIR_TAPS},
+        **{name: taps[name].log for name in ("desc", "tile", "vec", "bias")},
+        "seed": seen["all_seed"].log,
+        "req": taps["req"].ready[:, None],
+        "out": taps["out"].ready[:, None],
+        "stat": always,
+        "psum_offer_trace": offer,
+        "psum_accept_trace": accept,
+    }
+
+
+def laps_program(seen: dict[str, Any]) -> LapsProgram:
+    """All requests to LAPS."""
+    program = LapsProgram()
+    for low, high in seen["laps_reg"].data.tolist():
+        program.regs.append((RegAccess(bool(high >> 12 & 1), high & 0xFFF, low), 0))
+    for row in seen["laps_upd"].data.tolist():
+        word = sum(part << 32 * at for at, part in enumerate(row))
+        counts = (word >> low & 0xFFFF_FFFF for low in (10, 42, 74))
+        stats = TensorStats(*counts, word >> 106 & 0x3F, word >> 112)
+        program.upds.append((Update(word & 0xFF, word >> 8 & 3, stats), 0))
+    for low, high in seen["laps_ord"].data.tolist():
+        word = low | high << 32
+        refs = [divmod(word >> 10 * at & 0x3FF, 4) for at in range(3)]
+        program.ords.append((Query(*refs, word >> 30 & 0xFFFF), 0))
+    program.steps = [0] * len(seen["laps_step"].data)
+    return program
+
+
+def optc_program(seen: dict[str, Any]) -> OptcProgram:
+    """All passes of the OPTC."""
+    program = OptcProgram(4)
+    for row in seen["optc_cfg"].data.tolist():
+        word = sum(part << 32 * at for at, part in enumerate(row))
+        program.configs.append((OptcConfig.of(word), False, 0))
+    data = seen["optc_in"].data.reshape(-1, 4, 4)
+    signed = data.view("<i4").astype(np.int64)
+    signed[:, 2] = data[:, 2]
+    program.beats.append((signed, np.zeros(len(signed), np.int64)))
+    program.seeds = [(int(value), 0) for value in seen["all_seed"].data[:, 0]]
+    return program

@@ -1,0 +1,147 @@
+"""A training on the RTL, cut into segments of some iterations: each is one simulation from reset on, checked as a
+whole, and begins where the one before left a checkpoint (`make train`, docs/top/README.md, Training)."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.ioss.config import GlobalCounter as CoreGlobal
+from models.ioss.config import RowCounter as CoreRow
+from models.laps.config import TensorClass
+from models.optc.config import Mode
+from models.optc.host import Rule
+from models.ran.config import GlobalCounter as RanGlobal
+from models.ran.config import RowCounter as RanRow
+from models.top.config import LANES, TopParams
+from models.train.fixed import Adam, FixedConfig, FloatNet, Step, TrainConfig, accuracy, init_layers, order_rng, train
+from models.train.layers import NETWORKS
+from models.train.on_processor import OnProcessor, make_trainer
+from models.train.settings import SETTINGS
+
+NETS = {"mlp": TrainConfig(), "cnn": TrainConfig(lr=1 / 16)}
+ADAM_LR = 4e-3
+SEGMENT = {"mlp": 22, "cnn": 1}  # iterations of a simulation: what is traced of them has to fit memory
+TEST_BATCH = 60
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is trained: network, update rule, formats (`laps`: by LAPS; otherwise 8 bits, fraction lengths by LAPS)."""
+
+    net: str = "mlp"
+    optimiser: str = "momentum"
+    laps: bool = True
+    seed: int = 1
+
+    @property
+    def config(self) -> TrainConfig:
+        """Of the training."""
+        return replace(NETS[self.net], seed=self.seed)
+
+    @property
+    def rule(self) -> Rule | None:
+        """None: the configuration's momentum."""
+        return Rule(Mode.ADAM, ADAM_LR) if self.optimiser == "adam" else None
+
+    def trainer(self, params: TopParams) -> OnProcessor:
+        """A trainer at its start."""
+        settings = SETTINGS
+        if not self.laps:
+            eight = {
+                cls: replace(each, n=2, pin_n=True) if cls != TensorClass.GRADIENT else each
+                for cls, each in SETTINGS.classes.items()
+            }
+            eight[TensorClass.ERROR] = replace(eight[TensorClass.ERROR], fl=7)
+            pixels = replace(SETTINGS.pixels, n=2, fl=6, pin_n=True)
+            settings = replace(SETTINGS, classes=eight, pixels=pixels)
+        return make_trainer(NETWORKS[self.net], self.config, settings, params, FixedConfig(), self.rule)
+
+    def float32(self, data: Any, epochs: int) -> tuple[list[float], list[float]]:
+        """(loss, accuracy) of every epoch of the same training in float32."""
+        layers = NETWORKS[self.net]
+        optimiser = (lambda params: Adam(params, ADAM_LR)) if self.optimiser == "adam" else None
+        net = FloatNet(layers, init_layers(layers, np.random.default_rng([self.seed, 0])), self.config, optimiser)
+        losses: list[list[float]] = [[] for _ in range(epochs)]
+        shares: list[float] = []
+        config = replace(self.config, epochs=epochs)
+        for done in train(net, data.train_pixels, data.train_labels, config, order_rng(config)):
+            losses[done.epoch - 1].append(done.step.loss)
+            if done.iteration == len(data.train_labels) // config.batch:
+                shares.append(accuracy(net, data.test_pixels, data.test_labels))
+        return [float(np.mean(each)) for each in losses], shares
+
+
+def batch_of(plan: Plan, iteration: int, images: int) -> npt.NDArray[np.int64]:
+    """Images of an iteration (from 0 on) of the whole training."""
+    config = plan.config
+    epoch, at = divmod(iteration, images // config.batch)
+    rng = order_rng(config)
+    for _ in range(epoch + 1):
+        order = rng.permutation(images)
+    return order[at * config.batch : (at + 1) * config.batch]
+
+
+def segment_seed(plan: Plan, first: int) -> int:
+    """Seed of the generators on the chip in the segment that begins with iteration `first`."""
+    return (plan.seed * 1_000_003 + first * 97 + 1) % ((1 << 31) - 1)
+
+
+def save_checkpoint(path: Path, trainer: OnProcessor) -> None:
+    """Writes a suspended trainer, as a whole or not at all."""
+    scratch = path.with_suffix(".tmp")
+    scratch.write_bytes(pickle.dumps(trainer))
+    scratch.replace(path)
+
+
+def load_checkpoint(path: Path) -> OnProcessor:
+    """Reads a suspended trainer."""
+    trainer = pickle.loads(path.read_bytes())
+    assert isinstance(trainer, OnProcessor)
+    return trainer
+
+
+def step_record(step: Step, trainer: OnProcessor) -> dict[str, Any]:
+    """What a report wants to know of an iteration."""
+    macs = bit_macs = dense16 = dense = 0
+    for gemm in step.gemms:
+        m, k, n = gemm.shape
+        tiles = -(-n // LANES)
+        macs += m * k * n
+        bit_macs += m * k * n * (gemm.x_bits + gemm.w_bits) / 2
+        dense16 += m * k * tiles * 16
+        dense += m * k * tiles * gemm.x_bits * gemm.w_bits // 16
+    formats = {
+        f"{layer}.{TensorClass(cls).name.lower()}": [fmt.n, fmt.fl] for (layer, cls), fmt in trainer.formats.items()
+    }
+    return {
+        "loss": step.loss, "macs": macs, "bit_macs": bit_macs, "dense16": dense16, "dense": dense, "formats": formats,
+        "min_orders": dict(zip([gemm.name for gemm in step.gemms], step.min_orders, strict=True)),
+    }  # fmt: skip
+
+
+def counter_record(counters: list[Any]) -> dict[str, int]:
+    """Counters of all pairs, added up, by name; the RAN's with `ran_` before it."""
+    out: dict[str, int] = {}
+    for (rows, whole), (ran_rows, ran_whole) in counters:
+        for prefix, kind, values in (
+            ("", CoreRow, rows.sum(axis=0)),
+            ("", CoreGlobal, whole),
+            ("ran_", RanRow, ran_rows.sum(axis=0)),
+            ("ran_", RanGlobal, ran_whole),
+        ):
+            for one in kind:
+                name = prefix + one.name.lower()
+                out[name] = out.get(name, 0) + int(values[one])
+    return out
+
+
+def totals(trainer: OnProcessor) -> Mapping[str, int]:
+    """What the host counted."""
+    return asdict(trainer.totals)
