@@ -22,7 +22,7 @@ from models.train.on_processor import Driven, Moments, make_trainer
 from models.train.settings import SETTINGS
 
 NEAREST = FixedConfig(error_rounding=Rounding.NEAREST_EVEN)
-SMALL = TopParams(x_words=256, w_words=512, m_words=16, a_words=32, y_words=4096)
+SMALL = TopParams(x_words=256, w_words=512, m_words=32, y_words=4096)
 TOP = TopParams()
 FINE = replace(
     SETTINGS,
