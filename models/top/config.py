@@ -126,10 +126,7 @@ ID_VALUE = 0x5453_4C31
 
 @dataclass(frozen=True)
 class TopParams:
-    """Parameters of an instance; sizes of the buffers in words of 128 bits.
-
-    The page gives A no size of its own: `a_words`.
-    """
+    """Parameters of an instance; sizes of the buffers in words of 128 bits."""
 
     cores: int = 1
     rows: int = 8
@@ -142,18 +139,22 @@ class TopParams:
     w_words: int = 8192
     m_words: int = 1024
     y_words: int = 16384
-    a_words: int = 1024
     s_words: int = 4096
 
     def __post_init__(self) -> None:
         for name, legal in (("cores", LEGAL_CORES), ("lanes", (LANES,)), ("layers", LEGAL_LAYERS)):
             if getattr(self, name) not in legal:
                 raise ValueError(f"{name} must be one of {legal}, not {getattr(self, name)}")
-        for name in ("x_words", "w_words", "m_words", "y_words", "a_words", "s_words"):
+        for name in ("x_words", "w_words", "m_words", "y_words", "s_words"):
             words = getattr(self, name)
             if words < 1 or words & words - 1 or words > 1 << 16:
                 raise ValueError(f"{name} must be a power of two up to 65536, not {words}")
         _ = self.core, self.ran  # they check the rest
+
+    @property
+    def a_words(self) -> int:
+        """Size of A: that of M."""
+        return self.m_words
 
     @property
     def core(self) -> CoreParams:

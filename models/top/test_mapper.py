@@ -33,7 +33,7 @@ from models.top.test_value import operands
 from models.top.value import Processor, Stats, StuckError
 
 TINY = TopParams(
-    cores=2, rows=4, depth=32, x_words=64, w_words=512, m_words=8, y_words=512, a_words=8, s_words=64
+    cores=2, rows=4, depth=32, x_words=64, w_words=512, m_words=8, y_words=512, s_words=64
 )  # fmt: skip
 
 

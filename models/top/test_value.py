@@ -278,6 +278,8 @@ def test_range():
     assert p.read(Reg.ERROR) == 0
     c = Gemm(m=9, k=1, n=16)
     assert p.execute(c).error.code == Code.RANGE
+    # a load that is framed wrongly, too, says that
+    assert p.execute(Load(target=Buffer.Y, first=6, count=5), stream_in=data).error.code == Code.FRAMING
 
 
 def test_refused_commands():
@@ -301,6 +303,8 @@ def test_refused_commands():
         (Gemm(y_bits=4, relu=True), Code.GEMM, 16 + 4),
         (Gemm(y_bits=7, k=90), Code.GEMM, 16 + 1),
         (Opt(config=OptcConfig(Mode.MOMENTUM, 0, 0, 0, 0, 0, Scalar(0, 0), Scalar(0, 0))), Code.OPTC, 2),
+        (Gemm(target=1), Code.OPERATION, 0),
+        (Plan(target=1), Code.OPERATION, 0),
         (Plan(x=400), Code.PLAN, 1),
         (Plan(k=0), Code.PLAN, 3),
     ]
@@ -355,12 +359,17 @@ def test_plan_and_update():
     assert (error.code, error.detail) == (Code.UPDATE, 2)
     assert (results(p, c, YBits.RAW32, False)[0] == x @ w).all()
     # a raw GEMM keeps its own format
+    p.memory(Buffer.Y)[:] = 0
     assert p.execute(replace(c, relu=False, y_unsigned=False, update=False, y_bits=YBits.RAW32)).error is None
+    assert (results(p, c, YBits.RAW32, False)[0] == x @ w).all()
     # a shift below 0 cannot be carried out
     p.execute(Plan(x=4, w=4, y=0, k=20, slot=4))
     p.write(Reg.LAPS, Entry(63, 2, True).words[0])
     p.execute(Plan(x=4, w=4, y=0, k=20, slot=4))
     assert p.execute(replace(c, slot=4)).error.code == Code.PLAN
+    # unless nobody uses it
+    raw = replace(c, slot=4, relu=False, y_unsigned=False, update=False, y_bits=YBits.RAW32)
+    assert p.execute(raw).error is None
 
 
 @pytest.mark.parametrize("rounding", [Round.NEAREST, Round.STOCHASTIC])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from models.laps.config import TensorClass
+from models.laps.value import stats_of
 from models.optc.config import Mode
 from models.optc.host import HostError, Rule
 from models.optc.value import State, round_nearest, update
@@ -21,7 +22,7 @@ from models.train.on_processor import Driven, Moments, make_trainer
 from models.train.settings import SETTINGS
 
 NEAREST = FixedConfig(error_rounding=Rounding.NEAREST_EVEN)
-SMALL = TopParams(x_words=256, w_words=512, m_words=16, a_words=32, y_words=4096)
+SMALL = TopParams(x_words=256, w_words=512, m_words=32, y_words=4096)
 TOP = TopParams()
 FINE = replace(
     SETTINGS,
@@ -93,6 +94,27 @@ def test_cores_and_order_of_engines_change_nothing(data):
         run = [net.step(data.train_pixels[at : at + 64], data.train_labels[at : at + 64]).loss for at in (0, 64, 128)]
         losses.append((run, net.logits(data.test_pixels[:50]).tolist()))
     assert losses[0] == losses[1] == losses[2]
+
+
+def test_copies_have_the_format_that_laps_asks_for(data):
+    weight = replace(SETTINGS.classes[TensorClass.WEIGHT], fl=11)  # most overflow: FL goes down with the first update
+    net = processor_net(settings=replace(SETTINGS, classes={**SETTINGS.classes, TensorClass.WEIGHT: weight}))
+    seen = {net.trainer.weights[0].tensor.fl}
+    for at in (0, 64, 128):
+        net.step(data.train_pixels[at : at + 64], data.train_labels[at : at + 64])
+        for layer, weights in enumerate(net.trainer.weights):
+            chosen = net.trainer.formats[layer, TensorClass.WEIGHT]
+            assert (weights.tensor.bits, weights.tensor.fl) == (4 * chosen.n, chosen.fl)
+            seen.add(chosen.fl)
+            # statistics, as if the RAN had quantised the state
+            tensor = net.trainer.tensors[layer]
+            words = net.backend.processor.memory(Buffer.SW)[tensor.state : tensor.state + tensor.layout.words]
+            w = tensor.layout.gather(words.view("<i4").reshape(-1)).T.astype(np.int64)
+            z = round_nearest(w, tensor.moments.fl_w - chosen.fl)
+            want = stats_of(weights.tensor.q, z, weights.tensor.bits)
+            assert replace(weights.stats, max_bit=want.max_bit) == want
+            assert 0 <= weights.stats.max_bit - want.max_bit <= (want.overflow > 0)
+    assert len(seen) > 1
 
 
 def test_mlp_learns(data):
