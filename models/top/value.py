@@ -340,7 +340,7 @@ class Processor:
         return Code.OK, 0
 
     # ---- GEMM --------------------------------------------------------------------------------------------------------
-    def _planned(self, command: Gemm) -> Gemm | None:
+    def planned(self, command: Gemm) -> Gemm | None:
         """The command with what its slot says; None if that cannot be."""
         slot = self.plan[command.slot]
         if slot is None or not (command.raw or 0 <= slot.shift <= 63):
@@ -352,7 +352,7 @@ class Processor:
         if 0 in (command.m, command.n, command.k) or command.m > MAX_M:
             return Code.SIZE, 0
         if command.planned:
-            planned = self._planned(command)
+            planned = self.planned(command)
             if planned is None:
                 return Code.PLAN, 0
             command = planned

@@ -18,16 +18,19 @@ import numpy.typing as npt
 from models.ioss.oracle import PairCount
 from models.laps.config import LapsParams
 from models.optc.config import BOTH_MODES
-from models.top.config import Action, Code, Engine, Gemm, Issue, Load, Reg, TopParams
+from models.top.config import Action, Code, Command, Engine, Gemm, Issue, Reg, TopParams
 from models.top.energy import Meter
 from models.top.value import Processor
 from tb.common.scoreboard import Scoreboard, Verdict, compare_tables, event_levels, reset_spans
+from tb.common.streams import SourceLog
 from tb.gemm.program import GemmParams
-from tb.gemm.scoreboard import GemmScoreboard
+from tb.gemm.scoreboard import EV_BUSY, GemmScoreboard
 from tb.laps.scoreboard import LapsScoreboard
 from tb.optc.scoreboard import OptcScoreboard
+from tb.ran.trace import EV_RSP
 from tb.top.program import READ, WRITE, Program
-from tb.top.trace import EV_RESET, M_DTYPE, PAIR_TAPS, PairProgram, laps_program, optc_program, pair_seen
+from tb.top.timing import Checker, PairLog, PartLog, Run
+from tb.top.trace import EV_RESET, M_DTYPE, PAIR_TAPS, PairProgram, laps_program, optc_program, pair_seen, within
 
 END_DTYPE = np.dtype([("cycle", "<i8"), ("code", "u1"), ("detail", "u1"), ("id", "u1")])
 
@@ -133,8 +136,7 @@ class TopScoreboard(Scoreboard):
 
     def _ends(self, base: int, end: int) -> list[npt.NDArray[np.void]]:
         """How commands ended, by engine."""
-        trace = self.seen["top_cmd"]
-        trace = trace[(trace["cycle"] >= base) & (trace["cycle"] < end)]
+        trace = _span(self.seen["top_cmd"], base, end)
         out = []
         for engine in Engine:
             mine = trace[trace["head"] >> 24 == engine]
@@ -149,6 +151,7 @@ class TopScoreboard(Scoreboard):
         actions, ends = self.batches[-1], self._ends(base, end)
         self.processor, self.meter = Processor(self.params), Meter(self.params)
         said: list[list[tuple[int, int, int]]] = [[], [], []]
+        carried: list[list[Command]] = [[], [], []]  # as carried out
         issues = iter([each for each in actions if isinstance(each, Issue)])
         ids: dict[int, list[int]] = {}
         for issue in issues:
@@ -161,6 +164,8 @@ class TopScoreboard(Scoreboard):
             engine = command.engine
             number = ids[engine][len(said[engine])]
             said[engine].append((int(error.code), error.detail, number) if error else (0, 0, number))
+            planned = self.processor.planned(command) if isinstance(command, Gemm) and command.planned else None
+            carried[engine].append(planned or command)
 
         orders = self._orders(ends, base)
         answer = self.processor.run(actions, orders=lambda _: next(orders), seen=note)
@@ -174,11 +179,10 @@ class TopScoreboard(Scoreboard):
             compare_tables(self.verdict, "command", what, ends[engine], want, kinds=("value",), base=base)
         self._stored(answer.stored, base, end)
         self._registers(answer.read, base, end)
-        self._sequence(actions, ends, base, end)
+        self._sequence(actions, ends, carried, base, end)
 
     def _stored(self, stored: Sequence[npt.NDArray[np.uint8]], base: int, end: int) -> None:
-        trace = self.seen["top_m"]
-        trace = trace[(trace["cycle"] >= base) & (trace["cycle"] < end)]
+        trace = _span(self.seen["top_m"], base, end)
         words = [np.asarray(each, np.uint8).reshape(-1, 16) for each in stored]
         want = np.zeros(sum(map(len, words)), M_DTYPE)
         if words:
@@ -190,8 +194,7 @@ class TopScoreboard(Scoreboard):
 
     def _registers(self, read: Sequence[int], base: int, end: int) -> None:
         """Every access is answered OKAY here (the registers' own block has the others); data of reads."""
-        trace = self.seen["top_axil"]
-        trace = trace[(trace["cycle"] >= base) & (trace["cycle"] < end)]
+        trace = _span(self.seen["top_axil"], base, end)
         accesses = [access for program in self.programs[-1] for access in program.accesses]
         verdict = self.verdict
         verdict.count("value", len(accesses))
@@ -216,29 +219,66 @@ class TopScoreboard(Scoreboard):
             what = f"read {at} of {int(where[at]):#x}"
             verdict.diverge("register", cycle, what, hex(got[at]), hex(read[at]), len(bad))
 
-    def _sequence(self, actions: Sequence[Action], ends: list[npt.NDArray[np.void]], base: int, end: int) -> None:
-        """A load is done a cycle behind its last word came, a store a cycle behind its last word left."""
-        came = self.seen["s"].accept
-        came = came[(came >= base) & (came < end)] - base
-        left = self.seen["top_m"]
-        left = left[(left["cycle"] >= base) & (left["cycle"] < end)]
-        last = left["cycle"][left["last"] == 1].astype(np.int64) - base
-        kinds = {Engine.LOAD: [], Engine.STORE: []}
-        at = 0
-        lengths = [
-            (len(np.asarray(each.stream).reshape(-1, 16)), each) for each in actions
-            if isinstance(each, Issue) and isinstance(each.command, Load) and each.stream is not None
-        ]  # fmt: skip
-        for length, _ in lengths:
-            at += length
-            kinds[Engine.LOAD].append(int(came[at - 1]) + 1 if at <= len(came) else -1)
-        kinds[Engine.STORE] = (last + 1).tolist()
-        for engine, want in kinds.items():
-            done = ends[engine]
-            moved = done["cycle"][~np.isin(done["code"], (Code.OPERATION, Code.SIZE))]
-            self.verdict.count("cycle", len(moved))
-            if moved.tolist() != want:
-                at = next((n for n, pair in enumerate(zip(moved, want, strict=False)) if pair[0] != pair[1]), 0)
-                got = moved[at] if at < len(moved) else "nothing"
-                expected = want[at] if at < len(want) else "nothing"
-                self.verdict.diverge("sequence", base, f"end of {engine.name.lower()} {at}", got, expected)
+    def _sequence(
+        self, actions: Sequence[Action], done: list[npt.NDArray[np.void]], carried: list[list[Command]], base: int,
+        end: int,
+    ) -> None:  # fmt: skip
+        """Every start, every word and every end in its cycle (timing.py)."""
+        trace = _span(self.seen["top_start"], base, end)
+        begun = [trace["cycle"][trace["head"] >> 24 == engine].astype(np.int64) for engine in Engine]
+        axil = _span(self.seen["top_axil"], base, end)
+        pushed = axil["cycle"][(axil["op"] == WRITE << 16) & (axil["address"] == Reg.PUSH)]
+        m = _span(self.seen["top_m"], base, end)
+        optc = {name: self.seen[f"optc_{name}_trace"] for name in ("optc_event", "stat", "out")}
+        optc["optc_event"] = optc["optc_event"][optc["optc_event"]["data"] >> 24 == EV_RSP]
+        run = Run(
+            params=self.params,
+            end=end,
+            issues=[each for each in actions if isinstance(each, Issue)],
+            pushed=pushed.tolist(),
+            commands=carried,
+            codes=[each["code"].tolist() for each in done],
+            begun=begun,
+            done=[each["cycle"] + base for each in done],
+            pairs=[self._pair_log(core, base, end) for core in range(self.params.cores)],
+            laps=PartLog(
+                {name: _log(self.seen[f"laps_{name}"].log, base, end) for name in ("ord", "upd")},
+                {name: _cycles(self.seen[f"laps_{name}_trace"], base, end) for name in ("ord_rsp", "upd_rsp")},
+            ),
+            optc=PartLog(
+                {name: _log(self.seen[f"optc_{name}"].log, base, end) for name in ("cfg", "in")},
+                {
+                    name: _cycles(optc[kind], base, end)
+                    for name, kind in (("rsp", "optc_event"), ("stat", "stat"), ("out", "out"))
+                },
+            ),
+            s=_log(self.seen["s"], base, end),
+            m=SourceLog(m["valid"].astype(np.int64), m["cycle"].astype(np.int64)),
+        )
+        Checker(self.verdict, run).check()
+
+    def _pair_log(self, core: int, base: int, end: int) -> PairLog:
+        taps = {name: self.seen[f"core{core}_{name}"] for name in PAIR_TAPS}
+        busy = np.zeros(end + 1, bool)
+        for cycle, level in event_levels(self.seen[f"core{core}_gemm_event"], EV_BUSY):
+            busy[cycle:] = level
+        beats = _span(self.seen[f"core{core}_out_trace"], base, end)
+        tags = taps["req"].data[within(taps["req"].log, base, end), 0].astype(np.int64)
+        return PairLog(
+            {name: _log(tap.log, base, end) for name, tap in taps.items()}, beats["head"] & 7 == 2, tags, busy
+        )
+
+
+def _span(trace: npt.NDArray[np.void], base: int, end: int) -> npt.NDArray[np.void]:
+    """Records of a span of cycles."""
+    return trace[(trace["cycle"] >= base) & (trace["cycle"] < end)]
+
+
+def _cycles(trace: npt.NDArray[np.void], base: int, end: int) -> npt.NDArray[np.int64]:
+    return _span(trace, base, end)["cycle"].astype(np.int64)
+
+
+def _log(log: SourceLog, base: int, end: int) -> SourceLog:
+    """What was offered in a span of cycles."""
+    mine = within(log, base, end)
+    return SourceLog(log.offer[mine], log.accept[mine])

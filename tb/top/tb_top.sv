@@ -4,6 +4,7 @@
 //
 //   m.bin     a record a word that left: cycle of valid, cycle, last, data (4)
 //   cmd.bin   a record a command: cycle, {engine, code, detail, identifier}: when it was done
+//   start.bin a record a command: cycle, {engine, 0, identifier}: when it started
 //   top_event.bin  {cycle, kind and data}: 5 new value of rst_ni, 6 new value of busy_o
 module tb_top #(
   parameter int Cores = 1,
@@ -310,13 +311,14 @@ module tb_top #(
   // ---- what left, commands that are done ----------------
   localparam logic [7:0] EvReset = 8'd5;
   localparam logic [7:0] EvBusy = 8'd6;
-  integer m_fd, cmd_fd, event_fd;
+  integer m_fd, cmd_fd, start_fd, event_fd;
   logic   rst_q, busy_q;
   logic [31:0] m_since;
   ts_since u_m_since (.clk_i, .rst_ni, .cycle_i(cycle_q), .valid_i(m_valid), .ready_i(m_ready), .since_o(m_since));
   initial begin
     m_fd     = $fopen("m.bin", "wb");
     cmd_fd   = $fopen("cmd.bin", "wb");
+    start_fd = $fopen("start.bin", "wb");
     event_fd = $fopen("top_event.bin", "wb");
     rst_q    = 1'b0;
     busy_q   = 1'b0;
@@ -332,6 +334,7 @@ module tb_top #(
                 m_data[127:96]);
       end
       for (int e = 0; e < 3; e++) begin
+        if (dut.cmd_valid[e] && !dut.busy[e]) $fwrite(start_fd, "%u%u", cycle_q, {6'd0, 2'(e), 16'd0, dut.ids[8*e +: 8]});
         if (dut.cmd_done[e]) begin
           $fwrite(cmd_fd, "%u%u", cycle_q,
                   {6'd0, 2'(e), 4'd0, dut.codes[4*e +: 4], 3'd0, dut.details[5*e +: 5], dut.ids[8*e +: 8]});
@@ -341,6 +344,7 @@ module tb_top #(
     if (flush_i) begin
       $fflush(m_fd);
       $fflush(cmd_fd);
+      $fflush(start_fd);
       $fflush(event_fd);
     end
   end

@@ -62,7 +62,13 @@ def trace_configs(params: TopParams, run_dir: Path) -> tuple[TraceConfig, ...]:
     """Every trace of the bench."""
     out = [
         TraceConfig(run_dir / f"{name}.bin", dtype, f"top_{name}")
-        for name, dtype in (("axil", AXIL_DTYPE), ("m", M_DTYPE), ("cmd", CMD_DTYPE), ("top_event", TOP_EVENT_DTYPE))
+        for name, dtype in (
+            ("axil", AXIL_DTYPE),
+            ("m", M_DTYPE),
+            ("cmd", CMD_DTYPE),
+            ("start", CMD_DTYPE),
+            ("top_event", TOP_EVENT_DTYPE),
+        )
     ]
     for core in range(params.cores):
         folder = run_dir / f"core{core}"

@@ -1,0 +1,431 @@
+"""When what happens inside the processor must happen, to the cycle (docs/top/README.md, Timing).
+
+Everything is computed from what a consumer or a part did (cycles in which words were taken, answers of the parts, ends
+of other commands) and compared with what the engines did: starts and ends of commands, offers of words, words taken.
+Cycles are the bench's. What did not happen lies at `NEVER`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.ioss.config import tile_beats, vec_beats
+from models.top.config import (
+    BIAS_WORDS,
+    MASKS_A_WORD,
+    PSUM_WORDS,
+    Buffer,
+    Code,
+    Command,
+    Engine,
+    Gemm,
+    Load,
+    Opt,
+    Plan,
+    Store,
+    TopParams,
+    reached,
+)
+from models.top.config import Issue as IssueAction
+from tb.common.scoreboard import Verdict, compare_tables, cycle_table
+from tb.common.streams import SourceLog
+
+I64 = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+NEVER = 1 << 40
+REFUSED = (Code.OPERATION, Code.SIZE)
+CARRIED_OUT = (Code.OK, Code.RANGE, Code.UPDATE)
+
+
+# ---- recurrences -----------------------------------------------------------------------------------------------------
+def behind(accept: I64, count: int, by: int) -> I64:
+    """For each of `count` words the cycle in which the one `by` before it was taken; -1: there is none, `NEVER`: it was
+    not taken."""
+    out = np.full(count, NEVER, np.int64)
+    out[:by] = -1
+    have = min(len(accept), max(0, count - by))
+    out[by : by + have] = np.where(accept[:have] < 0, NEVER, accept[:have])
+    return out
+
+
+def one_a_cycle(earliest: I64) -> I64:
+    """Cycles of requests in order, one a cycle, none before its `earliest`."""
+    at = np.arange(len(earliest))
+    return at + np.maximum.accumulate(earliest - at)
+
+
+def offers(request: I64, accept: I64) -> I64:
+    """When fetched words are offered: a cycle behind the request, and behind the word before."""
+    return np.maximum(request, behind(accept, len(request), 1)) + 1
+
+
+def granted(
+    earliest: I64, accept: I64, blocked: Bools, free: Bools | None = None, chained: bool = True
+) -> tuple[I64, I64]:
+    """Requests at a port that others have in cycles `blocked`: (first cycle asked for, cycle granted).
+
+    `free` words need no port. `chained`: the one behind waits for room in the fetch, two words.
+    """
+    room = behind(accept, len(earliest), 2) if chained else np.full(len(earliest), -1, np.int64)
+    asked, got = np.empty_like(earliest), np.empty_like(earliest)
+    before = -1
+    for at, least in enumerate(np.maximum(earliest, room).tolist()):
+        cycle = asked[at] = max(least, before + 1)
+        if free is None or not free[at]:
+            while cycle < len(blocked) and blocked[cycle]:
+                cycle += 1
+        before = got[at] = cycle
+    return asked, got
+
+
+def starts(
+    engines: Sequence[int], waits: Sequence[Sequence[int]], pushed: Sequence[int], done: Sequence[Sequence[int]]
+) -> list[list[int]]:
+    """Of every engine, when its commands start: the oldest, the engine idle, done counters reached.
+
+    Args:
+        engines: of every command, in order of pushing.
+        waits: its done counters (load, compute, store).
+        pushed: the cycle of the answer to its PUSH.
+        done: of every engine, when its commands were done.
+    """
+    out: list[list[int]] = [[], [], []]
+    changes = np.sort(np.array([cycle + 1 for each in done for cycle in each], np.int64))
+    ends = [np.asarray(each, np.int64) for each in done]
+    for engine, wait, push in zip(engines, waits, pushed, strict=False):
+        number = len(out[engine])
+        before = ends[engine][number - 1] + 1 if 0 < number <= len(ends[engine]) else NEVER if number else 0
+        least = max(push, int(before))
+        for cycle in (least, *changes[changes > least].tolist()):
+            counters = [int(np.searchsorted(each, cycle)) for each in ends]
+            if all(reached(count, want) for count, want in zip(counters, wait, strict=True)):
+                out[engine].append(cycle)
+                break
+        else:
+            out[engine].append(NEVER)
+    return out
+
+
+# ---- a run -----------------------------------------------------------------------------------------------------------
+@dataclass
+class PairLog:
+    """What was seen at a pair: streams, beats that hold two jobs, requests' tags, the waveform of busy (cycles,)."""
+
+    streams: dict[str, SourceLog]
+    two: Bools
+    tags: I64
+    busy: Bools
+
+
+@dataclass
+class PartLog:
+    """What was seen at LAPS or the OPTC: streams, cycles of answers and of further records by name."""
+
+    streams: dict[str, SourceLog]
+    answers: dict[str, I64]
+
+
+@dataclass
+class Run:
+    """Everything that is needed of a run between reset and `end`, in which every command was carried out.
+
+    `commands`: of every engine, as carried out (planned fields resolved); `codes`: how they ended; `begun`, `done`:
+    when.
+    """
+
+    params: TopParams
+    end: int
+    issues: list[IssueAction]
+    pushed: list[int]
+    commands: list[list[Command]]
+    codes: list[list[int]]
+    begun: list[I64]
+    done: list[I64]
+    pairs: list[PairLog]
+    laps: PartLog
+    optc: PartLog
+    s: SourceLog
+    m: SourceLog
+    y_read: Bools = field(init=False)  # cycles in which compute has a port
+    y_write: Bools = field(init=False)
+    s_read: Bools = field(init=False)
+    s_write: Bools = field(init=False)
+
+    def __post_init__(self) -> None:
+        for name in ("y_read", "y_write", "s_read", "s_write"):
+            setattr(self, name, np.zeros(self.end + 1, bool))
+
+    def carried_out(self, engine: Engine) -> list[tuple[Any, int, int, int]]:
+        """(command, code, start, end) of the engine's commands, those that were seen to start and end."""
+        return list(
+            zip(
+                self.commands[engine],
+                self.codes[engine],
+                self.begun[engine].tolist(),
+                self.done[engine].tolist(),
+                strict=False,
+            )
+        )
+
+
+class Checker:
+    """Compares a run with what the page says, as boundary `sequence`."""
+
+    def __init__(self, verdict: Verdict, run: Run) -> None:
+        self.verdict, self.run = verdict, run
+
+    def check(self) -> None:
+        """Everything."""
+        run = self.run
+        want = starts(
+            [int(each.command.engine) for each in run.issues],
+            [each.command.waits for each in run.issues],
+            run.pushed,
+            [each.tolist() for each in run.done],
+        )
+        for engine in Engine:
+            self._same(f"start of {engine.name.lower()}", run.begun[engine], np.array(want[engine], np.int64))
+        self._compute()
+        self._load()
+        self._store()
+
+    def _same(self, what: str, got: npt.ArrayLike, want: npt.ArrayLike) -> None:
+        """Compares cycles; what would come behind the end is not awaited."""
+        expected = np.asarray(want, np.int64)
+        tables = (cycle_table(np.asarray(got, np.int64)), cycle_table(expected[expected < self.run.end]))
+        compare_tables(self.verdict, "sequence", what, *tables)
+
+    # ---- compute -----------------------------------------------------------------------------------------------------
+    def _compute(self) -> None:
+        run = self.run
+        carried = run.carried_out(Engine.COMPUTE)
+        gemms = [
+            (command, begun) for command, code, begun, _ in carried if isinstance(command, Gemm) and code in CARRIED_OUT
+        ]
+        ends = np.zeros(len(gemms), np.int64)  # the last core is done
+        for core in range(run.params.cores):
+            ends = np.maximum(ends, self._pair(core, gemms))
+        left = iter(ends.tolist())
+        beats = answered = 0
+        ops = run.optc.streams
+        want, asked, told, passes, fed = [], [], [], [], []
+        cfg = 0
+        for command, code, begun, _ in carried:
+            if isinstance(command, Gemm) and code in CARRIED_OUT:
+                at = next(left)
+                if command.update:
+                    told.append(at + 1)
+                    at = self._answer("upd_rsp", at)
+                want.append(at + 1)
+            elif isinstance(command, Plan) and code != Code.OPERATION:
+                asked.append(begun + 1)
+                want.append(self._answer("ord_rsp", begun) + 1)
+            elif isinstance(command, Opt) and code != Code.OPERATION:
+                passes.append(begun + 1)
+                rsp = int(run.optc.answers["rsp"][cfg]) if cfg < len(run.optc.answers["rsp"]) else NEVER
+                cfg += 1
+                if code == Code.OPTC:
+                    want.append(rsp + 2)
+                    continue
+                count = -(-command.config.n // 4)
+                fed.append(self._pass(command, rsp, beats, count))
+                beats += count
+                stats = run.optc.answers["stat"]
+                want.append(int(stats[answered]) + 2 if answered < len(stats) else NEVER)
+                answered += 1
+            else:
+                want.append(begun + 1)
+        self._same("end of compute", run.done[Engine.COMPUTE][: len(want)], want)
+        self._same("query of LAPS", run.laps.streams["ord"].offer, asked)
+        own = np.isin(run.laps.streams["upd"].offer, told)  # a host has updates too
+        self._same("update of LAPS", run.laps.streams["upd"].offer[own], told)
+        self._same("configuration of the OPTC", ops["cfg"].offer, passes)
+        self._same("parameters to the OPTC", ops["in"].offer, np.concatenate(fed) if fed else [])
+
+    def _answer(self, name: str, after: int) -> int:
+        """The first answer of LAPS behind a cycle."""
+        answers = self.run.laps.answers[name]
+        at = int(np.searchsorted(answers, after, "right"))
+        return int(answers[at]) if at < len(answers) else NEVER
+
+    def _pass(self, command: Opt, rsp: int, first: int, count: int) -> I64:
+        """A pass' parameters: offers; notes the ports that it has."""
+        run = self.run
+        accept = run.optc.streams["in"].accept[first : first + count]
+        request = one_a_cycle(np.maximum(behind(accept, count, 2), rsp + 1))
+        at = np.arange(count)
+        inside = request < run.end
+        run.y_read[request[inside & (command.gradients + at < run.params.y_words)]] = True
+        run.s_read[request[inside & (command.state + at < run.params.s_words)]] = True
+        out = run.optc.answers["out"][first : first + count]
+        at = at[: len(out)]
+        run.s_write[out[command.state + at < run.params.s_words]] = True
+        run.y_write[out[command.copies + at // 2 < run.params.y_words]] = True
+        return offers(request, accept)
+
+    def _pair(self, core: int, gemms: list[tuple[Gemm, int]]) -> I64:
+        """A pair's part of the products: when it was done with each."""
+        run, params, log = self.run, self.run.params, self.run.pairs[core]
+        place = dict.fromkeys(log.streams, 0)
+        want: dict[str, list[I64]] = {name: [] for name in log.streams}
+        requests: list[I64] = []  # partial sums: when each job's were asked for
+        outside: list[Bools] = []
+        ends = []
+        first_tag = 0
+
+        def take(name: str, count: int) -> I64:
+            begin = place[name]
+            place[name] += count
+            out = np.full(count, NEVER, np.int64)
+            seen = log.streams[name].accept[begin : begin + count]
+            out[: len(seen)] = np.where(seen < 0, NEVER, seen)
+            return out
+
+        for command, begun in gemms:
+            tiles = len(command.tiles_of(core, params.cores))
+            if not tiles:
+                ends.append(begun)
+                continue
+            begin = begun + 1
+            for index in range(len(command.chunks(params))):
+                desc, _ = command.descriptors(params, index)
+                accept = take("desc", tiles)
+                want["desc"].append(np.concatenate([[begin + 1], accept[:-1] + 2]))
+                last = [int(accept[-1]) + 3]
+                last.append(self._tiles(command, index, accept + 2, tile_beats(desc, params.core), take, want))
+                last.append(self._vectors(command, begin, accept + 2, vec_beats(desc), take, want))
+                if index:
+                    jobs = tiles * command.m
+                    requests.append(take("req", jobs))
+                    tags = log.tags[place["req"] - jobs : place["req"]]
+                    rel = (tags - first_tag) % (1 << 16)
+                    where = command.psum_first + core * command.psum_step + PSUM_WORDS * rel
+                    outside.append((where[:, None] + np.arange(PSUM_WORDS) >= params.y_words).reshape(-1))
+                first_tag += tiles * command.m
+                end = max(last)
+                while end < run.end and log.busy[end]:
+                    end += 1
+                begin = end + 1
+            ends.append(end)
+        self._sums(core, requests, outside)
+        self._results(core)
+        for name in ("desc", "tile", "vec", "bias"):
+            cycles = np.concatenate(want[name]) if want[name] else np.zeros(0, np.int64)
+            self._same(f"core {core} {name}", log.streams[name].offer, cycles)
+        return np.array(ends, np.int64)
+
+    def _tiles(self, command: Gemm, index: int, known: I64, beats: int, take: Any, want: Any) -> int:
+        """Biases and tiles of a chunk; the cycle behind the last request."""
+        bias = BIAS_WORDS if command.biases and index == 0 else 0
+        tiles = len(known)
+        accepts = {"bias": take("bias", tiles * bias), "tile": take("tile", tiles * beats)}
+        room = np.empty((tiles, bias + beats), np.int64)
+        room[:, :bias] = behind(accepts["bias"], tiles * bias, 2).reshape(tiles, bias)
+        room[:, bias:] = behind(accepts["tile"], tiles * beats, 2).reshape(tiles, beats)
+        request = one_a_cycle(np.maximum(room, known[:, None]).reshape(-1)).reshape(tiles, -1)
+        want["bias"].append(offers(request[:, :bias].reshape(-1), accepts["bias"]))
+        want["tile"].append(offers(request[:, bias:].reshape(-1), accepts["tile"]))
+        return int(request[-1, -1]) + 1
+
+    def _vectors(self, command: Gemm, begin: int, known: I64, beats: int, take: Any, want: Any) -> int:
+        """Vectors of a chunk, held until their masks are there; the cycle behind the last request."""
+        jobs = len(known) * command.m
+        count = jobs * beats
+        accept = take("vec", count)
+        request = one_a_cycle(np.maximum(behind(accept, count, 2), np.repeat(known, command.m * beats)))
+        offer = offers(request, accept)
+        if command.masks:
+            words = -(-jobs // MASKS_A_WORD)
+            used = accept.reshape(jobs, beats)[MASKS_A_WORD - 1 :: MASKS_A_WORD, -1]
+            asked = one_a_cycle(np.maximum(behind(used, words, 2), begin + 1))
+            offer = np.maximum(offer, np.repeat(offers(asked, used), MASKS_A_WORD * beats)[:count])
+        want["vec"].append(offer)
+        return int(request[-1]) + 1
+
+    def _sums(self, core: int, requests: list[I64], outside: list[Bools]) -> None:
+        """Partial sums: when words are offered, and the next job's request is taken."""
+        run, log = self.run, self.run.pairs[core]
+        accept = np.concatenate(requests) if requests else np.zeros(0, np.int64)
+        free = np.concatenate(outside) if outside else np.zeros(0, bool)
+        earliest = np.repeat(accept + 1, PSUM_WORDS)
+        asked, got = granted(earliest, log.streams["psum"].accept, run.y_read, free)
+        for first, last, other in zip(asked.tolist(), got.tolist(), free.tolist(), strict=True):
+            if not other and first < run.end:
+                run.y_read[first : last + 1] = True  # of the cores behind this one, of a store
+        self._same(f"core {core} partial sums", log.streams["psum"].offer, offers(got, log.streams["psum"].accept))
+        ready = np.concatenate([[0], got[PSUM_WORDS - 1 :: PSUM_WORDS] + 1])[: len(accept)]
+        offered = log.streams["req"].offer
+        taken = np.full(len(offered), NEVER, np.int64)
+        taken[: len(ready)] = ready[: len(offered)]
+        taken = np.maximum(taken, offered)
+        self._same(f"core {core} request of partial sums", accept[accept < NEVER], taken)
+
+    def _results(self, core: int) -> None:
+        """Results: a beat is taken when no core before this one has one, of two jobs in two such cycles."""
+        run, log = self.run, self.run.pairs[core]
+        out = log.streams["out"]
+        want = []
+        mine = np.zeros_like(run.y_write)
+        for at, offer in enumerate(out.offer.tolist()):
+            cycle = offer - 1
+            for _ in range(2 if at < len(log.two) and log.two[at] else 1):
+                cycle += 1
+                while cycle < run.end and run.y_write[cycle]:
+                    cycle += 1
+            want.append(cycle)
+            mine[offer : cycle + 1] = True
+        run.y_write |= mine
+        self._same(f"core {core} results", out.accept[out.accept >= 0], want)
+
+    # ---- load, store -------------------------------------------------------------------------------------------------
+    def _load(self) -> None:
+        run = self.run
+        streams = [
+            np.asarray(each.stream).reshape(-1, 16) if each.stream is not None else None
+            for each in run.issues
+            if each.command.engine == Engine.LOAD
+        ]
+        words, ends, at = [], [], 0
+        nothing = np.zeros_like(run.y_write)
+        for (command, code, begun, _), stream in zip(run.carried_out(Engine.LOAD), streams, strict=False):
+            assert isinstance(command, Load)
+            if code in REFUSED or stream is None:
+                ends.append(begun + 1)
+                continue
+            count = len(stream)
+            offer = run.s.offer[at : at + count]
+            at += count
+            blocked = (
+                run.y_write if command.target == Buffer.Y else run.s_write if command.target >= Buffer.SW else nothing
+            )
+            swallowed = np.arange(len(offer)) >= command.count
+            _, got = granted(np.maximum(offer, begun + 1), offer, blocked, swallowed, chained=False)
+            words.append(got)
+            ends.append(int(got[-1]) + 1 if len(got) == count else NEVER)
+        self._same("word loaded", run.s.accept[run.s.accept >= 0], np.concatenate(words) if words else [])
+        self._same("end of load", run.done[Engine.LOAD][: len(ends)], ends)
+
+    def _store(self) -> None:
+        run = self.run
+        words, ends, at = [], [], 0
+        nothing = np.zeros_like(run.y_read)
+        for command, code, begun, _ in run.carried_out(Engine.STORE):
+            assert isinstance(command, Store)
+            if code in REFUSED:
+                ends.append(begun + 1)
+                continue
+            accept = run.m.accept[at : at + command.count]
+            at += command.count
+            buffer = Buffer(command.target)
+            blocked = run.y_read if buffer == Buffer.Y else nothing if buffer == Buffer.A else run.s_read
+            outside = command.first + np.arange(command.count) >= run.params.words_of(buffer)
+            _, got = granted(np.full(command.count, begun + 1, np.int64), accept, blocked, outside)
+            words.append(offers(got, accept))
+            ends.append(int(accept[-1]) + 1 if len(accept) == command.count else NEVER)
+        self._same("word stored", run.m.offer, np.concatenate(words) if words else [])
+        self._same("end of store", run.done[Engine.STORE][: len(ends)], ends)
