@@ -170,7 +170,7 @@ def test_mistakes_are_named():
             call()
     laps.configure(2, Limits(2, 3), fl_min=-5, low=-2000, tolerance=7)
     assert [laps.read(register.address + 16)[1] for register in CLASS_WORDS] == [
-        0x0800F830, 0x81003, 0x3FFB32, 7,
+        0xF830, 0x81003, 0x3FFB32, 7,
     ]  # fmt: skip
     assert place_of(-1, 4) is None
 
