@@ -264,6 +264,7 @@ class _Weights:
 class _Forward:
     gemms: list[GemmTensors] = field(default_factory=list)
     orders: list[int] = field(default_factory=list)
+    products: list[Product] = field(default_factory=list)
     columns: list[Quantised] = field(default_factory=list)
     off: list[Bools] = field(default_factory=list)
     routes: list[Any] = field(default_factory=list)
@@ -467,12 +468,14 @@ class OnProcessor:
             self._send(program, updates)
             if last:
                 outcome = self.mapper.product(program, replace(self._product(gemm), out=RAW64, bias=bias))
+                fwd.products.append(outcome.used)
                 answer = yield program.actions
                 fwd.logits = np.ldexp(outcome.result(answer).y.astype(np.float64), -acc_fl)
                 break
             key = Key(at + 1, ACTIVATION)
             product, fmt, shift = self._result(gemm, key, training)
             outcome = self.mapper.product(program, replace(product, bias=bias))
+            fwd.products.append(outcome.used)
             answer = yield program.actions
             y, closed = self._finish(outcome, answer, key, fmt, shift, updates)
             if not training:
@@ -517,6 +520,7 @@ class OnProcessor:
         updates = [(4 * last + ERROR, _stats(stats_of(dy.q, z, 4 * fmt.n, False)))]
         bp: list[GemmTensors] = []
         wg: list[GemmTensors] = []
+        products: tuple[list[Product], list[Product]] = [], []  # of bp, of wg
         waiting: tuple[int, I64, int, Quantised] | None = None
         after = list(self.weights)
         for at in reversed(range(len(self.layers))):
@@ -527,6 +531,7 @@ class OnProcessor:
             wg.insert(0, _gemm(f"wg{at + 1}", _moved(dy, np.transpose), columns))
             product = replace(self._product(wg[0]), out=RAW32)
             gradient = self.mapper.product(program, product, self.tensors[at].gradients)
+            products[1].insert(0, gradient.used)
             below = None
             if at:
                 w = Quantised(forward.w, forward.w_fl, forward.w_bits, forward.w_unsigned)
@@ -535,6 +540,7 @@ class OnProcessor:
                 key = Key(at - 1, ERROR)
                 product, fmt, shift = self._result(bp[0], key, True)
                 below = self.mapper.product(program, product)
+                products[0].insert(0, below.used)
             answer = yield program.actions
             self._after(passed, answer, after)
             sums = gradient.result(answer).y
@@ -555,7 +561,8 @@ class OnProcessor:
         self._take_table(answer.read[table])
         self.totals.iterations += 1
         gemms = (*fwd.gemms, *bp, *wg)
-        return Step(loss, gemms, tuple(self.min_orders.get(gemm.name, 0) for gemm in gemms))
+        orders = tuple(self.min_orders.get(gemm.name, 0) for gemm in gemms)
+        return Step(loss, gemms, orders, (*fwd.products, *products[0], *products[1]))
 
     def _begin(self, asked: list[Query], pixels: TensorStats) -> Batches:
         """Plans, then updates of weights and pixels; the formats of the next weights."""

@@ -238,7 +238,9 @@ class TopScoreboard(Scoreboard):
             moved = done["cycle"][~np.isin(done["code"], (Code.OPERATION, Code.SIZE))]
             self.verdict.count("cycle", len(moved))
             if moved.tolist() != want:
-                at = next((n for n, pair in enumerate(zip(moved, want, strict=False)) if pair[0] != pair[1]), 0)
-                got = moved[at] if at < len(moved) else "nothing"
+                both = min(len(moved), len(want))
+                at = next((n for n in range(both) if moved[n] != want[n]), both)
+                got = int(moved[at]) if at < len(moved) else "nothing"
                 expected = want[at] if at < len(want) else "nothing"
-                self.verdict.diverge("sequence", base, f"end of {engine.name.lower()} {at}", got, expected)
+                cycle = base + min(each for each in (got, expected) if isinstance(each, int))
+                self.verdict.diverge("sequence", cycle, f"end of {engine.name.lower()} {at}", got, expected)

@@ -44,13 +44,17 @@ from tb.top.sequences import (
     random_words,
     store_results,
 )
+from tb.top.trace import M_DTYPE
 from tb.top.training import (
     TEST_BATCH,
+    Span,
     batch_of,
     counter_record,
     load_checkpoint,
+    save_captures,
     save_checkpoint,
     segment_seed,
+    span_at,
     step_record,
     totals,
 )
@@ -347,7 +351,9 @@ class reset_in_the_middle(TopTest):
 class training(TopTest):
     """A segment of a real training of a digits network, every product and every update done by the processor. Config:
     `plan` (fields of training.Plan), `first` and `stop` (iterations, 0 and 2), `checkpoint_in`, `checkpoint_out`,
-    `evaluate` (accuracy on the test images behind it), `progress` (a file that gets a line an iteration)."""
+    `evaluate` (accuracy on the test images behind it), `progress` (a file that gets a line an iteration), `capture`
+    (folder that gets the products of iteration `capture_at`), `spoil` (iteration whose first word that left is
+    falsified before it is checked: such a run must fail)."""
 
     async def drive(self, work: Batches) -> Any:
         """Runs a trainer's generator on the RTL; what it returns."""
@@ -363,6 +369,7 @@ class training(TopTest):
         config = self.run_info.config
         plan = TrainPlan(**{"seed": self.run_info.seed, **config.get("plan", {})})
         first, stop = config.get("first", 0), config.get("stop", 2)
+        self.plan, self.first, self.spans = plan, first, list[Span]()
         data = load_digits(plan.seed)
         if config.get("checkpoint_in"):
             trainer = load_checkpoint(Path(config["checkpoint_in"]))
@@ -374,8 +381,12 @@ class training(TopTest):
         steps = []
         for iteration in range(first, stop):
             chosen = batch_of(plan, iteration, len(data.train_labels))
+            begin = int(self.dut.cycle_o.value)
             step = await self.drive(trainer.iteration(data.train_pixels[chosen], data.train_labels[chosen]))
             steps.append(step_record(step, trainer))
+            self.spans.append(Span(iteration, begin, int(self.dut.cycle_o.value), step.products))
+            if config.get("capture") and iteration == config["capture_at"]:
+                self._capture(Path(config["capture"]), self.spans[-1])
             if config.get("progress"):
                 with Path(config["progress"]).open("a") as file:
                     print(json.dumps({"iteration": iteration, "loss": step.loss}), file=file)
@@ -394,8 +405,25 @@ class training(TopTest):
         record["totals"] = totals(trainer)
         self.report["segment"] = record
 
+    def _capture(self, folder: Path, span: Span) -> list[dict[str, str]]:
+        info, seed = self.run_info, segment_seed(self.plan, self.first)
+        return save_captures(folder, self.plan, span, seed, info.params, info.sim)
+
+    def _spoil(self, iteration: int) -> None:
+        """Falsifies the trace of the first word that left in an iteration."""
+        path = self.run_info.run_dir / "m.bin"
+        words = np.fromfile(path, M_DTYPE)
+        span = next(each for each in self.spans if each.iteration == iteration)
+        words["data"][np.searchsorted(words["cycle"], span.begin), 0] ^= 1
+        words.tofile(path)
+
     def judge(self, cycles: int) -> Verdict:
+        if "spoil" in self.run_info.config:
+            self._spoil(self.run_info.config["spoil"])
         verdict = super().judge(cycles)
+        if verdict.first is not None:
+            span = span_at(self.spans, verdict.first.cycle)
+            self.report["captures"] = self._capture(self.run_info.run_dir / "captures", span) if span else []
         counts = self.env.scoreboard.meter.counts
         counts.issues = sum(int(core[0][:, CoreRow.ISSUES].sum()) for (core, _) in self.counters or [])
         self.report["segment"]["energy_counts"] = asdict(counts)
