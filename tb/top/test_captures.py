@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from models.ran.config import YBits
 from models.top.config import TopParams
@@ -14,8 +21,10 @@ from models.top.value import Processor
 from models.train.digits import load_digits
 from models.train.fixed import Step
 from models.train.on_processor import drive
+from tb.flow import train as flow
 from tb.flow.blocks import get_block
 from tb.flow.errors import UserError
+from tb.flow.paths import ROOT
 from tb.flow.simulate import run
 from tb.flow.train import Job, check_job
 from tb.gemm.capture import Capture
@@ -90,3 +99,46 @@ def test_an_iteration_that_the_training_does_not_have() -> None:
     check_job(job, 27)
     with pytest.raises(UserError, match=r"CAPTURE_AT=53: this training has iterations 1..52"):
         check_job(job, 26)
+
+
+def test_train_simulates_the_segment_of_a_capture_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Segments are faked: what matters is which are simulated, and what they are told to capture."""
+    told: list[dict[str, Any]] = []
+    steps = [{"loss": 1.0, "macs": 1, "bit_macs": 8, "dense16": 9}]
+    segment = {"steps": steps, "counters": {"cycles": 10, "issues": 5}}
+    report = {"segment": segment, "checks": {}, "mismatches": 0}
+
+    def simulated(*args: Any, **_: Any) -> SimpleNamespace:
+        told.append(args[5])
+        Path(args[5]["checkpoint_out"]).write_text("")
+        result = {"cycles": 10, "seconds": {"simulate": 1.0}, "report": report}
+        return SimpleNamespace(passed=True, result=result, run_dir=tmp_path / "run")
+
+    monkeypatch.setattr(flow, "run", simulated)
+    monkeypatch.setattr(flow, "BUILD", tmp_path)
+    console = Console(quiet=True)
+    job = Job(Plan(), 3, get_block("top").resolve_params(None))
+    flow.train(job, 22, console)
+    assert [(each["first"], "capture" in each) for each in told] == [(0, False), (22, False), (44, False)]
+    told.clear()
+    flow.train(replace(job, capture=tmp_path / "c", capture_at=30), 22, console)
+    assert [(each["first"], each["capture"], each["capture_at"]) for each in told] == [(22, str(tmp_path / "c"), 30)]
+    told.clear()
+    flow.train(job, 22, console)
+    assert told == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"CAPTURE_AT": "2"}, "give CAPTURE, the folder, too"),
+        ({"CAPTURE": "/none/there"}, "CAPTURE=/none/there: cannot write the folder /none/there"),
+        ({"CAPTURE": "captures", "CAPTURE_AT": "23"}, "CAPTURE_AT=23: this training has iterations 1..22"),
+    ],
+)
+def test_bad_calls_of_train_get_one_line(variables: dict[str, str], words: str) -> None:
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("COCOTB", "MAKE", "MFLAGS"))}
+    command = [sys.executable, "-m", "tb.flow", "train"]
+    done = subprocess.run(command, cwd=ROOT, env=env | variables, capture_output=True, text=True, check=False)
+    assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1)
+    assert words in done.stderr
