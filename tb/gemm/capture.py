@@ -94,6 +94,8 @@ class Capture:
         issues = product.x.size * product.n_x * product.n_w * tiles
         if issues > MAX_ISSUES:
             raise TensorError(f"it could take {issues:,} issues, more than the {MAX_ISSUES:,} that one run traces")
+        if product.compensate and product.min_order and product.mask is not None and product.mask.any():
+            raise TensorError("compensation under a mask: there is no oracle of it")
         # As the host decides it (models/top/mapper.py): start values are limited to what a chunk leaves.
         start = 0 if product.bias is None else int(np.abs(product.bias).max())
         chunk = sum_bound(

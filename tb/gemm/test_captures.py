@@ -28,7 +28,7 @@ def _capture(k: int = 20, name: str = "fp1", **more: Any) -> Capture:
     rng = np.random.default_rng(k)
     final = RanDescriptor(YBits.B12, False, True, Round.STOCHASTIC, 3, 7)
     fields: dict[str, Any] = {"mask": rng.random((5, 18)) < 0.3, "bias": rng.integers(-900, 900, 18)}
-    fields |= {"min_order": 1, "compensate": True, "reduce_factor": 2, "x_unsigned": True, "final": final} | more
+    fields |= {"min_order": 1, "reduce_factor": 2, "x_unsigned": True, "final": final} | more
     x, w = rng.integers(0, 256, (5, k)), rng.integers(-8, 8, (k, 18))
     return Capture(Product(x, w, 2, 1, name=name, **fields), 99, {"net": "mlp", "iteration": 3})
 
@@ -41,7 +41,7 @@ def _sim(**variables: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_what_is_saved_is_what_is_read(tmp_path: Path) -> None:
-    captures = [_capture(), _capture(40, "wg1", mask=None, bias=None)]
+    captures = [_capture(), _capture(40, "wg1", mask=None, bias=None, compensate=True)]
     for capture, path in zip(captures, save_all(tmp_path / "new", captures), strict=True):
         back = Capture.load(path)
         assert (back.seed, back.origin, back.source) == (99, capture.origin, "net mlp, iteration 3")
@@ -118,6 +118,7 @@ def test_any_damage_is_refused_or_harmless(tmp_path: Path) -> None:
     [
         ({"reduce_factor": 8}, {"ROWS": 4}, "needs ROWS=8 or more"),
         ({"min_order": 3}, {}, "refuses its descriptor (ORDER)"),
+        ({"compensate": True}, {}, "compensation under a mask"),
         ({"reduce_factor": 3}, {}, "refuses its descriptor (REDUCE)"),
         ({"final": RanDescriptor(YBits.RAW32, relu=True)}, {}, "refuses its descriptor (RAW)"),
         ({"final": RanDescriptor(YBits.B8, shift=44)}, {}, "refuses its descriptor (SHIFT)"),
@@ -134,7 +135,7 @@ def test_what_a_pair_cannot_take_is_refused(change: dict[str, Any], params: dict
 
 def test_the_command_line_replays_and_refuses(tmp_path: Path) -> None:
     final = RanDescriptor(YBits.RAW64)
-    capture = _capture(300, reduce_factor=1, mask=None, min_order=0, compensate=False, final=final)
+    capture = _capture(300, reduce_factor=1, mask=None, min_order=0, final=final)
     path, out = save_all(tmp_path, [capture])[0], tmp_path / "y.npy"
     done = _sim(CAPTURE=path, OUT=out)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -128,7 +128,7 @@ class captured(Tables):
         shape = (14, 2 * self.params.core.depth + 9, n)
         final = RanDescriptor(YBits.B8, True, True, Round.STOCHASTIC, 1, 9)
         mask = rng.random((shape[0], n)) < 0.2
-        options = {"mask": mask, "bias": rng.integers(-5000, 5000, n), "min_order": 1, "compensate": True}
+        options = {"mask": mask, "bias": rng.integers(-5000, 5000, n), "min_order": 1}
         product = random_product(rng, shape, 2, 2, final=final, name="example", **options)
         path = self.run_info.run_dir / "example.npz"
         Capture(product, 7, {"test": self.run_info.test}).save(path)
