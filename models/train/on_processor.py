@@ -264,7 +264,6 @@ class _Weights:
 class _Forward:
     gemms: list[GemmTensors] = field(default_factory=list)
     orders: list[int] = field(default_factory=list)
-    products: list[Product] = field(default_factory=list)
     columns: list[Quantised] = field(default_factory=list)
     off: list[Bools] = field(default_factory=list)
     routes: list[Any] = field(default_factory=list)
@@ -307,6 +306,7 @@ class OnProcessor:
         self.rule = rule or Rule(Mode.MOMENTUM, config.lr, config.beta)
         self.batch, self.totals = config.batch, Totals()
         self.mapper = Mapper(top)
+        self.products: list[Product] = []  # of the iteration under way, as the mapper was given them
         self._settings, self._params = settings, params
         self.formats = {key: TableFormat(entry.n, entry.fl) for key, entry in settings.entries(params).items()}
         self.min_orders: dict[str, int] = {}
@@ -428,6 +428,10 @@ class OnProcessor:
         update = 4 * y.layer + cls if training else None
         return replace(product, out=out, slot=slot, update=update, masks=relu), fmt, shift
 
+    def _note_product(self, outcome: Outcome, training: bool = True) -> None:
+        if training:
+            self.products.append(outcome.used)
+
     def _product(self, gemm: GemmTensors) -> Product:
         return Product(
             Operand(gemm.x, gemm.x_bits // 4, gemm.x_unsigned), Operand(gemm.w, gemm.w_bits // 4, gemm.w_unsigned),
@@ -468,14 +472,14 @@ class OnProcessor:
             self._send(program, updates)
             if last:
                 outcome = self.mapper.product(program, replace(self._product(gemm), out=RAW64, bias=bias))
-                fwd.products.append(outcome.used)
+                self._note_product(outcome, training)
                 answer = yield program.actions
                 fwd.logits = np.ldexp(outcome.result(answer).y.astype(np.float64), -acc_fl)
                 break
             key = Key(at + 1, ACTIVATION)
             product, fmt, shift = self._result(gemm, key, training)
             outcome = self.mapper.product(program, replace(product, bias=bias))
-            fwd.products.append(outcome.used)
+            self._note_product(outcome, training)
             answer = yield program.actions
             y, closed = self._finish(outcome, answer, key, fmt, shift, updates)
             if not training:
@@ -509,6 +513,7 @@ class OnProcessor:
         for another batch than that of the configuration."""
         if len(labels) != self.batch:
             raise MapError(f"an iteration has {self.batch} images, not {len(labels)}")
+        self.products = []
         x, seen = self._pixels(pixels)
         copies = yield from self._begin(queries(self.layers, len(labels)), seen)
         fwd: _Forward = yield from self._forward(x, True)
@@ -520,7 +525,6 @@ class OnProcessor:
         updates = [(4 * last + ERROR, _stats(stats_of(dy.q, z, 4 * fmt.n, False)))]
         bp: list[GemmTensors] = []
         wg: list[GemmTensors] = []
-        products: tuple[list[Product], list[Product]] = [], []  # of bp, of wg
         waiting: tuple[int, I64, int, Quantised] | None = None
         after = list(self.weights)
         for at in reversed(range(len(self.layers))):
@@ -531,7 +535,7 @@ class OnProcessor:
             wg.insert(0, _gemm(f"wg{at + 1}", _moved(dy, np.transpose), columns))
             product = replace(self._product(wg[0]), out=RAW32)
             gradient = self.mapper.product(program, product, self.tensors[at].gradients)
-            products[1].insert(0, gradient.used)
+            self._note_product(gradient)
             below = None
             if at:
                 w = Quantised(forward.w, forward.w_fl, forward.w_bits, forward.w_unsigned)
@@ -540,7 +544,7 @@ class OnProcessor:
                 key = Key(at - 1, ERROR)
                 product, fmt, shift = self._result(bp[0], key, True)
                 below = self.mapper.product(program, product)
-                products[0].insert(0, below.used)
+                self._note_product(below)
             answer = yield program.actions
             self._after(passed, answer, after)
             sums = gradient.result(answer).y
@@ -562,7 +566,9 @@ class OnProcessor:
         self.totals.iterations += 1
         gemms = (*fwd.gemms, *bp, *wg)
         orders = tuple(self.min_orders.get(gemm.name, 0) for gemm in gemms)
-        return Step(loss, gemms, orders, (*fwd.products, *products[0], *products[1]))
+        products = {product.name: product for product in self.products}
+        self.products = []
+        return Step(loss, gemms, orders, tuple(products[gemm.name] for gemm in gemms))
 
     def _begin(self, asked: list[Query], pixels: TensorStats) -> Batches:
         """Plans, then updates of weights and pixels; the formats of the next weights."""

@@ -171,7 +171,7 @@ def publish(result: Result, report: Path | None) -> None:
     table.add_row("environment, stimulus to verdict", f"{rates['environment']:,.0f}", "")
     table.add_row("environment, start of the program included", f"{rates['environment_with_start']:,.0f}", "")
     if result.ratio_to_conventional is None:
-        table.add_row("conventional, every cycle in Python: there is none", "", "")
+        table.add_row("conventional, every cycle in Python: none", "", "")
     else:
         table.add_row(
             f"conventional, every cycle in Python ({result.conventional_cycles} cycles)",

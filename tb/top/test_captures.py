@@ -94,6 +94,18 @@ def test_a_failed_training_captures_and_a_capture_replays(tmp_path: Path) -> Non
     assert np.array_equal(np.load(out), product.sums(16))
 
 
+def test_a_host_that_stumbles_leaves_a_verdict_and_captures() -> None:
+    """The host gets no words of a batch of the first iteration: it stops in the middle of it."""
+    result = run(get_block("top"), "verilator", "training", config={"lose": 4}, label="captures")
+    assert not result.passed
+    assert result.error.startswith("host at cycle")
+    assert "the answer has no stored words" in result.error
+    names = {path.stem for path in (result.run_dir / "captures").glob("*.npz")}
+    assert {"fp1", "fp2"} <= names
+    assert "wg1" not in names
+    assert {Capture.load(path).origin["iteration"] for path in (result.run_dir / "captures").glob("*.npz")} == {1}
+
+
 def test_an_iteration_that_the_training_does_not_have() -> None:
     job = Job(Plan(), 2, {}, Path("captures"), 52)
     check_job(job, 27)
