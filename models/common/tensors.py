@@ -137,8 +137,8 @@ class GemmTensors:
         return y if self.mask is None else np.where(self.mask, np.int64(0), y)
 
 
-def _compact(array: IntArray) -> IntArray:
-    """The same values in the smallest type of the file format."""
+def compact(array: IntArray) -> IntArray:
+    """The same values in the smallest type of the files."""
     low, high = int(array.min()), int(array.max())
     for store in _STORE_TYPES:
         info = np.iinfo(store)
@@ -154,8 +154,8 @@ def save_set(path: str | Path, gemms: Sequence[GemmTensors]) -> None:
         raise TensorError(f"{path}: a set holds at least one GEMM and every name once, not {names}")
     arrays: dict[str, npt.NDArray[np.generic]] = {"format": np.array(FORMAT, np.int64), "names": np.array(names)}
     for g in gemms:
-        arrays[f"{g.name}.x"] = _compact(g.x)
-        arrays[f"{g.name}.w"] = _compact(g.w)
+        arrays[f"{g.name}.x"] = compact(g.x)
+        arrays[f"{g.name}.w"] = compact(g.w)
         arrays[f"{g.name}.meta"] = np.array([g.x_bits, g.w_bits, g.x_unsigned, g.w_unsigned, g.x_fl, g.w_fl], np.int64)
         if g.mask is not None:
             arrays[f"{g.name}.mask"] = g.mask
@@ -187,18 +187,23 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def read_npz(path: Path) -> dict[str, npt.NDArray[np.generic]]:
+    """Every array of a .npz file by name; pickled data is never read. Raises TensorError: missing, foreign, damaged."""
+    _open_checked(path, _ZIP_MAGIC, ".npz")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {key: file[key] for key in file.files}
+    except Exception as error:  # see _one_line
+        raise TensorError(f"{path}: damaged .npz ({_one_line(error)})") from None
+
+
 def load_set(path: str | Path) -> list[GemmTensors]:
     """Read a set in the order in which it was saved.
 
     Raises TensorError if the file is missing, damaged, foreign or inconsistent.
     """
     path = Path(path)
-    _open_checked(path, _ZIP_MAGIC, ".npz")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-    except Exception as error:  # see _one_line
-        raise TensorError(f"{path}: damaged .npz ({_one_line(error)})") from None
+    arrays = read_npz(path)
     version, names = arrays.get("format"), arrays.get("names")
     if (
         version is None

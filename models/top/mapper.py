@@ -345,6 +345,11 @@ class Outcome:
     params: TopParams
     parts: list[_Part] = field(default_factory=list)
 
+    @property
+    def used(self) -> Product:
+        """The product with the reduce factor that it was given."""
+        return replace(self.product, reduce_factor=self.parts[0].command.reduce_factor)
+
     def result(self, answer: Answer) -> ProductResult:
         """Results from stored words. Raises `MapError` for words that are missing."""
         m, _, n = self.product.shape

@@ -209,12 +209,13 @@ class Params:
 
 @dataclass(frozen=True)
 class Step:
-    """What one iteration gave: mean cross-entropy before the update; its GEMMs, fp1 .. wg<n> (none in float), and the
-    lowest order that each of them kept."""
+    """What one iteration gave: mean cross-entropy before the update; its GEMMs, fp1 .. wg<n> (none in float), the
+    lowest order that each of them kept, and, on the processor, the products as it was given them."""
 
     loss: float
     gemms: tuple[GemmTensors, ...]
     min_orders: tuple[int, ...] = ()
+    products: tuple[Any, ...] = ()  # models.top.mapper.Product
 
 
 def init_params(sizes: tuple[int, ...], rng: np.random.Generator) -> Params:

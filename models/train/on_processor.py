@@ -306,6 +306,7 @@ class OnProcessor:
         self.rule = rule or Rule(Mode.MOMENTUM, config.lr, config.beta)
         self.batch, self.totals = config.batch, Totals()
         self.mapper = Mapper(top)
+        self.products: list[Product] = []  # of the iteration under way, as the mapper was given them
         self._settings, self._params = settings, params
         self.formats = {key: TableFormat(entry.n, entry.fl) for key, entry in settings.entries(params).items()}
         self.min_orders: dict[str, int] = {}
@@ -427,6 +428,10 @@ class OnProcessor:
         update = 4 * y.layer + cls if training else None
         return replace(product, out=out, slot=slot, update=update, masks=relu), fmt, shift
 
+    def _note_product(self, outcome: Outcome, training: bool = True) -> None:
+        if training:
+            self.products.append(outcome.used)
+
     def _product(self, gemm: GemmTensors) -> Product:
         return Product(
             Operand(gemm.x, gemm.x_bits // 4, gemm.x_unsigned), Operand(gemm.w, gemm.w_bits // 4, gemm.w_unsigned),
@@ -467,12 +472,14 @@ class OnProcessor:
             self._send(program, updates)
             if last:
                 outcome = self.mapper.product(program, replace(self._product(gemm), out=RAW64, bias=bias))
+                self._note_product(outcome, training)
                 answer = yield program.actions
                 fwd.logits = np.ldexp(outcome.result(answer).y.astype(np.float64), -acc_fl)
                 break
             key = Key(at + 1, ACTIVATION)
             product, fmt, shift = self._result(gemm, key, training)
             outcome = self.mapper.product(program, replace(product, bias=bias))
+            self._note_product(outcome, training)
             answer = yield program.actions
             y, closed = self._finish(outcome, answer, key, fmt, shift, updates)
             if not training:
@@ -506,6 +513,7 @@ class OnProcessor:
         for another batch than that of the configuration."""
         if len(labels) != self.batch:
             raise MapError(f"an iteration has {self.batch} images, not {len(labels)}")
+        self.products = []
         x, seen = self._pixels(pixels)
         copies = yield from self._begin(queries(self.layers, len(labels)), seen)
         fwd: _Forward = yield from self._forward(x, True)
@@ -527,6 +535,7 @@ class OnProcessor:
             wg.insert(0, _gemm(f"wg{at + 1}", _moved(dy, np.transpose), columns))
             product = replace(self._product(wg[0]), out=RAW32)
             gradient = self.mapper.product(program, product, self.tensors[at].gradients)
+            self._note_product(gradient)
             below = None
             if at:
                 w = Quantised(forward.w, forward.w_fl, forward.w_bits, forward.w_unsigned)
@@ -535,6 +544,7 @@ class OnProcessor:
                 key = Key(at - 1, ERROR)
                 product, fmt, shift = self._result(bp[0], key, True)
                 below = self.mapper.product(program, product)
+                self._note_product(below)
             answer = yield program.actions
             self._after(passed, answer, after)
             sums = gradient.result(answer).y
@@ -555,7 +565,10 @@ class OnProcessor:
         self._take_table(answer.read[table])
         self.totals.iterations += 1
         gemms = (*fwd.gemms, *bp, *wg)
-        return Step(loss, gemms, tuple(self.min_orders.get(gemm.name, 0) for gemm in gemms))
+        orders = tuple(self.min_orders.get(gemm.name, 0) for gemm in gemms)
+        products = {product.name: product for product in self.products}
+        self.products = []
+        return Step(loss, gemms, orders, tuple(products[gemm.name] for gemm in gemms))
 
     def _begin(self, asked: list[Query], pixels: TensorStats) -> Batches:
         """Plans, then updates of weights and pixels; the formats of the next weights."""

@@ -1,7 +1,7 @@
 """What every block's benchmark shares: the bare C++ loop's build, medians, table and JSON (docs/environment.md, Speed).
 
 A benchmark compares three ways to simulate the same RTL: this project's environment, a bare C++ loop over the Verilated
-design, and a conventional environment that works in every cycle.
+design, and, where there is one, a conventional environment that works in every cycle.
 """
 
 from __future__ import annotations
@@ -129,7 +129,8 @@ class Timing:
 
 @dataclass(frozen=True)
 class Result:
-    """A benchmark's outcome; keys of the JSON. Rates are medians over the runs."""
+    """A benchmark's outcome; keys of the JSON. Rates are medians over the runs. Without a conventional environment its
+    rate is missing, its ratio and cycles are null."""
 
     block: str
     sim: str
@@ -139,9 +140,9 @@ class Result:
     runs: int
     cycles_per_second: dict[str, float]
     ratio_to_cpp: float
-    ratio_to_conventional: float
     split: dict[str, float]
-    conventional_cycles: int
+    ratio_to_conventional: float | None = None
+    conventional_cycles: int | None = None
 
 
 def same_work(parts: Mapping[str, Mapping[str, int]], keys: Iterable[str]) -> None:
@@ -169,11 +170,14 @@ def publish(result: Result, report: Path | None) -> None:
     table.add_row("bare C++ loop, nothing checked", f"{rates['cpp']:,.0f}", f"{result.ratio_to_cpp:.2f} x")
     table.add_row("environment, stimulus to verdict", f"{rates['environment']:,.0f}", "")
     table.add_row("environment, start of the program included", f"{rates['environment_with_start']:,.0f}", "")
-    table.add_row(
-        f"conventional, every cycle in Python ({result.conventional_cycles} cycles)",
-        f"{rates['conventional']:,.0f}",
-        f"{result.ratio_to_conventional:.1f} x",
-    )
+    if result.ratio_to_conventional is None:
+        table.add_row("conventional, every cycle in Python: none", "", "")
+    else:
+        table.add_row(
+            f"conventional, every cycle in Python ({result.conventional_cycles} cycles)",
+            f"{rates['conventional']:,.0f}",
+            f"{result.ratio_to_conventional:.1f} x",
+        )
     console = Console()
     console.print(table)
     parts = ", ".join(f"{name} {share:.2f} s" for name, share in result.split.items())

@@ -96,6 +96,19 @@ class _File(click.ParamType):
         return path
 
 
+class _Folder(click.ParamType):
+    """A folder that is written to, made absolute: it, or the folder that it is made in, must be there and writable."""
+
+    name = "folder"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = Path(value).expanduser().absolute()
+        there = path if path.exists() else path.parent
+        if not there.is_dir() or not os.access(there, os.W_OK):
+            self.fail(f"cannot write the folder {path}", param, ctx)
+        return path
+
+
 def _variable(name: str, kind: click.ParamType, text: str, default: Any = None) -> click.Option:
     return click.Option(
         [f"--{name.lower().replace('_', '-')}", name], envvar=name, type=kind, default=default, help=text
@@ -496,7 +509,16 @@ def _regs() -> int:
 
 
 def _train(
-    NET: str, EPOCHS: int, OPT: str, LAPS: bool, SEED: int, CORES: int, ENERGY: Path | None, REPORT: Path | None
+    NET: str,
+    EPOCHS: int,
+    OPT: str,
+    LAPS: bool,
+    SEED: int,
+    CORES: int,
+    ENERGY: Path | None,
+    CAPTURE: Path | None,
+    CAPTURE_AT: int | None,
+    REPORT: Path | None,
 ) -> int:
     from models.top.config import TopParams
     from models.top.energy import DEFAULT, Energies, EnergyError
@@ -509,11 +531,13 @@ def _train(
         energies = Energies.load(ENERGY or DEFAULT)
     except EnergyError as error:
         raise UserError(str(error)) from error
+    if CAPTURE_AT is not None and CAPTURE is None:
+        raise UserError("CAPTURE_AT says which iteration CAPTURE= saves: give CAPTURE, the folder, too")
     plan = Plan(NET, OPT, LAPS, SEED)
-    job = Job(plan, EPOCHS, get_block("top").resolve_params({"CORES": CORES}))
-    check_job(job)
+    job = Job(plan, EPOCHS, get_block("top").resolve_params({"CORES": CORES}), CAPTURE, (CAPTURE_AT or 1) - 1)
     data = load_digits(SEED)
     per_epoch = len(data.train_labels) // plan.config.batch
+    check_job(job, per_epoch)
     records = train(job, per_epoch, Console(width=max(100, Console().width)))
     report = content(records, per_epoch, plan.float32(data, EPOCHS), TopParams(cores=CORES), energies)
     name = f"{NET}-{OPT}-{'laps' if LAPS else '8bit'}-{SEED}" + (f"-{CORES}cores" if CORES > 1 else "")
@@ -531,6 +555,8 @@ def _train(
     )
     print(f"largest loss: {report['largest_loss']}")
     print(f"page: {shown(page)}")
+    if CAPTURE:
+        print(f"captures: {shown(CAPTURE)}; make sim BLOCK=gemm CAPTURE={shown(CAPTURE / 'fp1.npz')} replays the first")
     _write_report(REPORT, report)
     return 0
 
@@ -623,6 +649,8 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
                 _variable("SEED", _Seed(), "seed of everything that is random", 1),
                 _variable("CORES", _Choice((1, 2, 4)), "pairs of IOSS core and RAN", 1),
                 _variable("ENERGY", _File(), "energies and assumptions in place of data/energy/horowitz45.hjson"),
+                _variable("CAPTURE", _Folder(), "save every GEMM of an iteration into this folder"),
+                _variable("CAPTURE_AT", _Count(1_000_000), "the iteration that CAPTURE saves (default: the first)"),
                 _report_variable("the figures"),
             ],
             help="train a real network on the RTL, checked to the bit and cycle; goes on where an earlier one ended",

@@ -24,6 +24,7 @@ from tb.flow.blocks import get_block
 from tb.flow.errors import UserError
 from tb.flow.paths import BUILD, ROOT, shown
 from tb.flow.simulate import RunResult, run
+from tb.top.report import capture_lines
 
 SOURCES = ("rtl", "models", "tb", "data/energy", "requirements.txt")
 SUFFIXES = {".py", ".sv", ".svh", ".hjson", ".txt"}
@@ -31,11 +32,13 @@ SUFFIXES = {".py", ".sv", ".svh", ".hjson", ".txt"}
 
 @dataclass(frozen=True)
 class Job:
-    """A training to be run: what `tb.top.training.Plan` says, epochs, and parameters of the processor."""
+    """A training to be run: what `tb.top.training.Plan` says, epochs, parameters of the processor, what to capture."""
 
     plan: Any
     epochs: int
     params: Mapping[str, int]
+    capture: Path | None = None  # folder that gets the GEMMs of an iteration
+    capture_at: int = 0  # that iteration, from 0 on
 
     @property
     def folder(self) -> Path:
@@ -88,7 +91,8 @@ def train(job: Job, per_epoch: int, console: Console) -> list[dict[str, Any]]:
         task = progress.add_task("starting", total=job.epochs * per_epoch)
         for first, stop in todo:
             record_path, checkpoint = folder / f"{stop}.json", folder / f"{stop}.ckpt"
-            if record_path.is_file() and checkpoint.is_file():
+            capture = job.capture is not None and first <= job.capture_at < stop
+            if record_path.is_file() and checkpoint.is_file() and not capture:
                 record = json.loads(record_path.read_text())
             else:
                 follower = _Follower(folder / "progress", progress, task, first)
@@ -97,6 +101,8 @@ def train(job: Job, per_epoch: int, console: Console) -> list[dict[str, Any]]:
                     "checkpoint_in": str(before) if before else None, "checkpoint_out": str(checkpoint),
                     "progress": str(follower.path),
                 }  # fmt: skip
+                if capture:
+                    config |= {"capture": str(job.capture), "capture_at": job.capture_at}
                 with follower:
                     result = run(block, "verilator", "training", job.plan.seed, job.params, config, label="train")
                 record = _record(result)
@@ -116,7 +122,7 @@ def train(job: Job, per_epoch: int, console: Console) -> list[dict[str, Any]]:
 
 def _record(result: RunResult) -> dict[str, Any]:
     if not result.passed or result.result is None:
-        raise TrainError(result.summary())
+        raise TrainError("\n".join([result.summary(), *capture_lines(result.result)]))
     report = result.result["report"]
     return {
         **report["segment"], "cycles": result.result["cycles"], "seconds": result.result["seconds"],
@@ -169,9 +175,12 @@ class _Follower:
                 self.progress.update(self.task, completed=self.first + len(lines))
 
 
-def check_job(job: Job) -> None:
-    """Raises `UserError` for a job that cannot be run here."""
+def check_job(job: Job, per_epoch: int) -> None:
+    """Raises `UserError` for a job that cannot be run here; an epoch has `per_epoch` iterations."""
     if job.epochs < 1:
         raise UserError("EPOCHS must be 1 or more")
     if not os.access(BUILD.parent, os.W_OK):
         raise UserError(f"cannot write {shown(BUILD)}")
+    iterations = job.epochs * per_epoch
+    if job.capture and job.capture_at >= iterations:
+        raise UserError(f"CAPTURE_AT={job.capture_at + 1}: this training has iterations 1..{iterations}")

@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from models.common.tensors import TensorError
 from models.ran.config import RAND_BITS, Round, YBits, sum_bound
 from tb.common.blockdef import INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
 from tb.common.testlist import block_runs
 from tb.flow.blocks import Block, Option
 from tb.flow.errors import UserError
+from tb.gemm.capture import MAX_BIAS, Capture
 from tb.gemm.coverage import functional_coverage
-from tb.gemm.program import MOST_JOBS_OF_A_STAGE
+from tb.gemm.program import MOST_JOBS_OF_A_STAGE, gemm_params
 from tb.gemm.report import print_report
 from tb.gemm.testlist import TESTS
 from tb.ioss.block import PARAMS as CORE_PARAMS
@@ -26,7 +28,6 @@ from tb.ran.block import RTL as RAN_RTL
 HERE = Path(__file__).parent
 FORMATS = {4: YBits.B4, 8: YBits.B8, 12: YBits.B12, 16: YBits.B16, 32: YBits.RAW32, 64: YBits.RAW64}
 ROUNDS = {"nearest": Round.NEAREST, "truncate": Round.TRUNCATE, "stochastic": Round.STOCHASTIC}
-MAX_BIAS = 1 << 31
 
 
 def _final(options: dict[str, Any]) -> dict[str, Any]:
@@ -62,11 +63,32 @@ def _check_bias(path: Path, columns: int) -> int:
     return int(np.abs(bias.astype(np.int64)).max(initial=0))
 
 
-def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """(test, configuration) of `make sim`: a user's tensors if X or W is given, a listed test otherwise.
+def _captured(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """(test, configuration) that replays a capture. Raises `UserError` for a bad file, or options beside it."""
+    others = [each.name for each in BLOCK.options if each.name not in ("CAPTURE", "OUT")]
+    defaults = {each.name: each.default for each in BLOCK.options}
+    beside = [name for name in others if options[name] != defaults[name]]
+    if beside:
+        raise UserError(f"CAPTURE already says what {', '.join(beside)} would: leave that out")
+    if options["TEST"] not in (None, "captured"):
+        raise UserError(f"TEST={options['TEST']} does not take CAPTURE: leave TEST out")
+    try:
+        Capture.load(options["CAPTURE"]).check(gemm_params(options["PARAMS"]))
+    except TensorError as error:
+        text = str(error).removeprefix(f"{options['CAPTURE']}: ")
+        raise UserError(f"CAPTURE={options['CAPTURE']}: {text}") from error
+    # One product alone may leave fewer lanes to compare than the run of the test list must.
+    out = str(options["OUT"]) if options["OUT"] else None
+    return "captured", {"capture": str(options["CAPTURE"]), "out": out, "reduced": True}
 
-    Raises `UserError` for matrices or options that the pair cannot take.
+
+def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """(test, configuration) of `make sim`: a capture, a user's tensors if X or W is given, a listed test otherwise.
+
+    Raises `UserError` for captures, matrices or options that the pair cannot take.
     """
+    if options["CAPTURE"] is not None:
+        return _captured(options)
     if not own_tensors(options):
         return listed_test(BLOCK, HERE, options)
     params = options["PARAMS"]
@@ -137,6 +159,7 @@ BLOCK = Block(
         Option("STOCHASTIC_SEED", "seed of the random generators", "int", 1),
         Option("RELU", "ReLU", "flag", False),
         Option("BIAS", "vector (N), .npy of integers that fit 32 bits, added to every row of the sums", "in_file"),
+        Option("CAPTURE", "product of a training, .npz as `make train CAPTURE=` saves it, replayed alone", "in_file"),
         Option("OUT", "write the result (M x N, int64) to this .npy file", "out_file"),
     ),
     functional_coverage=functional_coverage,

@@ -8,17 +8,16 @@ from typing import Any
 from cocotb.triggers import FallingEdge
 from pyuvm import ConfigDB
 
-from models.ioss.config import CoreParams
 from models.ioss.config import GlobalCounter as CoreGlobal
 from models.ioss.config import RowCounter as CoreRow
 from models.ioss.config import counter_address as core_address
-from models.ran.config import GlobalCounter, RanParams, RowCounter, counter_address
+from models.ran.config import GlobalCounter, RowCounter, counter_address
 from tb.common.agents import PlaySequence, StreamConfig, TraceConfig
 from tb.common.env import BlockEnv, EnvConfig
 from tb.common.scoreboard import Verdict
 from tb.common.testbase import BlockTest
 from tb.gemm.coverage import sample
-from tb.gemm.program import GemmParams, GemmProgram, Product
+from tb.gemm.program import GemmParams, GemmProgram, Product, gemm_params
 from tb.gemm.scoreboard import EVENT_DTYPE, GemmScoreboard
 from tb.ioss.env import trace_configs as core_traces
 from tb.ran.env import SINKS
@@ -43,9 +42,7 @@ class GemmTest(BlockTest):
     TESTPLAN = Path(__file__).parent / "testplan.hjson"
 
     def make_env(self) -> BlockEnv:
-        given = self.run_info.params
-        core = CoreParams(given["ROWS"], given["LANES"], given["DEPTH"])
-        self.params = GemmParams(core, RanParams(given["ROWS"], given["LANES"], given["ACC_W"], given["BANKS"]))
+        self.params = gemm_params(self.run_info.params)
         self.programs: list[list[GemmProgram]] = [[]]  # by epoch
         self.products: list[Product] = []  # since the last reset
         self.counters: tuple[Any, Any] | None = None

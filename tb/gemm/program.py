@@ -7,6 +7,7 @@ chunk of K, every one of them with all tiles of columns (docs/gemm/README.md, Us
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -33,6 +34,12 @@ class GemmParams:
 
     core: CoreParams = field(default_factory=CoreParams)
     ran: RanParams = field(default_factory=RanParams)
+
+
+def gemm_params(params: Mapping[str, int]) -> GemmParams:
+    """Parameters of the pair by make variable."""
+    core = CoreParams(params["ROWS"], params["LANES"], params["DEPTH"])
+    return GemmParams(core, RanParams(params["ROWS"], params["LANES"], params["ACC_W"], params["BANKS"]))
 
 
 @dataclass

@@ -15,6 +15,7 @@ TESTS: tuple[TestEntry, ...] = (
     ),
     TestEntry("real_tensors", "fixed data", icarus_config={"sets": ["early"], "gemms": ["bp3"], "rows": 24}),
     TestEntry("user_tensors", "run by test_commands.py through the command line, with files that it makes", sims=()),
+    TestEntry("captured", "a capture that the test makes; those of trainings by test_captures.py"),
     TestEntry(
         "reduce_sweep",
         "fixed data; both numbers of banks",

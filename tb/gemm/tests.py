@@ -6,6 +6,7 @@ Class names are test names (`make sim BLOCK=gemm TEST=...`). The configuration o
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,10 @@ import pyuvm
 
 from models.common.tensors import load_matrix
 from models.ioss.config import LEGAL_REDUCE, Descriptor
-from models.ran.config import RanDescriptor, Start, YBits
+from models.ran.config import RanDescriptor, Round, Start, YBits
 from tb.common.scoreboard import Verdict
 from tb.common.waves import ready_wave
+from tb.gemm.capture import Capture
 from tb.gemm.env import GemmTest
 from tb.gemm.program import GemmProgram, Product
 from tb.gemm.report import product_report, sweep_entry
@@ -109,6 +111,38 @@ class user_tensors(Tables):
 
     def judge(self, cycles: int) -> Verdict:
         verdict = super().judge(cycles)
+        if self.run_info.config.get("out") and not verdict.divergences:
+            np.save(self.run_info.config["out"], self.env.scoreboard.results[0][0])
+        return verdict
+
+
+@pyuvm.test()
+class captured(Tables):
+    """A product of a training, from its file (capture.py). Config: `capture` (none: one that the test makes), `out`
+    (file or null)."""
+
+    def example(self) -> Path:
+        """A capture of every field: bias, mask, orders dropped, several chunks of K, stochastic rounding."""
+        rng = self.run_info.rng("capture")
+        n = self.params.core.lanes + 3
+        shape = (14, 2 * self.params.core.depth + 9, n)
+        final = RanDescriptor(YBits.B8, True, True, Round.STOCHASTIC, 1, 9)
+        mask = rng.random((shape[0], n)) < 0.2
+        options = {"mask": mask, "bias": rng.integers(-5000, 5000, n), "min_order": 1}
+        product = random_product(rng, shape, 2, 2, final=final, name="example", **options)
+        path = self.run_info.run_dir / "example.npz"
+        Capture(product, 7, {"test": self.run_info.test}).save(path)
+        return path
+
+    async def body(self) -> None:
+        path = self.run_info.config.get("capture")
+        capture = Capture.load(Path(path) if path else self.example())
+        self.origin = capture.source
+        await self.gemm(capture.product, capture.seed)
+
+    def judge(self, cycles: int) -> Verdict:
+        verdict = super().judge(cycles)
+        self.report["origin"] = self.origin
         if self.run_info.config.get("out") and not verdict.divergences:
             np.save(self.run_info.config["out"], self.env.scoreboard.results[0][0])
         return verdict

@@ -9,12 +9,12 @@ from typing import Any
 from models.laps.config import LEGAL_LAYERS
 from models.top.config import LEGAL_CORES
 from tb.common.blockdef import INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
-from tb.common.report import print_figures
 from tb.common.testlist import block_runs
 from tb.flow.blocks import Block, Param
 from tb.gemm.block import BLOCK as GEMM
 from tb.laps.block import RTL as LAPS_RTL
 from tb.optc.block import RTL as OPTC_RTL
+from tb.top.report import print_report
 from tb.top.testlist import TESTS
 
 HERE = Path(__file__).parent
@@ -45,6 +45,13 @@ def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     return listed_test(BLOCK, HERE, options)
 
 
+def bench(report: Path | None) -> int:
+    """`make bench`; its module asks for this block, so it is imported late."""
+    from tb.top.bench.bench import bench as measure
+
+    return measure(report)
+
+
 BLOCK = Block(
     name="top",
     title="the processor: cores, LAPS, OPTC, buffers, sequencer, registers",
@@ -73,9 +80,10 @@ BLOCK = Block(
     public_vlt="tb/top/tb_top.vlt",
     testplan="tb/top/testplan.hjson",
     sim_options=sim_options,
-    print_report=print_figures,
+    print_report=print_report,
     lint_params=({"CORES": 2}, {"CORES": 4}),
     tests=TESTS,
     coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),
+    bench=bench,
     check=partial(plan_findings, HERE, TESTS),
 )

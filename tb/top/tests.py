@@ -7,6 +7,7 @@ docstring.
 from __future__ import annotations
 
 import json
+import traceback
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -44,13 +45,17 @@ from tb.top.sequences import (
     random_words,
     store_results,
 )
+from tb.top.trace import M_DTYPE
 from tb.top.training import (
     TEST_BATCH,
+    Span,
     batch_of,
     counter_record,
     load_checkpoint,
+    save_captures,
     save_checkpoint,
     segment_seed,
+    span_at,
     step_record,
     totals,
 )
@@ -347,7 +352,11 @@ class reset_in_the_middle(TopTest):
 class training(TopTest):
     """A segment of a real training of a digits network, every product and every update done by the processor. Config:
     `plan` (fields of training.Plan), `first` and `stop` (iterations, 0 and 2), `checkpoint_in`, `checkpoint_out`,
-    `evaluate` (accuracy on the test images behind it), `progress` (a file that gets a line an iteration)."""
+    `evaluate` (accuracy on the test images behind it), `progress` (a file that gets a line an iteration), `capture`
+    (folder that gets the products of iteration `capture_at`), `spoil` (iteration whose first word that left is
+    falsified before it is checked), `lose` (batch whose stored words the host does not get): such runs must fail."""
+
+    END = 1 << 32  # of an iteration that was not over: behind every cycle
 
     async def drive(self, work: Batches) -> Any:
         """Runs a trainer's generator on the RTL; what it returns."""
@@ -358,11 +367,30 @@ class training(TopTest):
             except StopIteration as end:
                 return end.value
             answer = await self.play(actions)
+            self.played += 1
+            if self.played == self.run_info.config.get("lose"):
+                answer.stored = []
 
     async def body(self) -> None:
+        """A host that stumbles over an answer stops; the verdict then says where the processor went wrong."""
+        self.failure, self.played = "", 0
+        self.spans = list[Span]()
+        self.under_way: tuple[int, int, Any] | None = None  # iteration, cycle at which it began, trainer
+        try:
+            await self.train()
+        except Exception as error:
+            traceback.print_exc()
+            self.failure = f"{type(error).__name__}: {error}"
+            if self.under_way is not None:
+                iteration, begin, trainer = self.under_way
+                self.spans.append(Span(iteration, begin, self.END, tuple(trainer.products)))
+
+    async def train(self) -> None:
+        """The segment."""
         config = self.run_info.config
         plan = TrainPlan(**{"seed": self.run_info.seed, **config.get("plan", {})})
         first, stop = config.get("first", 0), config.get("stop", 2)
+        self.plan, self.first = plan, first
         data = load_digits(plan.seed)
         if config.get("checkpoint_in"):
             trainer = load_checkpoint(Path(config["checkpoint_in"]))
@@ -374,8 +402,14 @@ class training(TopTest):
         steps = []
         for iteration in range(first, stop):
             chosen = batch_of(plan, iteration, len(data.train_labels))
+            begin = int(self.dut.cycle_o.value)
+            self.under_way = iteration, begin, trainer
             step = await self.drive(trainer.iteration(data.train_pixels[chosen], data.train_labels[chosen]))
             steps.append(step_record(step, trainer))
+            self.spans.append(Span(iteration, begin, int(self.dut.cycle_o.value), step.products))
+            self.under_way = None
+            if config.get("capture") and iteration == config["capture_at"]:
+                self._capture(Path(config["capture"]), self.spans[-1])
             if config.get("progress"):
                 with Path(config["progress"]).open("a") as file:
                     print(json.dumps({"iteration": iteration, "loss": step.loss}), file=file)
@@ -394,8 +428,29 @@ class training(TopTest):
         record["totals"] = totals(trainer)
         self.report["segment"] = record
 
+    def _capture(self, folder: Path, span: Span) -> list[dict[str, str]]:
+        info, seed = self.run_info, segment_seed(self.plan, self.first)
+        return save_captures(folder, self.plan, span, seed, info.params, info.sim)
+
+    def _spoil(self, iteration: int) -> None:
+        """Falsifies the trace of the first word that left in an iteration."""
+        path = self.run_info.run_dir / "m.bin"
+        words = np.fromfile(path, M_DTYPE)
+        span = next(each for each in self.spans if each.iteration == iteration)
+        words["data"][np.searchsorted(words["cycle"], span.begin), 0] ^= 1
+        words.tofile(path)
+
     def judge(self, cycles: int) -> Verdict:
+        if "spoil" in self.run_info.config:
+            self._spoil(self.run_info.config["spoil"])
         verdict = super().judge(cycles)
+        if self.failure and verdict.first is None:
+            verdict.diverge("host", cycles, "training", self.failure, "an answer that the host can take")
+        if verdict.first is not None:
+            span = span_at(self.spans, verdict.first.cycle)
+            self.report["captures"] = self._capture(self.run_info.run_dir / "captures", span) if span else []
+        if self.failure:
+            return verdict
         counts = self.env.scoreboard.meter.counts
         counts.issues = sum(int(core[0][:, CoreRow.ISSUES].sum()) for (core, _) in self.counters or [])
         self.report["segment"]["energy_counts"] = asdict(counts)

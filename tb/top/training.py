@@ -4,7 +4,7 @@ whole, and begins where the one before left a checkpoint (`make train`, docs/top
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,17 @@ from models.laps.config import TensorClass
 from models.optc.config import Mode
 from models.optc.host import Rule
 from models.ran.config import GlobalCounter as RanGlobal
+from models.ran.config import RanDescriptor
 from models.ran.config import RowCounter as RanRow
 from models.top.config import LANES, TopParams
+from models.top.mapper import Product
 from models.train.fixed import Adam, FixedConfig, FloatNet, Step, TrainConfig, accuracy, init_layers, order_rng, train
 from models.train.layers import NETWORKS
 from models.train.on_processor import OnProcessor, make_trainer
 from models.train.settings import SETTINGS
+from tb.flow.blocks import get_block
+from tb.gemm.capture import Capture, replay_command, save_all
+from tb.gemm.program import Product as PairProduct
 
 NETS = {"mlp": TrainConfig(), "cnn": TrainConfig(lr=1 / 16)}
 ADAM_LR = 4e-3
@@ -91,6 +96,54 @@ def batch_of(plan: Plan, iteration: int, images: int) -> npt.NDArray[np.int64]:
 def segment_seed(plan: Plan, first: int) -> int:
     """Seed of the generators on the chip in the segment that begins with iteration `first`."""
     return (plan.seed * 1_000_003 + first * 97 + 1) % ((1 << 31) - 1)
+
+
+@dataclass(frozen=True)
+class Span:
+    """An iteration (from 0 on) of a run: the cycle at which it began and the one at which it was over; its products."""
+
+    iteration: int
+    begin: int
+    end: int
+    products: tuple[Product, ...]
+
+
+def span_at(spans: Sequence[Span], cycle: int) -> Span | None:
+    """The iteration in which a cycle lies, None if in none."""
+    return next((each for each in spans if each.begin <= cycle < each.end), None)
+
+
+def pair_product(product: Product) -> PairProduct:
+    """What the host asked of the processor, in the terms of one pair."""
+    out = product.out
+    final = RanDescriptor(int(out.y_bits), out.unsigned, out.relu, int(out.round), out.rand_bits, out.shift)
+    assert product.reduce_factor is not None
+    return PairProduct(
+        product.x.q, product.w.q, product.x.n, product.w.n, final, product.name, product.x.unsigned,
+        product.w.unsigned, product.min_order, product.compensate, product.reduce_factor, product.mask, product.bias,
+    )  # fmt: skip
+
+
+def save_captures(
+    folder: Path, plan: Plan, span: Span, seed: int, params: Mapping[str, int], sim: str
+) -> list[dict[str, str]]:
+    """Saves every product of an iteration as <folder>/<name>.npz; name, file and command that replays it of each.
+
+    `seed`: of the generators when the segment began. Raises `TensorError`."""
+    origin = {
+        "net": plan.net, "optimiser": plan.optimiser, "formats": "laps" if plan.laps else "8bit", "seed": plan.seed,
+        "iteration": span.iteration + 1,
+    }  # fmt: skip
+    captures = [Capture(pair_product(each), seed, {**origin, "gemm": each.name}) for each in span.products]
+    # What is at its default is left out of the line.
+    usual = {"SIM": "verilator", **get_block("gemm").resolve_params(None)}
+    mine = {"SIM": sim, **params}
+    words = {name: mine[name] for name in usual if mine.get(name, usual[name]) != usual[name]}
+    paths = save_all(folder, captures)
+    return [
+        {"name": each.product.name, "file": str(path), "replay": replay_command(path, words)}
+        for each, path in zip(captures, paths, strict=True)
+    ]
 
 
 def save_checkpoint(path: Path, trainer: OnProcessor) -> None:

@@ -21,8 +21,9 @@ from models.ran.value import unpack_results
 from tb.common.runinfo import CLOCK_NS, RunInfo
 from tb.common.scoreboard import Verdict
 from tb.common.testbase import RESET_CYCLES
-from tb.gemm.bench.workload import RAN_FIELDS, gemm_params, gemm_program, products
+from tb.gemm.bench.workload import RAN_FIELDS, gemm_program, products
 from tb.gemm.env import GemmTest
+from tb.gemm.program import gemm_params
 from tb.gemm.report import EV_BUSY
 from tb.ioss.bench.workload import DESC_FIELDS, Workload, desc_fields
 

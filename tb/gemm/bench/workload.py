@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from models.ioss.config import CoreParams
-from models.ran.config import RanParams
-from tb.gemm.program import GemmParams, GemmProgram, Product
+from tb.gemm.program import GemmParams, GemmProgram, Product, gemm_params
 from tb.gemm.tensors import shipped, tensor_product
 from tb.ioss.bench.workload import Workload, cpp_file, desc_fields
 
 RAN_FIELDS = ("y_bits", "y_unsigned", "relu", "round", "rand_bits", "shift", "lanes", "stat_last")
-
-
-def gemm_params(params: dict[str, int]) -> GemmParams:
-    """Parameters of the pair by make variable."""
-    core = CoreParams(params["ROWS"], params["LANES"], params["DEPTH"])
-    return GemmParams(core, RanParams(params["ROWS"], params["LANES"], params["ACC_W"], params["BANKS"]))
 
 
 def products(workload: Workload) -> list[Product]:

@@ -1,0 +1,1 @@
+"""Benchmark of the processor (docs/environment.md, Speed)."""
