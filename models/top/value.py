@@ -306,10 +306,7 @@ class Processor:
             self._write(result.activity, buffer, command.first, packet[: command.count].reshape(-1), core)
         if buffer == Buffer.X:
             result.activity.writes[buffer] *= self.params.cores
-        # Reading: a load that both leaves the buffer and is framed wrongly fails with what comes first, the address.
-        if self._ranged:
-            return Code.RANGE
-        return Code.OK if len(packet) == command.count else Code.FRAMING
+        return Code.OK if len(packet) == command.count else Code.FRAMING  # before a range error
 
     def _store(self, command: Store, result: Result) -> Code:
         if command.target not in STORABLE:

@@ -20,5 +20,6 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry("refusals", "all codes in every run", sims=("verilator",)),
     TestEntry("overlapped", "ten products a run", icarus_config={"products": 3}),
     TestEntry("back_pressure", "nine products a run", icarus_config={"products": 1}),
+    TestEntry("counters", "every counter wraps in a run", icarus_config={"rounds": 20}),
     TestEntry("reset_in_the_middle", "seven resets a run", icarus_config={"resets": 1}),
 )

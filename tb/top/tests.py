@@ -167,6 +167,10 @@ class refusals(TopTest):
         for given, count in ((3, 5), (5, 3), (1, 2), (2, 1)):  # TLAST early, late
             serial.add(Load(target=Buffer.X, first=7000, count=count), random_words(rng, given))
             serial.load(Buffer.X, 7100, word)
+        for given in (3, 6):  # with a range error too
+            last = params.words_of(Buffer.X) - 2
+            serial.add(Load(target=Buffer.X, first=last, count=5), random_words(rng, given))
+            serial.load(Buffer.X, 7100, word)
         for target in (0, 1, 2, 8, 12):
             serial.add(Store(target=target, count=1))
         serial.add(Store(target=Buffer.Y, count=0))
@@ -295,6 +299,40 @@ class back_pressure(TopTest):
                 serial.store(Buffer.SM, 2000, 60, waits=False)
                 serial.store(Buffer.SW, 2000, 60)
             await self.play(serial.take(), int(rng.integers(1, 4)))
+
+
+@pyuvm.test()
+class counters(TopTest):
+    """Done counters that pass 127 and wrap, with every kind of wait; queues that are full. Config: `rounds`."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        serial = Serial()
+        for at in range(self.run_info.config.get("rounds", 270)):
+            # A round: a load, a store behind it, a refused command behind the store, in any order of pushing.
+            loads, computes, stores = serial.done
+            first = int(rng.integers(64))
+            now = {"wait_load": loads % 256, "wait_compute": computes % 256, "wait_store": stores % 256}
+            behind_load = {**now, "wait_load": (loads + 1) % 256}
+            issues = [
+                Issue(Load(target=Buffer.Y, first=first, count=1, **now), random_words(rng, 1), at % 256),
+                Issue(Store(target=Buffer.Y, first=first, count=1, **behind_load), None, at % 256),
+                Issue(Unknown(code=0, **{**behind_load, "wait_store": (stores + 1) % 256}), None, at % 256),
+            ]
+            serial.actions += [issues[n] for n in rng.permutation(3)]
+            serial.done = [loads + 1, computes + 1, stores + 1]
+        serial.actions.append(Read(Reg.DONE))
+        # Loads wait for one another: only their identifiers are written, and the queue fills.
+        for at in range(12):
+            serial.load(Buffer.X, 100, random_words(rng, 20), waits=False)
+            if at % 4 == 3:
+                serial.store(Buffer.Y, first, 1, waits=False)
+        serial.load(Buffer.X, 0, random_words(rng, 8))
+        serial.load(Buffer.W, 0, random_words(rng, 16))
+        serial.add(Gemm(m=8, k=16, n=16, shift=8))
+        serial.store(Buffer.Y, 0, 8)
+        serial.actions += [Read(address) for address in STATUS_READS]
+        await self.play(serial.take(), 3)
 
 
 @pyuvm.test()
