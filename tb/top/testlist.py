@@ -17,7 +17,7 @@ TESTS: tuple[TestEntry, ...] = (
     ),
     TestEntry("passes", "16 passes a run", icarus_config={"passes": 4}),
     TestEntry("planned", "ten products a run"),
-    TestEntry("refusals", "all codes in every run", sims=("verilator",)),
+    TestEntry("refusals", "all codes in every run"),
     TestEntry("overlapped", "ten products a run", icarus_config={"products": 3}),
     TestEntry("back_pressure", "nine products a run", icarus_config={"products": 1}),
     TestEntry("counters", "every counter wraps in a run", icarus_config={"rounds": 20}),
