@@ -119,8 +119,12 @@ def fill(rng: np.random.Generator, serial: Serial, params: TopParams, words: int
         serial.load(Buffer.W, 0, random_words(rng, words, float(rng.choice([0.1, 0.5, 0.9]))), 1 << core)
         serial.load(Buffer.W, 7000, random_words(rng, 4 * 5, 0.5), 1 << core)
         serial.load(Buffer.M, 0, random_words(rng, 16, 0.6), 1 << core)
-    # What results do not fill: both simulators must know it.
-    for first in range(0, params.cores * 1500, 1500):
+    # What results do not fill: both simulators must know it. Only results write A: masks of 96 jobs, all 0.
+    cores = params.cores
+    serial.add(
+        Gemm(m=96, n=16 * cores, n_x=1, n_w=1, y_bits=YBits.B4, shift=20, y_step=1500, a_step=64, write_masks=True)
+    )
+    for first in range(0, cores * 1500, 1500):
         serial.load(Buffer.Y, first, np.zeros((1500, 16), np.uint8))
 
 

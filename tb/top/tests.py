@@ -41,8 +41,14 @@ from tb.top.sequences import (
 STATUS_READS = (*range(Reg.STAT, Reg.STAT + 24, 4), Reg.ERROR, Reg.DONE, Reg.IRQ_STATUS)
 
 
+class BoundedTest(TopTest):
+    """The longest batch of these tests takes 25,000 cycles."""
+
+    BOUND = 200_000
+
+
 @pyuvm.test()
-class smoke(TopTest):
+class smoke(BoundedTest):
     """One small product: loads, a GEMM, a store, a few reads."""
 
     async def body(self) -> None:
@@ -61,7 +67,7 @@ class smoke(TopTest):
 
 
 @pyuvm.test()
-class constrained_random(TopTest):
+class constrained_random(BoundedTest):
     """Random products of every format, in chunks of K too, with biases, masks and seeds. Config: `rounds`, `products`
     of each."""
 
@@ -81,7 +87,7 @@ class constrained_random(TopTest):
 
 
 @pyuvm.test()
-class passes(TopTest):
+class passes(BoundedTest):
     """Optimiser passes of both rules: random configurations and states, state, copies and records. Config: `passes`."""
 
     async def body(self) -> None:
@@ -101,15 +107,16 @@ class passes(TopTest):
 
 
 @pyuvm.test()
-class planned(TopTest):
-    """Formats from LAPS: plans, products by plan, updates by their statistics, a host's updates, steps."""
+class planned(BoundedTest):
+    """Formats from LAPS: plans, products by plan, updates by their statistics, a host's updates, steps. Config: `slots`:
+    how many."""
 
     async def body(self) -> None:
         rng = self.run_info.rng()
         serial = Serial()
         fill(rng, serial, self.params)
         await self.play(serial.take())
-        for slot in (0, 31, 7, 7, 12):
+        for slot in (0, 31, 7, 7, 12)[: self.run_info.config.get("slots")]:
             fls = rng.integers(2, 9, 2).tolist()
             n_x, n_w, n_y = rng.integers(1, 5, 3).tolist()
             layer = int(rng.integers(4))
@@ -146,8 +153,9 @@ class planned(TopTest):
 
 
 @pyuvm.test()
-class refusals(TopTest):
-    """Every code of every engine, each followed by a legal command that must be right."""
+class refusals(BoundedTest):
+    """Every code of every engine, each followed by a legal command that must be right. Config: `changes`: every how
+    many of those that a GEMM is refused for."""
 
     async def body(self) -> None:
         rng = self.run_info.rng()
@@ -182,7 +190,7 @@ class refusals(TopTest):
             serial.add(Unknown(code=code))
         serial.add(replace(good, target=3))
         full = {"n_x": 4, "n_w": 4, "k": 128, "x_unsigned": True, "w_unsigned": True}
-        for change in (
+        changes = (
             {"m": 0}, {"k": 0}, {"n": 0}, {"m": 16384}, {"n_x": 0}, {"n_w": 5}, {"reduce_factor": 3},
             {"reduce_factor": 0}, {"min_order": 7}, {"y_bits": 6}, {"y_bits": 7}, {"round": 3},
             {"y_bits": 1, "shift": 40}, {"y_bits": 4, "shift": 1}, {"y_bits": 5, "relu": True, "shift": 0}, full,
@@ -194,7 +202,8 @@ class refusals(TopTest):
             {"k": 300, "psum_first": params.y_words - 5},
             {"update": True, "y": 4 * params.layers, "y_bits": 1, "shift": 3},
             {"update": True, "y_bits": 5, "shift": 0, "relu": False, "y_unsigned": False},
-        ):  # fmt: skip
+        )  # fmt: skip
+        for change in changes[:: self.run_info.config.get("changes", 1)]:
             serial.add(replace(good, **change))
             serial.add(good)
             store_results(serial, good, params)
@@ -240,7 +249,7 @@ class refusals(TopTest):
 
 
 @pyuvm.test()
-class overlapped(TopTest):
+class overlapped(BoundedTest):
     """Loads of the next product's operands and stores of the last one's results while one computes. Config:
     `products`."""
 
@@ -271,7 +280,7 @@ class overlapped(TopTest):
 
 
 @pyuvm.test()
-class back_pressure(TopTest):
+class back_pressure(BoundedTest):
     """The stream out is held off, the stream in has pauses, and compute has ports that load and store want. Config:
     `products`."""
 
@@ -302,7 +311,7 @@ class back_pressure(TopTest):
 
 
 @pyuvm.test()
-class counters(TopTest):
+class counters(BoundedTest):
     """Done counters that pass 127 and wrap, with every kind of wait; queues that are full. Config: `rounds`."""
 
     async def body(self) -> None:
@@ -336,7 +345,7 @@ class counters(TopTest):
 
 
 @pyuvm.test()
-class reset_in_the_middle(TopTest):
+class reset_in_the_middle(BoundedTest):
     """Resets at any moment of loads, products, passes and stores; what follows is as from the start. Config:
     `resets`."""
 
