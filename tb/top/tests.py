@@ -83,6 +83,11 @@ class constrained_random(BoundedTest):
                 serial.add(gemm)
                 store_results(serial, gemm, self.params)
                 serial.actions += [Read(address) for address in STATUS_READS]
+            # Jobs that end in consecutive cycles: two share a beat.
+            short = {"k": 3, "m": 20, "n_x": 1, "n_w": 1, "reduce_factor": 1, "y_bits": int(YBits.B4), "shift": 2}
+            gemm = random_gemm(rng, self.params, **short, relu=True, masks=True, write_masks=True)
+            serial.add(gemm)
+            store_results(serial, gemm, self.params)
             await self.play(serial.take(), int(rng.integers(3)))
 
 
@@ -108,8 +113,8 @@ class passes(BoundedTest):
 
 @pyuvm.test()
 class planned(BoundedTest):
-    """Formats from LAPS: plans, products by plan, updates by their statistics, a host's updates, steps. Config: `slots`:
-    how many."""
+    """Formats from LAPS: plans, products by plan, updates by their statistics, a host's updates, steps.
+    Config: `slots`: how many."""
 
     async def body(self) -> None:
         rng = self.run_info.rng()
@@ -183,8 +188,9 @@ class refusals(BoundedTest):
             serial.add(Store(target=target, count=1))
         serial.add(Store(target=Buffer.Y, count=0))
         for buffer in (Buffer.Y, Buffer.A, Buffer.SW):
-            serial.store(buffer, params.words_of(buffer) - 1, 1) if buffer == Buffer.Y else None
             serial.store(buffer, params.words_of(buffer), 2)
+            if buffer != Buffer.A:  # the last word alone is outside
+                serial.store(buffer, params.words_of(buffer) - 1, 2)
         serial.add(Store(target=Buffer.SV, first=65535, count=3))
         for code in (0, 6, 9, 15):
             serial.add(Unknown(code=code))
@@ -201,6 +207,7 @@ class refusals(BoundedTest):
             {"a_first": params.a_words - 1, "write_masks": True, "m": 9},
             {"k": 300, "psum_first": params.y_words - 5},
             {"update": True, "y": 4 * params.layers, "y_bits": 1, "shift": 3},
+            {"update": True, "y": 4 * params.layers, "y_bits": 1, "shift": 3, "y_first": params.y_words - 1},
             {"update": True, "y_bits": 5, "shift": 0, "relu": False, "y_unsigned": False},
         )  # fmt: skip
         for change in changes[:: self.run_info.config.get("changes", 1)]:

@@ -297,7 +297,9 @@ class Checker:
                     tags = log.tags[place["req"] - jobs : place["req"]]
                     rel = (tags - first_tag) % (1 << 16)
                     where = command.psum_first + core * command.psum_step + PSUM_WORDS * rel
-                    outside.append((where[:, None] + np.arange(PSUM_WORDS) >= params.y_words).reshape(-1))
+                    far = np.zeros((jobs, PSUM_WORDS), bool)
+                    far[: len(where)] = where[:, None] + np.arange(PSUM_WORDS) >= params.y_words
+                    outside.append(far.reshape(-1))
                 first_tag += tiles * command.m
                 end = max(last)
                 while end < run.end and log.busy[end]:
