@@ -70,6 +70,16 @@ class Serial:
         return actions
 
 
+def together(serial: Serial, compute: Command, store: Store) -> None:
+    """A compute command and a store that start in one cycle: both wait for a load of a word that is pushed last."""
+    loads, computes, stores = serial.done
+    waits = {"wait_load": (loads + 1) % 256, "wait_compute": computes % 256, "wait_store": stores % 256}
+    serial.add(replace(compute, **waits), waits=False)
+    serial.add(replace(store, **waits), waits=False)
+    word = Load(target=Buffer.X, first=8000, wait_compute=computes % 256, wait_store=stores % 256)
+    serial.add(word, np.zeros((1, 16), np.uint8), waits=False)
+
+
 def random_gemm(rng: np.random.Generator, params: TopParams, **fixed: Any) -> Gemm:
     """A product that the pairs take, whose operands and results lie in the lower parts of the buffers."""
     while True:

@@ -36,6 +36,7 @@ from tb.top.sequences import (
     random_pass,
     random_words,
     store_results,
+    together,
 )
 
 STATUS_READS = (*range(Reg.STAT, Reg.STAT + 24, 4), Reg.ERROR, Reg.DONE, Reg.IRQ_STATUS)
@@ -295,8 +296,8 @@ class back_pressure(BoundedTest):
         rng = self.run_info.rng()
         serial = Serial()
         # What stores read and nothing else writes.
-        serial.load(Buffer.Y, 13000, np.zeros((200, 16), np.uint8))
-        serial.load(Buffer.SM, 2000, np.zeros((60, 16), np.uint8))
+        serial.load(Buffer.Y, 13000, np.zeros((600, 16), np.uint8))
+        serial.load(Buffer.SM, 2000, random_words(rng, 60))
         for style in ("rare", "frequent", "starved"):
             await self.back_pressure({"m": ready_wave(rng, style, 4000)})
             fill(rng, serial, self.params, 300)
@@ -314,6 +315,12 @@ class back_pressure(BoundedTest):
                 serial.load(Buffer.SW, 2000, random_words(rng, 60), waits=False)
                 serial.store(Buffer.SM, 2000, 60, waits=False)
                 serial.store(Buffer.SW, 2000, 60)
+            # Stores that begin with compute: of Y while partial sums and gradients are read, of the state.
+            n = 16 * self.params.cores
+            gemm = random_gemm(rng, self.params, m=8, k=200, n=n, n_x=1, n_w=1, reduce_factor=1, y_first=14000)
+            together(serial, gemm, Store(target=Buffer.Y, first=13000, count=600))
+            for buffer, first in ((Buffer.SM, 2000), (Buffer.Y, 13000)):
+                together(serial, random_pass(rng, serial, 150), Store(target=buffer, first=first, count=60))
             await self.play(serial.take(), int(rng.integers(1, 4)))
 
 
