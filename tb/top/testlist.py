@@ -10,7 +10,7 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry("smoke", "every parameter set must build and work", params=({}, TWO, FOUR)),
     TestEntry(
         "constrained_random",
-        "18 products a run",
+        "21 products a run",
         seeds=(1, 2),
         params=({}, TWO),
         icarus_config={"rounds": 1, "products": 2},
@@ -19,7 +19,7 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry("planned", "ten products a run", icarus_config={"slots": 2}),
     TestEntry("refusals", "all codes in every run", icarus_config={"changes": 3}),
     TestEntry("overlapped", "ten products a run", icarus_config={"products": 3}),
-    TestEntry("back_pressure", "nine products a run", icarus_config={"products": 1}),
+    TestEntry("back_pressure", "twelve products a run", icarus_config={"styles": 1, "products": 1}),
     TestEntry("counters", "every counter wraps in a run", icarus_config={"rounds": 20}),
     TestEntry("reset_in_the_middle", "seven resets a run", icarus_config={"resets": 1}),
 )

@@ -290,7 +290,7 @@ class overlapped(BoundedTest):
 @pyuvm.test()
 class back_pressure(BoundedTest):
     """The stream out is held off, the stream in has pauses, and compute has ports that load and store want. Config:
-    `products`."""
+    `styles` of holding off, `products` of each."""
 
     async def body(self) -> None:
         rng = self.run_info.rng()
@@ -298,7 +298,7 @@ class back_pressure(BoundedTest):
         # What stores read and nothing else writes.
         serial.load(Buffer.Y, 13000, np.zeros((600, 16), np.uint8))
         serial.load(Buffer.SM, 2000, random_words(rng, 60))
-        for style in ("rare", "frequent", "starved"):
+        for style in ("rare", "frequent", "starved")[: self.run_info.config.get("styles")]:
             await self.back_pressure({"m": ready_wave(rng, style, 4000)})
             fill(rng, serial, self.params, 300)
             for _ in range(self.run_info.config.get("products", 3)):
