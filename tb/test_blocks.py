@@ -34,8 +34,11 @@ def _run(block: Block, spec: RunSpec, label: str = "") -> RunResult:
 
 
 def transaction_logs(run_dir: Path) -> dict[str, str]:
-    """Digest of every binary log of a run."""
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(run_dir.glob("*.bin"))}
+    """Digest of every binary log of a run, by path in its folder (parts of a block may have folders of their own)."""
+    return {
+        str(path.relative_to(run_dir)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(run_dir.rglob("*.bin"))
+    }
 
 
 @pytest.mark.parametrize(("block", "spec"), _cases("verilator"))

@@ -21,7 +21,7 @@ from tb.regs.scoreboard import DTYPES, RegsScoreboard
 from tb.top.ral import TopRegisters
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RegsEnvConfig(EnvConfig):
     """With the AXI4-Lite port."""
 
@@ -67,7 +67,7 @@ class RegsTest(BlockTest):
             *(StreamConfig(self.dut, name, folder, sinks=1) for name in ("laps_ready", "upd_ready")),
         )
         traces = tuple(TraceConfig(folder / f"{name}.bin", dtype, f"{name}_trace") for name, dtype in DTYPES.items())
-        config = RegsEnvConfig(self.params, streams, traces, RegsScoreboard, AxilConfig(self.dut, "axil", folder))
+        config = RegsEnvConfig(self.params, streams, traces, RegsScoreboard, axil=AxilConfig(self.dut, "axil", folder))
         ConfigDB().set(self, "env", "CFG", config)
         return RegsEnv("env", self)
 

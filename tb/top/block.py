@@ -79,6 +79,7 @@ BLOCK = Block(
     },
     public_vlt="tb/top/tb_top.vlt",
     testplan="tb/top/testplan.hjson",
+    faults_dir="tb/top/faults",
     sim_options=sim_options,
     print_report=print_report,
     lint_params=({"CORES": 2}, {"CORES": 4}),

@@ -173,13 +173,12 @@ class TopScoreboard(Scoreboard):
             want = np.zeros(len(said[engine]), END_DTYPE)
             for at, (code, detail, number) in enumerate(said[engine]):
                 want[at] = (0, code, detail, number)
-            if len(ends[engine]) == len(want):
-                want["cycle"] = ends[engine]["cycle"]
+            _when(want["cycle"], ends[engine]["cycle"], end - base)
             what = f"{engine.name.lower()} command"
             compare_tables(self.verdict, "command", what, ends[engine], want, kinds=("value",), base=base)
         self._stored(answer.stored, base, end)
         self._registers(answer.read, base, end)
-        self._sequence(actions, ends, carried, base, end)
+        self._sequence(actions, ends, carried, [[each[0] for each in codes] for codes in said], base, end)
 
     def _stored(self, stored: Sequence[npt.NDArray[np.uint8]], base: int, end: int) -> None:
         trace = _span(self.seen["top_m"], base, end)
@@ -188,8 +187,8 @@ class TopScoreboard(Scoreboard):
         if words:
             want["data"] = np.concatenate(words)
             want["last"] = np.concatenate([np.arange(len(each)) == len(each) - 1 for each in words])
-        if len(trace) == len(want):
-            want["cycle"], want["valid"] = trace["cycle"], trace["valid"]
+        for name in ("cycle", "valid"):
+            _when(want[name], trace[name], end)
         compare_tables(self.verdict, "store", "word", trace, want, kinds=("value",))
 
     def _registers(self, read: Sequence[int], base: int, end: int) -> None:
@@ -198,9 +197,8 @@ class TopScoreboard(Scoreboard):
         accesses = [access for program in self.programs[-1] for access in program.accesses]
         verdict = self.verdict
         verdict.count("value", len(accesses))
-        if len(trace) != len(accesses):
-            verdict.diverge("register", base, "accesses answered", len(trace), len(accesses))
-            return
+        answered, given = len(trace), len(accesses)
+        trace, accesses = trace[:given], accesses[:answered]
         op, code = trace["op"] >> 16, trace["op"] & 0xFFFF
         want = np.array([(access[0], access[1]) for access in accesses], np.int64).reshape(-1, 2)
         bad = np.flatnonzero((code != 0) | (op != want[:, 0]) | (trace["address"] != want[:, 1]))
@@ -209,19 +207,19 @@ class TopScoreboard(Scoreboard):
             verdict.diverge("register", int(trace["cycle"][at]), what, f"answer {code[at]}", "answer 0", len(bad))
         known = (op == READ) & (trace["address"] < Reg.COUNTERS)  # counters are the pairs' affair
         got, where = trace["data"][known].astype(np.int64), trace["address"][known]
-        if len(got) != len(read):
-            verdict.diverge("register", base, "reads answered", len(got), len(read))
-            return
-        bad = np.flatnonzero((got != np.array(read, np.int64)) & (where != Reg.CYCLES))
+        read = read[: len(got)]
+        bad = np.flatnonzero((got[: len(read)] != np.array(read, np.int64)) & (where[: len(read)] != Reg.CYCLES))
         verdict.count("value", len(got))
         for at in bad[:1]:
             cycle = int(trace["cycle"][known][at])
             what = f"read {at} of {int(where[at]):#x}"
             verdict.diverge("register", cycle, what, hex(got[at]), hex(read[at]), len(bad))
+        if answered != given:
+            verdict.diverge("register", end, "accesses answered", answered, given)
 
     def _sequence(
-        self, actions: Sequence[Action], done: list[npt.NDArray[np.void]], carried: list[list[Command]], base: int,
-        end: int,
+        self, actions: Sequence[Action], done: list[npt.NDArray[np.void]], carried: list[list[Command]],
+        codes: list[list[int]], base: int, end: int,
     ) -> None:  # fmt: skip
         """Every start, every word and every end in its cycle (timing.py)."""
         trace = _span(self.seen["top_start"], base, end)
@@ -237,7 +235,7 @@ class TopScoreboard(Scoreboard):
             issues=[each for each in actions if isinstance(each, Issue)],
             pushed=pushed.tolist(),
             commands=carried,
-            codes=[each["code"].tolist() for each in done],
+            codes=codes,
             begun=begun,
             done=[each["cycle"] + base for each in done],
             pairs=[self._pair_log(core, base, end) for core in range(self.params.cores)],
@@ -267,6 +265,12 @@ class TopScoreboard(Scoreboard):
         return PairLog(
             {name: _log(tap.log, base, end) for name, tap in taps.items()}, beats["head"] & 7 == 2, tags, busy
         )
+
+
+def _when(want: npt.NDArray[Any], seen: npt.NDArray[Any], end: int) -> None:
+    """Cycles of what the value model names are those seen; what is missing was not there at the end."""
+    both = min(len(want), len(seen))
+    want[:both], want[both:] = seen[:both], end
 
 
 def _span(trace: npt.NDArray[np.void], base: int, end: int) -> npt.NDArray[np.void]:

@@ -70,6 +70,16 @@ class Serial:
         return actions
 
 
+def together(serial: Serial, compute: Command, store: Store) -> None:
+    """A compute command and a store that start in one cycle: both wait for a load of a word that is pushed last."""
+    loads, computes, stores = serial.done
+    waits = {"wait_load": (loads + 1) % 256, "wait_compute": computes % 256, "wait_store": stores % 256}
+    serial.add(replace(compute, **waits), waits=False)
+    serial.add(replace(store, **waits), waits=False)
+    word = Load(target=Buffer.X, first=8000, wait_compute=computes % 256, wait_store=stores % 256)
+    serial.add(word, np.zeros((1, 16), np.uint8), waits=False)
+
+
 def random_gemm(rng: np.random.Generator, params: TopParams, **fixed: Any) -> Gemm:
     """A product that the pairs take, whose operands and results lie in the lower parts of the buffers."""
     while True:
@@ -119,8 +129,12 @@ def fill(rng: np.random.Generator, serial: Serial, params: TopParams, words: int
         serial.load(Buffer.W, 0, random_words(rng, words, float(rng.choice([0.1, 0.5, 0.9]))), 1 << core)
         serial.load(Buffer.W, 7000, random_words(rng, 4 * 5, 0.5), 1 << core)
         serial.load(Buffer.M, 0, random_words(rng, 16, 0.6), 1 << core)
-    # What results do not fill: both simulators must know it.
-    for first in range(0, params.cores * 1500, 1500):
+    # What results do not fill: both simulators must know it. Only results write A: masks of 96 jobs, all 0.
+    cores = params.cores
+    serial.add(
+        Gemm(m=96, n=16 * cores, n_x=1, n_w=1, y_bits=YBits.B4, shift=20, y_step=1500, a_step=64, write_masks=True)
+    )
+    for first in range(0, cores * 1500, 1500):
         serial.load(Buffer.Y, first, np.zeros((1500, 16), np.uint8))
 
 

@@ -44,6 +44,7 @@ from tb.top.sequences import (
     random_pass,
     random_words,
     store_results,
+    together,
 )
 from tb.top.trace import M_DTYPE
 from tb.top.training import (
@@ -66,8 +67,14 @@ from tb.top.training import (
 STATUS_READS = (*range(Reg.STAT, Reg.STAT + 24, 4), Reg.ERROR, Reg.DONE, Reg.IRQ_STATUS)
 
 
+class BoundedTest(TopTest):
+    """The longest batch of these tests takes 25,000 cycles."""
+
+    BOUND = 200_000
+
+
 @pyuvm.test()
-class smoke(TopTest):
+class smoke(BoundedTest):
     """One small product: loads, a GEMM, a store, a few reads."""
 
     async def body(self) -> None:
@@ -86,7 +93,7 @@ class smoke(TopTest):
 
 
 @pyuvm.test()
-class constrained_random(TopTest):
+class constrained_random(BoundedTest):
     """Random products of every format, in chunks of K too, with biases, masks and seeds. Config: `rounds`, `products`
     of each."""
 
@@ -102,11 +109,16 @@ class constrained_random(TopTest):
                 serial.add(gemm)
                 store_results(serial, gemm, self.params)
                 serial.actions += [Read(address) for address in STATUS_READS]
+            # Jobs that end in consecutive cycles: two share a beat.
+            short = {"k": 3, "m": 20, "n_x": 1, "n_w": 1, "reduce_factor": 1, "y_bits": int(YBits.B4), "shift": 2}
+            gemm = random_gemm(rng, self.params, **short, relu=True, masks=True, write_masks=True)
+            serial.add(gemm)
+            store_results(serial, gemm, self.params)
             await self.play(serial.take(), int(rng.integers(3)))
 
 
 @pyuvm.test()
-class passes(TopTest):
+class passes(BoundedTest):
     """Optimiser passes of both rules: random configurations and states, state, copies and records. Config: `passes`."""
 
     async def body(self) -> None:
@@ -126,15 +138,16 @@ class passes(TopTest):
 
 
 @pyuvm.test()
-class planned(TopTest):
-    """Formats from LAPS: plans, products by plan, updates by their statistics, a host's updates, steps."""
+class planned(BoundedTest):
+    """Formats from LAPS: plans, products by plan, updates by their statistics, a host's updates, steps.
+    Config: `slots`: how many."""
 
     async def body(self) -> None:
         rng = self.run_info.rng()
         serial = Serial()
         fill(rng, serial, self.params)
         await self.play(serial.take())
-        for slot in (0, 31, 7, 7, 12):
+        for slot in (0, 31, 7, 7, 12)[: self.run_info.config.get("slots")]:
             fls = rng.integers(2, 9, 2).tolist()
             n_x, n_w, n_y = rng.integers(1, 5, 3).tolist()
             layer = int(rng.integers(4))
@@ -171,8 +184,9 @@ class planned(TopTest):
 
 
 @pyuvm.test()
-class refusals(TopTest):
-    """Every code of every engine, each followed by a legal command that must be right."""
+class refusals(BoundedTest):
+    """Every code of every engine, each followed by a legal command that must be right. Config: `changes`: every how
+    many of those that a GEMM is refused for."""
 
     async def body(self) -> None:
         rng = self.run_info.rng()
@@ -192,18 +206,23 @@ class refusals(TopTest):
         for given, count in ((3, 5), (5, 3), (1, 2), (2, 1)):  # TLAST early, late
             serial.add(Load(target=Buffer.X, first=7000, count=count), random_words(rng, given))
             serial.load(Buffer.X, 7100, word)
+        for given in (3, 6):  # with a range error too
+            last = params.words_of(Buffer.X) - 2
+            serial.add(Load(target=Buffer.X, first=last, count=5), random_words(rng, given))
+            serial.load(Buffer.X, 7100, word)
         for target in (0, 1, 2, 8, 12):
             serial.add(Store(target=target, count=1))
         serial.add(Store(target=Buffer.Y, count=0))
         for buffer in (Buffer.Y, Buffer.A, Buffer.SW):
-            serial.store(buffer, params.words_of(buffer) - 1, 1) if buffer == Buffer.Y else None
             serial.store(buffer, params.words_of(buffer), 2)
+            if buffer != Buffer.A:  # the last word alone is outside
+                serial.store(buffer, params.words_of(buffer) - 1, 2)
         serial.add(Store(target=Buffer.SV, first=65535, count=3))
         for code in (0, 6, 9, 15):
             serial.add(Unknown(code=code))
         serial.add(replace(good, target=3))
         full = {"n_x": 4, "n_w": 4, "k": 128, "x_unsigned": True, "w_unsigned": True}
-        for change in (
+        changes = (
             {"m": 0}, {"k": 0}, {"n": 0}, {"m": 16384}, {"n_x": 0}, {"n_w": 5}, {"reduce_factor": 3},
             {"reduce_factor": 0}, {"min_order": 7}, {"y_bits": 6}, {"y_bits": 7}, {"round": 3},
             {"y_bits": 1, "shift": 40}, {"y_bits": 4, "shift": 1}, {"y_bits": 5, "relu": True, "shift": 0}, full,
@@ -214,8 +233,10 @@ class refusals(TopTest):
             {"a_first": params.a_words - 1, "write_masks": True, "m": 9},
             {"k": 300, "psum_first": params.y_words - 5},
             {"update": True, "y": 4 * params.layers, "y_bits": 1, "shift": 3},
+            {"update": True, "y": 4 * params.layers, "y_bits": 1, "shift": 3, "y_first": params.y_words - 1},
             {"update": True, "y_bits": 5, "shift": 0, "relu": False, "y_unsigned": False},
-        ):  # fmt: skip
+        )  # fmt: skip
+        for change in changes[:: self.run_info.config.get("changes", 1)]:
             serial.add(replace(good, **change))
             serial.add(good)
             store_results(serial, good, params)
@@ -261,7 +282,7 @@ class refusals(TopTest):
 
 
 @pyuvm.test()
-class overlapped(TopTest):
+class overlapped(BoundedTest):
     """Loads of the next product's operands and stores of the last one's results while one computes. Config:
     `products`."""
 
@@ -292,17 +313,17 @@ class overlapped(TopTest):
 
 
 @pyuvm.test()
-class back_pressure(TopTest):
+class back_pressure(BoundedTest):
     """The stream out is held off, the stream in has pauses, and compute has ports that load and store want. Config:
-    `products`."""
+    `styles` of holding off, `products` of each."""
 
     async def body(self) -> None:
         rng = self.run_info.rng()
         serial = Serial()
         # What stores read and nothing else writes.
-        serial.load(Buffer.Y, 13000, np.zeros((200, 16), np.uint8))
-        serial.load(Buffer.SM, 2000, np.zeros((60, 16), np.uint8))
-        for style in ("rare", "frequent", "starved"):
+        serial.load(Buffer.Y, 13000, np.zeros((600, 16), np.uint8))
+        serial.load(Buffer.SM, 2000, random_words(rng, 60))
+        for style in ("rare", "frequent", "starved")[: self.run_info.config.get("styles")]:
             await self.back_pressure({"m": ready_wave(rng, style, 4000)})
             fill(rng, serial, self.params, 300)
             for _ in range(self.run_info.config.get("products", 3)):
@@ -319,11 +340,51 @@ class back_pressure(TopTest):
                 serial.load(Buffer.SW, 2000, random_words(rng, 60), waits=False)
                 serial.store(Buffer.SM, 2000, 60, waits=False)
                 serial.store(Buffer.SW, 2000, 60)
+            # Stores that begin with compute: of Y while partial sums and gradients are read, of the state.
+            n = 16 * self.params.cores
+            gemm = random_gemm(rng, self.params, m=8, k=200, n=n, n_x=1, n_w=1, reduce_factor=1, y_first=14000)
+            together(serial, gemm, Store(target=Buffer.Y, first=13000, count=600))
+            for buffer, first in ((Buffer.SM, 2000), (Buffer.Y, 13000)):
+                together(serial, random_pass(rng, serial, 150), Store(target=buffer, first=first, count=60))
             await self.play(serial.take(), int(rng.integers(1, 4)))
 
 
 @pyuvm.test()
-class reset_in_the_middle(TopTest):
+class counters(BoundedTest):
+    """Done counters that pass 127 and wrap, with every kind of wait; queues that are full. Config: `rounds`."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        serial = Serial()
+        for at in range(self.run_info.config.get("rounds", 270)):
+            # A round: a load, a store behind it, a refused command behind the store, in any order of pushing.
+            loads, computes, stores = serial.done
+            first = int(rng.integers(64))
+            now = {"wait_load": loads % 256, "wait_compute": computes % 256, "wait_store": stores % 256}
+            behind_load = {**now, "wait_load": (loads + 1) % 256}
+            issues = [
+                Issue(Load(target=Buffer.Y, first=first, count=1, **now), random_words(rng, 1), at % 256),
+                Issue(Store(target=Buffer.Y, first=first, count=1, **behind_load), None, at % 256),
+                Issue(Unknown(code=0, **{**behind_load, "wait_store": (stores + 1) % 256}), None, at % 256),
+            ]
+            serial.actions += [issues[n] for n in rng.permutation(3)]
+            serial.done = [loads + 1, computes + 1, stores + 1]
+        serial.actions.append(Read(Reg.DONE))
+        # Loads wait for one another: only their identifiers are written, and the queue fills.
+        for at in range(12):
+            serial.load(Buffer.X, 100, random_words(rng, 20), waits=False)
+            if at % 4 == 3:
+                serial.store(Buffer.Y, first, 1, waits=False)
+        serial.load(Buffer.X, 0, random_words(rng, 8))
+        serial.load(Buffer.W, 0, random_words(rng, 16))
+        serial.add(Gemm(m=8, k=16, n=16, shift=8))
+        serial.store(Buffer.Y, 0, 8)
+        serial.actions += [Read(address) for address in STATUS_READS]
+        await self.play(serial.take(), 3)
+
+
+@pyuvm.test()
+class reset_in_the_middle(BoundedTest):
     """Resets at any moment of loads, products, passes and stores; what follows is as from the start. Config:
     `resets`."""
 

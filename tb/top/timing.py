@@ -132,10 +132,10 @@ class PartLog:
 
 @dataclass
 class Run:
-    """Everything that is needed of a run between reset and `end`, in which every command was carried out.
+    """Everything that is needed of a run between reset and `end`.
 
-    `commands`: of every engine, as carried out (planned fields resolved); `codes`: how they ended; `begun`, `done`:
-    when.
+    `commands`: of every engine, as carried out (planned fields resolved); `codes`: how they must end; `begun`, `done`:
+    when they were seen to start and end.
     """
 
     params: TopParams
@@ -160,17 +160,9 @@ class Run:
         for name in ("y_read", "y_write", "s_read", "s_write"):
             setattr(self, name, np.zeros(self.end + 1, bool))
 
-    def carried_out(self, engine: Engine) -> list[tuple[Any, int, int, int]]:
-        """(command, code, start, end) of the engine's commands, those that were seen to start and end."""
-        return list(
-            zip(
-                self.commands[engine],
-                self.codes[engine],
-                self.begun[engine].tolist(),
-                self.done[engine].tolist(),
-                strict=False,
-            )
-        )
+    def carried_out(self, engine: Engine) -> list[tuple[Any, int, int]]:
+        """(command, code, start) of the engine's commands, those that were seen to start."""
+        return list(zip(self.commands[engine], self.codes[engine], self.begun[engine].tolist(), strict=False))
 
 
 class Checker:
@@ -205,7 +197,7 @@ class Checker:
         run = self.run
         carried = run.carried_out(Engine.COMPUTE)
         gemms = [
-            (command, begun) for command, code, begun, _ in carried if isinstance(command, Gemm) and code in CARRIED_OUT
+            (command, begun) for command, code, begun in carried if isinstance(command, Gemm) and code in CARRIED_OUT
         ]
         ends = np.zeros(len(gemms), np.int64)  # the last core is done
         for core in range(run.params.cores):
@@ -215,7 +207,7 @@ class Checker:
         ops = run.optc.streams
         want, asked, told, passes, fed = [], [], [], [], []
         cfg = 0
-        for command, code, begun, _ in carried:
+        for command, code, begun in carried:
             if isinstance(command, Gemm) and code in CARRIED_OUT:
                 at = next(left)
                 if command.update:
@@ -305,7 +297,9 @@ class Checker:
                     tags = log.tags[place["req"] - jobs : place["req"]]
                     rel = (tags - first_tag) % (1 << 16)
                     where = command.psum_first + core * command.psum_step + PSUM_WORDS * rel
-                    outside.append((where[:, None] + np.arange(PSUM_WORDS) >= params.y_words).reshape(-1))
+                    far = np.zeros((jobs, PSUM_WORDS), bool)
+                    far[: len(where)] = where[:, None] + np.arange(PSUM_WORDS) >= params.y_words
+                    outside.append(far.reshape(-1))
                 first_tag += tiles * command.m
                 end = max(last)
                 while end < run.end and log.busy[end]:
@@ -392,7 +386,7 @@ class Checker:
         ]
         words, ends, at = [], [], 0
         nothing = np.zeros_like(run.y_write)
-        for (command, code, begun, _), stream in zip(run.carried_out(Engine.LOAD), streams, strict=False):
+        for (command, code, begun), stream in zip(run.carried_out(Engine.LOAD), streams, strict=False):
             assert isinstance(command, Load)
             if code in REFUSED or stream is None:
                 ends.append(begun + 1)
@@ -414,7 +408,7 @@ class Checker:
         run = self.run
         words, ends, at = [], [], 0
         nothing = np.zeros_like(run.y_read)
-        for command, code, begun, _ in run.carried_out(Engine.STORE):
+        for command, code, begun in run.carried_out(Engine.STORE):
             assert isinstance(command, Store)
             if code in REFUSED:
                 ends.append(begun + 1)
