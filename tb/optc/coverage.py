@@ -535,7 +535,9 @@ class Sampler:
         done = np.flatnonzero(want.cfg_accept >= 0)
         codes = want.cfg_code[done]
         refused = (codes != RspCode.OK).astype(int)
-        self.out.sample("answers", code=codes, next=np.append(refused, NO_BIN)[1:])
+        # `RspMode` is no answer of a core with both rules, whose coverage this is.
+        code = np.where(codes == RspCode.MODE, NO_BIN, codes)
+        self.out.sample("answers", code=code, next=np.append(refused, NO_BIN)[1:])
         # One that waits is kept back by its host until the core is idle.
         waits = stim.cfg_wait[done]
         offered = np.where(waits, want.cfg_accept[done], stim.cfg_offer[done])
