@@ -334,7 +334,9 @@ module tb_top #(
                 m_data[127:96]);
       end
       for (int e = 0; e < 3; e++) begin
-        if (dut.cmd_valid[e] && !dut.busy[e]) $fwrite(start_fd, "%u%u", cycle_q, {6'd0, 2'(e), 16'd0, dut.ids[8*e +: 8]});
+        if (dut.cmd_valid[e] && !dut.busy[e]) begin
+          $fwrite(start_fd, "%u%u", cycle_q, {6'd0, 2'(e), 16'd0, dut.ids[8*e +: 8]});
+        end
         if (dut.cmd_done[e]) begin
           $fwrite(cmd_fd, "%u%u", cycle_q,
                   {6'd0, 2'(e), 4'd0, dut.codes[4*e +: 4], 3'd0, dut.details[5*e +: 5], dut.ids[8*e +: 8]});
