@@ -17,7 +17,7 @@ TESTS: tuple[TestEntry, ...] = (
     ),
     TestEntry("passes", "16 passes a run", icarus_config={"passes": 4}),
     TestEntry("planned", "ten products a run", icarus_config={"slots": 2}),
-    TestEntry("refusals", "all codes in every run", icarus_config={"changes": 3}),
+    TestEntry("refusals", "all codes in every run", sims=("verilator",)),
     TestEntry("overlapped", "ten products a run", icarus_config={"products": 3}),
     TestEntry("back_pressure", "twelve products a run", icarus_config={"styles": 1, "products": 1}),
     TestEntry("counters", "every counter wraps in a run", icarus_config={"rounds": 20}),
