@@ -28,6 +28,33 @@ from tb.top.scoreboard import TopScoreboard
 from tb.top.trace import AXIL_DTYPE, M_DTYPE, folders, tap_configs, trace_configs
 
 PARAMS = {"CORES": "cores", "ROWS": "rows", "DEPTH": "depth", "ACC_W": "acc_w", "BANKS": "banks", "LAYERS": "layers"}
+_KINDS = ((CoreRow, CoreGlobal, core_address, 0), (RanRow, RanGlobal, ran_address, RAN_COUNTERS))
+
+
+def counters_program(params: TopParams, staged: list[int | None]) -> Program:
+    """Reads of every counter of every pair, in the order of `counters_read`."""
+    program = Program(staged=staged)
+    for core in range(params.cores):
+        for of_row, of_all, number, base in _KINDS:
+            numbers = [*(number(one, row) for row in range(params.rows) for one in of_row), *map(number, of_all)]
+            for each in numbers:
+                program.access(READ, Reg.COUNTERS + 0x1000 * core + 4 * (base | each))
+    return program
+
+
+def counters_read(params: TopParams, read: Sequence[int]) -> list[Any]:
+    """Of every pair: those of the IOSS core, of the RAN (rows, whole)."""
+    answer = iter(read)
+    return [
+        tuple(
+            (
+                np.array([[next(answer) for _ in of_row] for _ in range(params.rows)], np.int64),
+                np.array([next(answer) for _ in of_all], np.int64),
+            )
+            for of_row, of_all, _, _ in _KINDS
+        )
+        for _ in range(params.cores)
+    ]
 
 
 class TopTest(BlockTest):
@@ -94,34 +121,11 @@ class TopTest(BlockTest):
 
     async def read_counters_now(self) -> list[Any]:
         """Counters of every pair, through the host's port: of the IOSS core, of the RAN (rows, whole)."""
-        rows = range(self.params.rows)
-        kinds = ((CoreRow, CoreGlobal, core_address, 0), (RanRow, RanGlobal, ran_address, RAN_COUNTERS))
-        places = [
-            Reg.COUNTERS + 0x1000 * core + 4 * (base | address)
-            for core in range(self.params.cores)
-            for of_row, of_all, number, base in kinds
-            for address in [
-                *(number(one, row) for row in rows for one in of_row),
-                *(number(one) for one in of_all),
-            ]
-        ]
-        program = Program(staged=self.staged)
-        for place in places:
-            program.access(READ, place)
+        program = counters_program(self.params, self.staged)
         self.programs[-1].append(program)
         await PlaySequence("counters", program.bursts(), self.env.sequencers).start()
         await self.until_quiet(self.BOUND)
-        answer = iter((await self._answer([], program)).read)
-        return [
-            tuple(
-                (
-                    np.array([[next(answer) for _ in of_row] for _ in rows], np.int64),
-                    np.array([next(answer) for _ in of_all], np.int64),
-                )
-                for of_row, of_all, _, _ in kinds
-            )
-            for _ in range(self.params.cores)
-        ]
+        return counters_read(self.params, (await self._answer([], program)).read)
 
     async def reset(self, cycles: int = 4) -> None:
         if self.batches[-1] or len(self.batches) > 1:

@@ -22,7 +22,8 @@ from tb.common.streams import SourceLog, Tap, read_ready
 from tb.flow.blocks import get_block
 from tb.flow.simulate import run
 from tb.top import tests
-from tb.top.program import Program
+from tb.top.env import counters_program, counters_read
+from tb.top.program import READ, Program
 from tb.top.scoreboard import TopScoreboard
 from tb.top.timing import NEVER, behind, granted, offers, one_a_cycle, starts
 from tb.top.trace import tap_configs, trace_configs
@@ -59,8 +60,8 @@ def _actions(test: str, seed: int, config: dict[str, Any]) -> tuple[list[Action]
 class Observed:
     """A run that passed: actions, programs, what was seen."""
 
-    def __init__(self, test: str, seed: int, config: dict[str, Any]) -> None:
-        result = run(get_block("top"), "verilator", test, seed, {}, {**config, "reduced": True}, label="judged")
+    def __init__(self, test: str, seed: int, config: dict[str, Any], label: str) -> None:
+        result = run(get_block("top"), "verilator", test, seed, {}, {**config, "reduced": True}, label=label)
         assert result.passed, result.summary()
         assert result.result is not None
         folder: Path = result.run_dir
@@ -73,6 +74,10 @@ class Observed:
             each.name: Tap.read(each.folder, each.stream, each.words, self.cycles)
             for each in tap_configs(PARAMS, folder)
         }  # fmt: skip
+        self.programs.append(counters_program(PARAMS, Program().staged))
+        axil = self.seen["top_axil"]
+        at_end = axil["data"][(axil["op"] >> 16 == READ) & (axil["address"] >= Reg.COUNTERS)]
+        self.counters = counters_read(PARAMS, at_end.tolist())
         words = sum(len(each.words) for each in self.programs)
         self.seen["s"] = SourceLog.read(folder / "s.log.bin", words)
         self.seen["m"] = read_ready(folder / "m_0.log.bin", self.cycles)[:, None]
@@ -85,6 +90,7 @@ class Observed:
         board.params, board.cycles, board.drained = PARAMS, self.cycles, drained
         board.batches, board.programs = [self.actions], [self.programs]
         board.seen = self.seen if seen is None else seen
+        board.counters = self.counters
         return board.judge()
 
     def whole(self, fault: Callable[[Seen], None]) -> dict[str, str]:
@@ -99,13 +105,13 @@ class Observed:
 
 
 @pytest.fixture(scope="module")
-def observed() -> Callable[[str], Observed]:
-    """Runs by name, each simulated once."""
+def observed(worker_id: str) -> Callable[[str], Observed]:
+    """Runs by name, each simulated once by each worker."""
     cache: dict[str, Observed] = {}
 
     def get(name: str) -> Observed:
         if name not in cache:
-            cache[name] = Observed(*RUNS[name])
+            cache[name] = Observed(*RUNS[name], f"judged-{worker_id}")
         return cache[name]
 
     return get
