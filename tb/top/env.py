@@ -42,8 +42,11 @@ def counters_program(params: TopParams, staged: list[int | None]) -> Program:
     return program
 
 
-def counters_read(params: TopParams, read: Sequence[int]) -> list[Any]:
-    """Of every pair: those of the IOSS core, of the RAN (rows, whole)."""
+def counters_read(params: TopParams, read: Sequence[int]) -> list[Any] | None:
+    """Of every pair: those of the IOSS core, of the RAN (rows, whole). None if the processor did not answer all."""
+    per_core = sum(params.rows * len(of_row) + len(of_all) for of_row, of_all, _, _ in _KINDS)
+    if len(read) < params.cores * per_core:
+        return None
     answer = iter(read)
     return [
         tuple(
@@ -119,7 +122,7 @@ class TopTest(BlockTest):
     async def before_collect(self) -> None:
         self.counters = await self.read_counters_now()
 
-    async def read_counters_now(self) -> list[Any]:
+    async def read_counters_now(self) -> list[Any] | None:
         """Counters of every pair, through the host's port: of the IOSS core, of the RAN (rows, whole)."""
         program = counters_program(self.params, self.staged)
         self.programs[-1].append(program)

@@ -476,7 +476,7 @@ class training(TopTest):
                     print(json.dumps({"iteration": iteration, "loss": step.loss}), file=file)
         record: dict[str, Any] = {
             "first": first, "stop": stop, "train_cycles": int(self.dut.cycle_o.value) - start, "steps": steps,
-            "counters": counter_record(await self.read_counters_now()),
+            "counters": counter_record(await self.read_counters_now() or []),
         }  # fmt: skip
         if config.get("evaluate"):
             logits = []
