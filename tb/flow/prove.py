@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -21,7 +19,7 @@ from xml.etree import ElementTree
 from tb.flow.blocks import Block, Proof
 from tb.flow.errors import UserError
 from tb.flow.paths import BUILD, ROOT, shown
-from tb.flow.simulate import locked
+from tb.flow.simulate import locked, supervise
 
 TIMEOUT = 600.0
 TASKS = ("prove", "cover")
@@ -79,24 +77,8 @@ def _run(command: Sequence[str], folder: Path, timeout: float) -> str:
     """Runs SymbiYosys; an error line, or ''. Ends its children with it."""
     environment = os.environ | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])}
     with (folder / "sby.log").open("w") as log:
-        process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            process.wait(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            return f"no end after {timeout:.0f} s: killed"
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-    return ""
+        _, late = supervise(command, folder, environment, log, timeout)
+    return f"no end after {timeout:.0f} s: killed" if late else ""
 
 
 def _cases(folder: Path, task: str, kind: str) -> tuple[list[str], list[str], str]:
