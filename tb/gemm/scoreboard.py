@@ -9,7 +9,6 @@ before they reach a part), `result` (docs/gemm/README.md).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +29,7 @@ from tb.common.scoreboard import (
 from tb.common.streams import SourceLog
 from tb.gemm.program import GemmParams, GemmProgram, Product
 from tb.ioss.scoreboard import Epoch as CoreEpoch
-from tb.ioss.scoreboard import IossScoreboard
+from tb.ioss.scoreboard import Inputs, IossScoreboard
 from tb.ioss.trace import events, products
 from tb.ran.scoreboard import compare, job_results, within
 from tb.ran.trace import SHIFT_DTYPE, RanTraces, read_traces
@@ -40,23 +39,11 @@ EVENT_DTYPE = np.dtype([("cycle", "<u4"), ("data", "<u4")])
 EV_RSP, EV_RAN, EV_IOSS, EV_BUSY = 1, 2, 3, 6
 
 
-@dataclass
-class _Operands:
+def _operands(program: GemmProgram) -> Inputs:
     """What the IOSS core's scoreboard wants to know of a program: without descriptors that never reached the core."""
-
-    descs: list[Any]
-    tile_data: npt.NDArray[np.uint8]
-    tile_last: npt.NDArray[np.bool_]
-    vec_data: npt.NDArray[np.uint8]
-    vec_last: npt.NDArray[np.bool_]
-    vec_tag: npt.NDArray[np.uint16]
-    vec_mask: npt.NDArray[np.uint32]
-
-    @classmethod
-    def of(cls, program: GemmProgram) -> _Operands:
-        core = program.core
-        descs = [desc for desc, code in zip(core.descs, program.codes(), strict=True) if code == 0]
-        return cls(descs, core.tile_data, core.tile_last, core.vec_data, core.vec_last, core.vec_tag, core.vec_mask)
+    core = program.core
+    descs = [desc for desc, code in zip(core.descs, program.codes(), strict=True) if code == 0]
+    return Inputs(descs, core.tile_data, core.tile_last, core.vec_data, core.vec_last, core.vec_tag, core.vec_mask)
 
 
 @dataclass
@@ -162,7 +149,7 @@ class GemmScoreboard(Scoreboard):
         """The IOSS core by its own scoreboard, with the consumer that it had."""
         board, rows = self.core, self.params.core.rows
         board.verdict, board.params, board.cycles = self.verdict, self.params.core, self.cycles
-        board.programs = [_Operands.of(program) for program in programs]  # type: ignore[assignment,misc]
+        board.programs = [_operands(program) for program in programs]  # type: ignore[assignment,misc]
         board.counters = self.counters[0] if self.counters else None
         board.drained = True
         # Ready where something was taken: what the model must offer then, no earlier and no later.

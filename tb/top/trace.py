@@ -21,6 +21,7 @@ from tb.common.streams import Tap
 from tb.gemm.program import RAN_CODE
 from tb.gemm.scoreboard import EVENT_DTYPE
 from tb.ioss.env import trace_configs as core_traces
+from tb.ioss.scoreboard import Inputs
 from tb.laps.program import Program as LapsProgram
 from tb.laps.trace import DTYPES as LAPS_DTYPES
 from tb.optc.env import trace_dtypes as optc_dtypes
@@ -96,23 +97,11 @@ def _bytes(words: U32) -> npt.NDArray[np.uint8]:
 
 
 @dataclass
-class _Operands:
-    descs: list[Descriptor]
-    tile_data: npt.NDArray[np.uint8]
-    tile_last: npt.NDArray[np.bool_]
-    vec_data: npt.NDArray[np.uint8]
-    vec_last: npt.NDArray[np.bool_]
-    vec_tag: npt.NDArray[np.uint16]
-    vec_mask: U32
-    first_job: int = 0
-
-
-@dataclass
 class PairProgram:
     """What a pair was given between two resets, as `tb.gemm.program.GemmProgram` says it of what it gives."""
 
     params: TopParams
-    core: _Operands
+    core: Inputs
     ran: list[RanDescriptor]
     bias_data: npt.NDArray[np.uint8]
     bias_last: npt.NDArray[np.bool_]
@@ -132,7 +121,7 @@ class PairProgram:
             ran.append(last)
         last = (data["vec"][:, 4] >> 16 & 1).astype(bool)
         tag = np.concatenate([[0], np.cumsum(last)[:-1]]).astype(np.uint16) if len(last) else np.zeros(0, np.uint16)
-        operands = _Operands(
+        operands = Inputs(
             descs, _bytes(data["tile"]), (data["tile"][:, 4] & 1).astype(bool), _bytes(data["vec"]), last, tag,
             (data["vec"][:, 4] & 0xFFFF).astype(np.uint32),
         )  # fmt: skip
