@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +15,11 @@ import pytest
 
 from models.common.tensors import TensorError
 from models.ran.config import RanDescriptor, Round, YBits
-from tb.flow.paths import ROOT
+from tb.common.commands import run_target
 from tb.gemm.capture import FINAL, OPTIONS, Capture, replay_command, save_all
 from tb.gemm.program import Product, gemm_params
+
+_sim = partial(run_target, "sim", BLOCK="gemm")
 
 PARAMS = {"ROWS": 8, "LANES": 16, "DEPTH": 128, "ACC_W": 40, "BANKS": 2}
 
@@ -31,13 +31,6 @@ def _capture(k: int = 20, name: str = "fp1", **more: Any) -> Capture:
     fields |= {"min_order": 1, "reduce_factor": 2, "x_unsigned": True, "final": final} | more
     x, w = rng.integers(0, 256, (5, k)), rng.integers(-8, 8, (k, 18))
     return Capture(Product(x, w, 2, 1, name=name, **fields), 99, {"net": "mlp", "iteration": 3})
-
-
-def _sim(**variables: object) -> subprocess.CompletedProcess[str]:
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("COCOTB", "MAKE", "MFLAGS"))}
-    env |= {"BLOCK": "gemm", **{name: str(value) for name, value in variables.items()}}
-    command = [sys.executable, "-m", "tb.flow", "sim"]
-    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=900)
 
 
 def test_what_is_saved_is_what_is_read(tmp_path: Path) -> None:

@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tb.flow.paths import ROOT
+from tb.common.commands import run_target, save_arrays
 
-
-def _sim(**variables: object) -> subprocess.CompletedProcess[str]:
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("COCOTB", "MAKE", "MFLAGS"))}
-    env |= {"BLOCK": "gemm", **{name: str(value) for name, value in variables.items()}}
-    command = [sys.executable, "-m", "tb.flow", "sim"]
-    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=900)
-
-
-def _files(folder: Path, **arrays: np.ndarray) -> dict[str, Path]:
-    for name, array in arrays.items():
-        np.save(folder / f"{name}.npy", array)
-    return {name: folder / f"{name}.npy" for name in arrays}
+_sim = partial(run_target, "sim", BLOCK="gemm")
 
 
 def _operands(m: int, k: int, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -38,7 +25,7 @@ def _operands(m: int, k: int, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarra
 def test_raw_sums_are_the_matrix_product(tmp_path: Path, sim: str, shape: tuple[int, int, int], factor: int) -> None:
     """K far beyond what the rows hold: partial sums come back."""
     x, w, b = _operands(*shape)
-    files = _files(tmp_path, X=x, W=w, BIAS=b) | {"OUT": tmp_path / "y.npy", "REPORT": tmp_path / "r.json"}
+    files = save_arrays(tmp_path, X=x, W=w, BIAS=b) | {"OUT": tmp_path / "y.npy", "REPORT": tmp_path / "r.json"}
     done = _sim(SIM=sim, W_BITS=12, REDUCE_FACTOR=factor, Y_BITS=64, **files)
     assert done.returncode == 0, done.stdout + done.stderr
     want = x.astype(np.int64) @ w + b
@@ -54,7 +41,7 @@ def test_raw_sums_are_the_matrix_product(tmp_path: Path, sim: str, shape: tuple[
 
 def test_eight_bits_are_exactly_rounded(tmp_path: Path) -> None:
     x, w, _ = _operands(12, 60, 18)
-    files = _files(tmp_path, X=x, W=w) | {"OUT": tmp_path / "y.npy"}
+    files = save_arrays(tmp_path, X=x, W=w) | {"OUT": tmp_path / "y.npy"}
     done = _sim(W_BITS=12, Y_BITS=8, SHIFT=12, ROUND="nearest", **files)
     assert done.returncode == 0, done.stdout + done.stderr
     exact = x.astype(np.int64) @ w
@@ -78,7 +65,7 @@ def test_eight_bits_are_exactly_rounded(tmp_path: Path) -> None:
     ],
 )
 def test_bad_input_gets_one_line(tmp_path: Path, variables: dict[str, object], words: str) -> None:
-    files = _files(tmp_path, X=np.ones((2, 600), np.int8), W=np.ones((600, 6), np.int8))
+    files = save_arrays(tmp_path, X=np.ones((2, 600), np.int8), W=np.ones((600, 6), np.int8))
     given = {name: files["X"] if value == "x" else value for name, value in variables.items()}
     done = _sim(**files, **given)
     assert done.returncode == 2

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from models.ioss.oracle import count_pairs, slices
-from tb.flow.paths import ROOT
+from tb.common.commands import run_target
 
-
-def _sim(**variables: object) -> subprocess.CompletedProcess[str]:
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("COCOTB", "MAKE", "MFLAGS"))}
-    env |= {name: str(value) for name, value in variables.items()}
-    command = [sys.executable, "-m", "tb.flow", "sim"]
-    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=900)
+_sim = partial(run_target, "sim")
 
 
 def _issues(x: np.ndarray, w: np.ndarray, n_x: int, n_w: int, lanes: int, order: int) -> int:

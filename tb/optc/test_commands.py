@@ -4,33 +4,21 @@ input; and that the bars fail where the host's rule is worse."""
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from models.optc.oracle import adam, momentum
+from tb.common.commands import run_target, save_arrays
 from tb.flow import cli
 from tb.flow.blocks import get_block
 from tb.flow.paths import ROOT
 from tb.flow.simulate import run
 from tb.optc.options import MAX_STEPS, MAX_VALUES
 
-
-def _sim(**variables: object) -> subprocess.CompletedProcess[str]:
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("COCOTB", "MAKE", "MFLAGS"))}
-    env |= {"BLOCK": "optc", **{name: str(value) for name, value in variables.items()}}
-    command = [sys.executable, "-m", "tb.flow", "sim"]
-    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=900)
-
-
-def _files(folder: Path, **arrays: np.ndarray) -> dict[str, Path]:
-    for name, array in arrays.items():
-        np.save(folder / f"{name}.npy", array)
-    return {name: folder / f"{name}.npy" for name in arrays}
+_sim = partial(run_target, "sim", BLOCK="optc")
 
 
 def _stream(steps: int, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -56,7 +44,7 @@ def _drift(w: np.ndarray, want: np.ndarray, start: np.ndarray) -> float:
 def test_own_gradients(tmp_path: Path, sim: str, shape: tuple[int, int], variables: dict[str, object]) -> None:
     g, w0 = _stream(*shape)
     start = "WEIGHT_DECAY" in variables
-    files = _files(tmp_path, G=g, **({"W0": w0} if start else {}))
+    files = save_arrays(tmp_path, G=g, **({"W0": w0} if start else {}))
     files |= {"OUT": tmp_path / "w.npy", "REPORT": tmp_path / "r.json"}
     done = _sim(SIM=sim, **variables, **files)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -106,7 +94,7 @@ def test_extreme_streams(tmp_path: Path, name: str, variables: dict[str, object]
         g[:10] = 0
     else:
         g *= {"tiny": 1e-20, "huge": 1e12, "all zero": 0.0}[name]
-    files = _files(tmp_path, G=g) | {"OUT": tmp_path / "w.npy"}
+    files = save_arrays(tmp_path, G=g) | {"OUT": tmp_path / "w.npy"}
     done = _sim(**variables, **files)
     assert done.returncode == 0, done.stdout + done.stderr
     lr, start = float(str(variables["LR"])), np.zeros(6)
@@ -129,7 +117,7 @@ def test_what_the_core_cannot_follow_fails(
 ) -> None:
     """Never silently wrong: where the numbers of the core do not suffice the run fails, and says why."""
     rng = np.random.default_rng(2)
-    files = _files(tmp_path, G=rng.normal(size=(20, 6)) * scale, W0=np.full(6, start))
+    files = save_arrays(tmp_path, G=rng.normal(size=(20, 6)) * scale, W0=np.full(6, start))
     files |= {"OUT": tmp_path / "w.npy", "REPORT": tmp_path / "r.json"}
     done = _sim(**variables, **files)
     assert done.returncode == 1, done.stdout + done.stderr

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,10 +18,10 @@ from models.top.value import Processor
 from models.train.digits import load_digits
 from models.train.fixed import Step
 from models.train.on_processor import drive
+from tb.common.commands import run_target
 from tb.flow import train as flow
 from tb.flow.blocks import get_block
 from tb.flow.errors import UserError
-from tb.flow.paths import ROOT
 from tb.flow.simulate import run
 from tb.flow.train import Job, check_job
 from tb.gemm.capture import Capture
@@ -149,8 +146,6 @@ def test_train_simulates_the_segment_of_a_capture_again(tmp_path: Path, monkeypa
     ],
 )
 def test_bad_calls_of_train_get_one_line(variables: dict[str, str], words: str) -> None:
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("COCOTB", "MAKE", "MFLAGS"))}
-    command = [sys.executable, "-m", "tb.flow", "train"]
-    done = subprocess.run(command, cwd=ROOT, env=env | variables, capture_output=True, text=True, check=False)
+    done = run_target("train", **variables)
     assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1)
     assert words in done.stderr
