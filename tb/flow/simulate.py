@@ -320,12 +320,14 @@ def build(
     coverage: bool = False,
     waves: bool = False,
     src_root: Path = ROOT,
+    quick: bool = False,
     jobs: int = 2,
     timeout: float = DEFAULT_TIMEOUT,
 ) -> Build:
     """The build of `block` with `params` for `sim`, from the cache if its inputs are the same.
 
-    `src_root` is the tree that rtl/ is taken from (a copy with a planted fault, say). Raises `UserError` for bad
+    `src_root` is the tree that rtl/ is taken from (a copy with a planted fault, say). `quick`: a build that takes half
+    the time, for runs that last seconds (Verilator). Raises `UserError` for bad
     parameters, a missing tool or coverage on Icarus, and `BuildError` with the tool's messages if the sources do not
     build.
     """
@@ -347,7 +349,7 @@ def build(
     if sim == "verilator" and src_root != ROOT:
         args.append("-Wno-fatal")  # a planted fault may well earn a warning
     # Long runs repay -O2; a build that serves a run or two (a fault, say) or is slow by its counting does not.
-    opt = "-O1" if coverage or src_root != ROOT else "-O2"
+    opt = "-O0" if quick else "-O1" if coverage or src_root != ROOT else "-O2"
     facts = {
         "sim": sim,
         "params": {block.params[name].sv_name: value for name, value in values.items()},
@@ -472,22 +474,23 @@ def run(
     coverage: bool = False,
     waves: bool = False,
     src_root: Path = ROOT,
+    quick: bool = False,
     timeout: float = DEFAULT_TIMEOUT,
     variables: Mapping[str, Any] | None = None,
     label: str = "",
 ) -> RunResult:
     """Builds (or finds) the simulation and runs the cocotb test `test` of the block's test module once.
 
-    `config` reaches the test as JSON. `timeout` bounds the run in seconds of wall-clock time. `variables` are the
-    make variables that stand for `config` in the replay line; without them a non-empty `config` is replayed from its
-    file (CONFIG=). The same run again, by another process too, empties the run's folder: who reads files of it later
-    gives a `label` of its own, which is part of the folder's name. Raises what `build` raises and `UserError` for a bad
-    seed; everything that happens in the simulation is in the `RunResult`.
+    `config` reaches the test as JSON. `quick` is the build's. `timeout` bounds the run in seconds of wall-clock time.
+    `variables` are the make variables that stand for `config` in the replay line; without them a non-empty `config` is
+    replayed from its file (CONFIG=). The same run again, by another process too, empties the run's folder: who reads
+    files of it later gives a `label` of its own, which is part of the folder's name. Raises what `build` raises and
+    `UserError` for a bad seed; everything that happens in the simulation is in the `RunResult`.
     """
     if not 1 <= seed <= MAX_SEED:
         raise UserError(f"SEED={seed} is out of range: choose 1..{MAX_SEED} (Verilator refuses seed 0)")
     values = block.resolve_params(params)
-    built = build(block, sim, params, coverage=coverage, waves=waves, src_root=src_root)
+    built = build(block, sim, params, coverage=coverage, waves=waves, src_root=src_root, quick=quick)
     config_text = json.dumps(dict(config or {}), sort_keys=True)
     identity = json.dumps([values, config_text, coverage, str(src_root) if src_root != ROOT else ""], sort_keys=True)
     name = f"{test}-{sim}-{seed}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}{label and '-' + label}"

@@ -18,9 +18,7 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry("stopped_consumer", "nine stops a run", icarus_config={"stop": 60}),
     TestEntry("reset_in_the_middle", "13 resets a run", seeds=(1, 2), icarus_config={"resets": 2}),
     TestEntry("refused_configurations", "all codes in every run"),
-    TestEntry(
-        "single_mode", "either rule alone", params=({"MODES": 1}, {"MODES": 2}), icarus_config={"tensors": 8}
-    ),
+    TestEntry("single_mode", "either rule alone", params=({"MODES": 1}, {"MODES": 2}), icarus_config={"tensors": 8}),
     TestEntry("roots", "all of them", icarus_config={"step": 97}),
     TestEntry("quotients", "a grid", icarus_config={"divisors": 2}),
     TestEntry("recorded_stream", "fixed data; all steps, both rules", icarus_config={"steps": 6}),
