@@ -36,12 +36,11 @@ def main(pipe: int, command: list[str]) -> NoReturn:
         pid, status = os.waitpid(child, os.WNOHANG)
         if pid:
             break
-        if pipe in select.select([pipe, ended], [], [])[0]:
+        ready = select.select([pipe, ended], [], [])[0]
+        if pipe in ready:
             os.killpg(0, signal.SIGKILL)
-        try:
+        if ended in ready:
             os.read(ended, 64)
-        except BlockingIOError:
-            pass
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the command has left its own, if any
