@@ -13,6 +13,7 @@ import functools
 import gzip
 import hashlib
 import json
+import logging
 import os
 import re
 import shutil
@@ -258,6 +259,7 @@ def run_job(
         return None
     check_sources(block, job.sim, digest)
     started = time.time()
+    logging.getLogger("_VerilatorRunner").disabled = logging.getLogger("_IcarusRunner").disabled = True  # we judge
     result = run(
         block, job.sim, job.test, job.seed, job.params, job.config, coverage=job.coverage, timeout=timeout, label=LABEL
     )

@@ -34,6 +34,7 @@ CONNECT_SECONDS = 10.0  # to reach a scheduler
 WORKER_SECONDS = 60.0  # until a first worker is there
 GONE_SECONDS = 120.0  # without a scheduler, or any worker, until a regression gives up
 POLL_SECONDS = 0.5
+ASK_SECONDS = 5.0  # between questions to the scheduler
 LINE_SECONDS = 20.0  # between lines where there is no terminal
 NOT_RUN = "not run"
 
@@ -112,7 +113,7 @@ class _Cluster:
                 seen = time.monotonic()
             tick()
             now = time.monotonic()
-            if now - asked < 5:
+            if now - asked < ASK_SECONDS:
                 continue
             asked, why = now, "no worker is left"
             try:
@@ -130,6 +131,8 @@ def _cluster(request: Request, wanted: int) -> Iterator[_Cluster]:
     quiet = {
         "distributed.worker.memory.terminate": False,
         "distributed.worker.memory.pause": False,
+        # Such a job gets two more tries alone.
+        "distributed.scheduler.allowed-failures": 1,
         "distributed.admin.low-level-log-length": 0,
         "temporary-directory": str(request.store / "dask"),
         "distributed.comm.timeouts.connect": f"{CONNECT_SECONDS}s",
@@ -148,7 +151,7 @@ def _cluster(request: Request, wanted: int) -> Iterator[_Cluster]:
                     threads_per_worker=1,
                     processes=True,
                     host="127.0.0.1",
-                    dashboard_address=None,
+                    dashboard_address="127.0.0.1:0",
                     memory_limit=None,
                     silence_logs=logging.CRITICAL,
                     preload=["tb.flow.worker"],

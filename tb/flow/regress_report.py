@@ -278,12 +278,13 @@ def add_history(data: Mapping[str, Any], store: Path) -> list[dict[str, Any]]:
 # --- pictures ----------------------------------------
 
 
-def _svg(figure: Figure) -> str:
-    """The figure as SVG text that can stand in a page."""
+def _svg(figure: Figure, name: str) -> str:
+    """The figure as SVG text that can stand in a page beside others: its identifiers begin with `name`."""
     out = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "trainslice"}):
         figure.savefig(out, format="svg", transparent=True, bbox_inches="tight", metadata={"Date": None})
-    return re.sub(r"(?s)^.*?(<svg )", r"\1", out.getvalue())
+    text = re.sub(r"(?s)^.*?(<svg )", r"\1", out.getvalue())
+    return re.sub(r'( id="|url\(#|href="#)', rf"\1{name}-", text)
 
 
 def _axes(figure: Figure, *position: int) -> Any:
@@ -323,7 +324,7 @@ def history_picture(history: Sequence[Mapping[str, Any]]) -> str:
     axes.set_xticks(
         list(places)[::every], [entry["date"][5:16].replace("T", "\n") for entry in last][::every], fontsize=7
     )
-    return _svg(figure)
+    return _svg(figure, "history")
 
 
 def timeline_picture(jobs: Sequence[Mapping[str, Any]], started: float) -> str:
@@ -348,7 +349,7 @@ def timeline_picture(jobs: Sequence[Mapping[str, Any]], started: float) -> str:
     axes.set_yticks(range(len(workers)), [f"worker {number}" for number in range(1, len(workers) + 1)], fontsize=8)
     axes.set_xlabel("seconds from the start", fontsize=8, color=_INK)
     axes.set_xlim(0)
-    return _svg(figure)
+    return _svg(figure, "timeline")
 
 
 # --- files ----------------------------------------
