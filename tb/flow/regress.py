@@ -199,7 +199,7 @@ class _Progress:
 
     def __init__(self, console: Console, what: str, total: int, threads: int) -> None:
         self.console, self.what, self.total, self.threads = console, what, total, threads
-        self.done = self.failed = 0
+        self.done = self.failed = self.late = 0
         self.start = self.said = time.monotonic()
         self.bar = Progress(
             TextColumn("{task.description}"),
@@ -227,14 +227,15 @@ class _Progress:
     def _rate(self) -> float:
         return 60 * self.done / max(time.monotonic() - self.start, 1e-3)
 
-    def step(self, failed: bool = False) -> None:
-        """One more is done."""
-        self.done += 1
+    def step(self, failed: bool = False, late: bool = False) -> None:
+        """One more is done, or came too late to start."""
+        self.done += not late
         self.failed += failed
+        self.late += late
 
     def tick(self) -> None:
         """Shows the state."""
-        running = min(self.threads, self.total - self.done)
+        running = min(self.threads, self.total - self.done - self.late)
         self.bar.update(self.task, completed=self.done, running=running, failed=self.failed, rate=self._rate())
         if not self.console.is_terminal and time.monotonic() - self.said > LINE_SECONDS:
             self._line()
@@ -242,7 +243,9 @@ class _Progress:
     def _line(self) -> None:
         self.said = time.monotonic()
         rate = self._rate()
-        left = f", {60 * (self.total - self.done) / rate:.0f} s left" if rate and self.done < self.total else ""
+        todo = self.total - self.done - self.late
+        left = f", {60 * todo / rate:.0f} s left" if rate and todo else ""
+        left += f", {self.late} not started" if self.late else ""
         print(
             f"{self.what}: {self.done} of {self.total} done, {self.failed} failed, {rate:.1f}/min{left}",
             file=self.console.file,
@@ -379,7 +382,7 @@ def _build_phase(
             final = bool(error)
         except Exception as problem:
             result, error = {"late": False, "seconds": 0.0}, _why(problem, "build")
-        progress.step(bool(error))
+        progress.step(bool(error), result["late"])
         if result["late"]:
             return
         outcome.builds[name(key)] = result["seconds"]
@@ -433,7 +436,7 @@ def _run_phase(
             outcome.records[job_id] = record
             if record["status"] != "pass":
                 console.print(f"FAIL {job_id}: {record['error']}", markup=False, highlight=False, soft_wrap=True)
-        progress.step(record is not None and record["status"] != "pass")
+        progress.step(record is not None and record["status"] != "pass", record is None)
 
     alone_now = False
     with _Progress(console, "run", len(ready), cluster.threads) as progress:

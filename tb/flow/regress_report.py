@@ -34,6 +34,7 @@ TEMPLATE = Path(__file__).with_name("regress_report.html.j2")
 HISTORY = "history.jsonl"
 HISTORY_SHOWN = 40
 SLOWEST = 12
+JOBS_SHOWN = 6  # of a group of failures, before the rest is folded
 _PASS, _FAIL, _INK = "#1f8a5b", "#b9481f", "#64707d"
 
 
@@ -174,7 +175,7 @@ def _point(block: Block, point: Testpoint, records: Sequence[Mapping[str, Any]],
         made["reduced" if reduced else "full"] = {kind: [least[kind], need[kind]] for kind in CHECKS}
         short += [f"{least[kind]} of {need[kind]} {kind} comparisons" for kind in CHECKS if least[kind] < need[kind]]
     failed = sum(record["status"] == "fail" for record in ran)
-    lacks = [f"no run of {test}" for test in idle] + ([f"{failed} runs failed"] if failed else []) + short
+    lacks = [f"no run of {test}" for test in idle] + ([_runs(failed, "failed")] if failed else []) + short
     skipped = len(mine) - len(ran)
     return {
         "block": block.name,
@@ -189,9 +190,13 @@ def _point(block: Block, point: Testpoint, records: Sequence[Mapping[str, Any]],
         "runs": len(ran),
         "failed": failed,
         "made": made,
-        "lacks": lacks + ([f"{skipped} runs not run"] if skipped else []),
+        "lacks": lacks + ([_runs(skipped, "did not run")] if skipped else []),
         "jobs": [record["id"] for record in ran if record["status"] == "fail"],
     }
+
+
+def _runs(number: int, what: str) -> str:
+    return f"{number} run{'s' if number != 1 else ''} {what}"
 
 
 # --- coverage ----------------------------------------
@@ -251,6 +256,13 @@ def _overall(coverage: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
     return {kind: int(10000 * covered / total) / 100 for kind, (covered, total) in sums.items()}
 
 
+def _measured(coverage: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    """Of how many blocks each kind was measured."""
+    code = sum(each["code"] is not None for each in coverage.values())
+    functional = sum(each["functional"] is not None for each in coverage.values())
+    return {"functional": functional, **dict.fromkeys(codecov.KINDS, code)}
+
+
 # --- history ----------------------------------------
 
 
@@ -298,7 +310,9 @@ def _axes(figure: Figure, *position: int) -> Any:
 
 def history_picture(history: Sequence[Mapping[str, Any]]) -> str:
     """Passed, failed and not run of the last regressions, and their coverage."""
-    last = history[-HISTORY_SHOWN:]
+    same = [entry for entry in history if all(entry[key] == history[-1][key] for key in ("blocks", "sim"))]
+    last = same[-HISTORY_SHOWN:]
+    width = max(len(last), 12)
     places = range(len(last))
     measured = any(entry["coverage"] for entry in last)
     figure = Figure(figsize=(9.5, 3.1 if measured else 1.8))
@@ -309,6 +323,7 @@ def history_picture(history: Sequence[Mapping[str, Any]]) -> str:
         axes.bar(places, values, bottom=base, color=colour, width=0.7, label=name.replace("_", " "))
         base = [a + b for a, b in zip(base, values, strict=True)]
     axes.set_ylabel("jobs", fontsize=8, color=_INK)
+    axes.set_xlim(-0.6, width - 0.4)
     axes.legend(fontsize=8, frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1, 1), labelcolor=_INK)
     if measured:
         axes.set_xticks([])
@@ -317,7 +332,7 @@ def history_picture(history: Sequence[Mapping[str, Any]]) -> str:
         for kind in kinds:
             points = [(at, entry["coverage"][kind]) for at, entry in enumerate(last) if kind in entry["coverage"]]
             axes.plot(*zip(*points, strict=True), marker="o", markersize=3, linewidth=1.2, label=kind)
-        axes.set_xlim(-0.6, len(last) - 0.4)
+        axes.set_xlim(-0.6, width - 0.4)
         axes.set_ylabel("coverage %", fontsize=8, color=_INK)
         axes.legend(fontsize=8, frameon=False, ncols=5, loc="upper right", bbox_to_anchor=(1, -0.25), labelcolor=_INK)
     every = max(1, len(last) // 12)
@@ -402,6 +417,7 @@ def page(data: Mapping[str, Any], history: Sequence[Mapping[str, Any]], blocks: 
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["span"] = _span
+    environment.filters["tail"] = _readable
     environment.filters["share"] = lambda value: f"{value:.2f}".rstrip("0").rstrip(".") + " %"
     variants = {block.name: block for block in blocks}
     jobs = {job["id"]: {**job, "variant": _variant(job, variants[job["block"]])} for job in data["jobs"]}
@@ -415,11 +431,22 @@ def page(data: Mapping[str, Any], history: Sequence[Mapping[str, Any]], blocks: 
         tests=tests,
         slowest=sorted(ran, key=lambda job: -job["seconds"])[:SLOWEST],
         overall=_overall(data["coverage"]),
+        measured=_measured(data["coverage"]),
+        SHOWN=JOBS_SHOWN,
         kinds=("functional", *codecov.KINDS),
         history=history,
         history_picture=history_picture(history),
         timeline=timeline_picture(data["jobs"], started),
         words={"pass": "passed", "fail": "FAILED", "incomplete": "INCOMPLETE", NOT_RUN: "not run"},
+    )
+
+
+def _readable(lines: Sequence[str]) -> str:
+    """The end of a log without frames of asterisks and the wide left margin of cocotb's messages."""
+    kept = [line.rstrip() for line in lines if line.strip().strip("*")]
+    wide = [margin for line in kept if (margin := len(line) - len(line.lstrip())) >= 20]
+    return "\n".join(
+        line.replace(" " * min(wide), "    ", 1) if wide and line[:20].isspace() else line for line in kept
     )
 
 

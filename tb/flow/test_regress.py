@@ -331,7 +331,7 @@ def test_closure_says_what_each_testpoint_lacks(many, go, tmp_path):
     assert lacks == {
         "enough": [],
         "few": ["5 of 6 value comparisons"],
-        "broken": ["1 runs failed"],
+        "broken": ["1 run failed"],
         "idle": ["no run of hang"],
         "unmapped": ["no run of none"],
     }
