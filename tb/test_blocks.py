@@ -6,14 +6,11 @@ transaction logs.
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
-
 import pytest
 
 from tb.common.testlist import block_runs
 from tb.flow.blocks import Block, RunSpec, all_blocks
-from tb.flow.simulate import RunResult, run
+from tb.flow.simulate import RunResult, run, transaction_logs
 
 SIMS = ("verilator", "icarus")
 
@@ -33,14 +30,6 @@ def _run(block: Block, spec: RunSpec, label: str = "") -> RunResult:
     result = run(block, spec.sim, spec.test, spec.seed, spec.params, spec.config, quick=quick, label=label)
     assert result.passed, result.summary()
     return result
-
-
-def transaction_logs(run_dir: Path) -> dict[str, str]:
-    """Digest of every binary log of a run, by path in its folder (parts of a block may have folders of their own)."""
-    return {
-        str(path.relative_to(run_dir)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(run_dir.rglob("*.bin"))
-    }
 
 
 @pytest.mark.parametrize(("block", "spec"), _cases("verilator"))

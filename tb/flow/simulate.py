@@ -25,6 +25,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -35,7 +36,7 @@ from xml.etree import ElementTree
 
 from cocotb_tools import runner as cocotb_runner
 
-from tb.flow import objcache
+from tb.flow import guard, objcache
 from tb.flow.blocks import Block
 from tb.flow.errors import UserError
 from tb.flow.paths import BUILD, ROOT, shown
@@ -116,13 +117,34 @@ class RunResult:
         return "\n".join(lines)
 
 
+_held = threading.local()  # `fds`: locks of this thread, which its commands hold with it
+
+
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Holds an exclusive lock on the file `path`, across processes and threads."""
+def locked(path: Path, patience: float = 2 * DEFAULT_TIMEOUT) -> Iterator[None]:
+    """Holds an exclusive lock on the file `path`, across processes and threads.
+
+    Commands that `supervise` starts meanwhile hold it too: it is free when the last of them has ended, even if this
+    process is killed. `UserError` if it is not free within `patience` seconds.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    deadline, pause = time.monotonic() + patience, 0.002
     with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise UserError(f"another process holds {shown(path)}: end it, then try again") from None
+                time.sleep(pause)
+                pause = min(2 * pause, 0.1)
+        before = getattr(_held, "fds", ())
+        _held.fds = (*before, handle.fileno())
+        try:
+            yield
+        finally:
+            _held.fds = before
 
 
 def _no_space(path: Path) -> Path:
@@ -159,18 +181,27 @@ def supervise(
 ) -> tuple[int, bool]:
     """Runs a command in a process group of its own: (exit status, whether `timeout` seconds ended it).
 
-    `tick` is called with the seconds so far, `every` so many seconds.
+    `tick` is called with the seconds so far, `every` so many seconds. The group ends with this process, however that
+    ends (guard.py).
     """
     start = time.monotonic()
-    process = subprocess.Popen(
-        command,
-        cwd=cwd,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    alive, own_end = os.pipe()
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", guard.__file__, str(alive), *command],
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=(alive, *getattr(_held, "fds", ())),
+        )
+    except BaseException:
+        os.close(own_end)
+        raise
+    finally:
+        os.close(alive)
     _live.add(process.pid)
     try:
         while True:
@@ -186,6 +217,7 @@ def supervise(
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        os.close(own_end)
         _live.discard(process.pid)
 
 
@@ -608,6 +640,14 @@ def _judge(
     if result.get("status") != "pass":
         return result, str(result.get("error") or f"the test's status is {result.get('status')!r}"), False
     return result, "", False
+
+
+def transaction_logs(run_dir: Path) -> dict[str, str]:
+    """SHA-256 of every binary log of a run, by path in its folder (parts of a block may have folders of their own)."""
+    return {
+        str(path.relative_to(run_dir)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(run_dir.rglob("*.bin"))
+    }
 
 
 def _results(results_xml: Path) -> tuple[int, list[str]]:
