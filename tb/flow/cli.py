@@ -12,6 +12,7 @@ import re
 import signal
 import subprocess
 import sys
+import webbrowser
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -508,6 +509,22 @@ def _regs() -> int:
     return 0
 
 
+def _docs(OPEN: bool) -> int:
+    from tb.site.build import SITE, build_site
+
+    findings = build_site()
+    for line in findings:
+        print(f"  {line}")
+    if findings:
+        print(f"FAIL docs: {len(findings)} findings, no site")
+        return 1
+    front = SITE / "index.html"
+    print(f"PASS docs: {shown(front)}")
+    if OPEN and not webbrowser.open(front.as_uri()):
+        raise UserError(f"there is no browser to open here: open {front} in yours")
+    return 0
+
+
 def _train(
     NET: str,
     EPOCHS: int,
@@ -638,6 +655,12 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
         click.Command("prove", callback=_prove, params=block_report, help="prove what a block's rules promise"),
         click.Command("tensors", callback=_tensors, help="make the training tensors anew"),
         click.Command("regs", callback=_regs, help="make constants and tables from the register map"),
+        click.Command(
+            "docs",
+            callback=_docs,
+            params=[_variable("OPEN", _Flag(), "open the front page in a browser", False)],
+            help="build the documentation site, strictly, into build/site",
+        ),
         click.Command(
             "train",
             callback=_train,
