@@ -248,8 +248,11 @@ def _load_config(path: Path) -> dict[str, Any]:
 
 # --- the other targets ----------------------------------------
 
+# What `make test SIM=` hands to pytest. The comparison of both simulators' logs belongs to Icarus' half.
+_HALVES: dict[str, tuple[str, ...]] = {"both": (), "verilator": ("-k", "not icarus"), "icarus": ("-k", "icarus")}
 
-def _test(JOBS: int) -> int:
+
+def _test(SIM: str, JOBS: int) -> int:
     from tb.flow.tools import SIMULATORS, ensure_simulator
 
     for sim in SIMULATORS:
@@ -266,6 +269,7 @@ def _test(JOBS: int) -> int:
         "worksteal",
         "--junitxml",
         str(JUNIT),
+        *_HALVES[SIM],
         "models",
         "tb",
     ]
@@ -636,7 +640,13 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
             made.append(one)
     made += [
         click.Command(
-            "test", callback=_test, params=[_jobs_variable()], help="run every automatic test on both simulators"
+            "test",
+            callback=_test,
+            params=[
+                _variable("SIM", _Choice(tuple(_HALVES)), "half of the tests: icarus what compares with it", "both"),
+                _jobs_variable(),
+            ],
+            help="run every automatic test on both simulators",
         ),
         click.Command(
             "coverage",

@@ -13,6 +13,7 @@ from tb.flow.paths import BUILD, ROOT
 CONFIG = ROOT / "mkdocs.yml"
 SITE = BUILD / "site"
 _LEVEL = re.compile(r"^(WARNING|ERROR)\s+-\s+")
+_OTHER = re.compile(r"^(INFO|DEBUG)\s+-\s+|^Aborted")
 
 
 def build_site(site: Path = SITE, config: Path = CONFIG) -> list[str]:
@@ -30,5 +31,19 @@ def build_site(site: Path = SITE, config: Path = CONFIG) -> list[str]:
     if done.returncode == 0:
         return []
     lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
-    found = [_LEVEL.sub("", line) for line in lines if _LEVEL.match(line)]
-    return found or lines[-20:] or [f"mkdocs ended with status {done.returncode}"]
+    return _findings(lines) or lines[-20:] or [f"mkdocs ended with status {done.returncode}"]
+
+
+def _findings(lines: list[str]) -> list[str]:
+    """Warnings and errors of MkDocs' output, each with the lines that belong to it."""
+    out: list[str] = []
+    inside = False
+    for line in lines:
+        if _LEVEL.match(line):
+            out.append(_LEVEL.sub("", line))
+            inside = True
+        elif _OTHER.match(line):
+            inside = False
+        elif inside:
+            out[-1] += f" {line.strip()}"
+    return out

@@ -27,7 +27,7 @@ FILLS = {
 }
 WIDEST = 1.12  # how much wider than estimated a text may be: readers have other fonts
 UNITS_A_POINT = 1 / 36  # schemdraw's unit is half an inch
-BODY, SMALL = 11.0, 9.5  # font sizes, points
+BODY, SMALL = 12.5, 11.0  # font sizes, points
 
 
 class DrawingError(ValueError):
@@ -104,7 +104,7 @@ class Sheet:
     def text(self, x: float, y: float, text: str, align: str = "center", size: float = SMALL) -> None:
         """Text around, or beginning or ending at, (x, y)."""
         lines = text.split("\n")
-        self._labels.append((text, _text_rect(x, y, lines, size, align)))
+        self._labels.append((" ".join(lines), _text_rect(x, y, lines, size, align)))
         step = size * 1.2 * UNITS_A_POINT
         for i, line in enumerate(lines):
             self._put(x, y + (i - (len(lines) - 1) / 2) * step, line, size, align)

@@ -21,6 +21,7 @@ from tb.flow.blocks import Block, all_blocks
 from tb.flow.paths import ROOT
 from tb.flow.regmap import stale_files
 from tb.site import pages
+from tb.site.draw import DrawingError
 from tb.site.links import for_site
 from tb.site.pictures import PICTURES
 
@@ -28,6 +29,8 @@ LOG = logging.getLogger("mkdocs.hooks.site")
 MARKER = re.compile(r"^<!-- picture: (\S+) -->$", re.MULTILINE)
 # A list or table right behind a line of text: one on a code host, text here.
 SWALLOWED = re.compile(r"<p>(?:(?!</p>).)*?\n(?:[-*] |\d+\. |\| |\|-)", re.DOTALL)
+# Emphasis inside a word: two products of a line, a*b and c*d.
+EMPHASIS = re.compile(r"\w+<em>[^<]*</em>|<em>[^<]*</em>\w+")
 FLOW = ("ioss", "ran", "gemm", "optc", "laps", "regs", "top")  # as data flow; other blocks follow
 MAY_BE_ABSENT = ("regression.md",)
 NOT_PAGES = ("registers_block.md",)  # block `regs`, whose page lies with the processor's
@@ -107,7 +110,12 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for path, uri in _outside.items():
         files.append(File.generated(config, uri, content=(ROOT / path).read_text()))
     for name, picture in PICTURES.items():
-        files.append(File.generated(config, f"pictures/{name}.svg", content=picture.svg()))
+        try:
+            drawn = picture.svg()
+        except DrawingError as error:
+            LOG.warning(f"picture '{name}': {error}")
+            continue
+        files.append(File.generated(config, f"pictures/{name}.svg", content=drawn))
     return files
 
 
@@ -133,7 +141,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Finds lists and tables that became text."""
+    """Finds lists and tables that became text, and products that became emphasis."""
+    for match in EMPHASIS.finditer(html):
+        LOG.warning(f"{page.file.src_uri}: '{match[0]}' is emphasised: write `*` of a product as code or as \\*")
     for match in SWALLOWED.finditer(html):
         line = match[0].splitlines()[-2].removeprefix("<p>")[-70:]
         LOG.warning(f"{page.file.src_uri}: a list or table needs an empty line before it, behind '{line}'")

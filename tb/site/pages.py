@@ -57,9 +57,8 @@ def testplan(block: Block, points: Sequence[Testpoint]) -> str:
     for point in points:
         text += f"## {point.name}\n\n"
         text += table(
-            ("", ""),
+            ("stage", point.stage),
             [
-                ("stage", point.stage),
                 ("stimulus", point.stimulus),
                 ("check", point.check),
                 ("tests", ", ".join(f"[`{test}`](tests.md)" for test in point.tests)),
