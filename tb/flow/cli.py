@@ -12,6 +12,7 @@ import re
 import signal
 import subprocess
 import sys
+import webbrowser
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -279,8 +280,11 @@ def _load_config(path: Path) -> dict[str, Any]:
 
 # --- the other targets ----------------------------------------
 
+# What `make test SIM=` hands to pytest. The comparison of both simulators' logs belongs to Icarus' half.
+_HALVES: dict[str, tuple[str, ...]] = {"both": (), "verilator": ("-k", "not icarus"), "icarus": ("-k", "icarus")}
 
-def _test(JOBS: int) -> int:
+
+def _test(SIM: str, JOBS: int) -> int:
     from tb.flow.tools import SIMULATORS, ensure_simulator
 
     for sim in SIMULATORS:
@@ -297,6 +301,7 @@ def _test(JOBS: int) -> int:
         "worksteal",
         "--junitxml",
         str(JUNIT),
+        *_HALVES[SIM],
         "models",
         "tb",
     ]
@@ -594,6 +599,22 @@ def _regs() -> int:
     return 0
 
 
+def _docs(OPEN: bool) -> int:
+    from tb.site.build import SITE, build_site
+
+    findings = build_site()
+    for line in findings:
+        print(f"  {line}")
+    if findings:
+        print(f"FAIL docs: {len(findings)} findings, no site")
+        return 1
+    front = SITE / "index.html"
+    print(f"PASS docs: {shown(front)}")
+    if OPEN and not webbrowser.open(front.as_uri()):
+        raise UserError(f"there is no browser to open here: open {front} in yours")
+    return 0
+
+
 def _train(
     NET: str,
     EPOCHS: int,
@@ -708,7 +729,13 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
             made.append(one)
     made += [
         click.Command(
-            "test", callback=_test, params=[_jobs_variable()], help="run every automatic test on both simulators"
+            "test",
+            callback=_test,
+            params=[
+                _variable("SIM", _Choice(tuple(_HALVES)), "half of the tests: icarus what compares with it", "both"),
+                _jobs_variable(),
+            ],
+            help="run every automatic test on both simulators",
         ),
         click.Command(
             "regress",
@@ -755,6 +782,12 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
         click.Command("prove", callback=_prove, params=block_report, help="prove what a block's rules promise"),
         click.Command("tensors", callback=_tensors, help="make the training tensors anew"),
         click.Command("regs", callback=_regs, help="make constants and tables from the register map"),
+        click.Command(
+            "docs",
+            callback=_docs,
+            params=[_variable("OPEN", _Flag(), "open the front page in a browser", False)],
+            help="build the documentation site, strictly, into build/site",
+        ),
         click.Command(
             "train",
             callback=_train,

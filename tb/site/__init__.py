@@ -1,0 +1,1 @@
+"""The documentation as a site: what `make docs` builds from docs/, the sources and the pictures drawn here."""
