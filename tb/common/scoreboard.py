@@ -15,6 +15,7 @@ import numpy.typing as npt
 from pyuvm import uvm_analysis_export, uvm_scoreboard
 
 KINDS = ("value", "slice", "cycle")
+EV_RESET = 5  # kind of the events of rst_ni
 RSP_DTYPE = np.dtype([("cycle", "<i8"), ("code", "u1")])
 CounterTables = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]  # of each row, of the whole
 
@@ -214,6 +215,42 @@ class Scoreboard(uvm_scoreboard):
     def not_drained(self, cycle: int) -> None:
         """Notes that the bound on cycles was reached first."""
         self.verdict.diverge("drain", cycle, "work left when the bound on cycles was reached", "busy", "quiet")
+
+
+class SpannedScoreboard(Scoreboard):
+    """Compares the spans between resets one by one. Set `cycles` and `drained`, then call `judge`; a block gives
+    `BLOCK` (its events are in the trace <BLOCK>_event) and `_epoch`."""
+
+    BLOCK: str
+    cycles: int
+    drained: bool
+    epochs: list[Any]
+
+    def judge(self) -> Verdict:
+        """Splits the run at resets and compares each part."""
+        self.epochs = []
+        for base, end in reset_spans(event_levels(self.seen[f"{self.BLOCK}_event_trace"], EV_RESET), self.cycles):
+            self._epoch(base, end)
+        self._whole()
+        if not self.drained:
+            self.not_drained(self.cycles)
+        return self.verdict
+
+    def _epoch(self, base: int, end: int) -> None:
+        """Compares what lies between two resets, appends to `epochs`."""
+        raise NotImplementedError
+
+    def _whole(self) -> None:
+        """What is compared of the run as a whole."""
+
+    def _within(self, name: str, base: int, end: int) -> npt.NDArray[Any]:
+        """Records of a trace in a span, cycles counted from its begin."""
+        table = self.seen[f"{name}_trace"]
+        table = table[(table["cycle"] >= base) & (table["cycle"] < end)].copy()
+        for column in ("cycle", "valid"):
+            if column in (table.dtype.names or ()):
+                table[column] -= base
+        return table
 
 
 class _Collector(uvm_analysis_export):

@@ -650,7 +650,8 @@ def _train(
     name = f"{NET}-{OPT}-{'laps' if LAPS else '8bit'}-{SEED}" + (f"-{CORES}cores" if CORES > 1 else "")
     folder = REPORTS / "train" / name
     images = pictures(report, records, folder)
-    title = f"{NET} trained on the RTL: {EPOCHS} epochs, {OPT}, {'LAPS' if LAPS else '8 bits'}, seed {SEED}"
+    span = "1 epoch" if EPOCHS == 1 else f"{EPOCHS} epochs"
+    title = f"{NET} trained on the RTL: {span}, {OPT}, {'LAPS' if LAPS else '8 bits'}, seed {SEED}"
     page = write_page(report, title, images, folder / "train.html")
     (folder / "train.json").write_text(json.dumps(report, indent=1) + "\n")
     print(

@@ -12,10 +12,10 @@ import numpy.typing as npt
 from models.laps.config import ORDER, LapsParams, RspCode, TensorClass
 from models.laps.cycle import Prediction, Stimulus, predict
 from models.laps.oracle import min_order
-from tb.common.scoreboard import Scoreboard, Verdict, compare_tables, cycle_table, event_levels, reset_spans
+from tb.common.scoreboard import SpannedScoreboard, compare_tables, cycle_table
 from tb.common.streams import SourceLog
 from tb.laps.program import Program
-from tb.laps.trace import EV_RESET, obs_table, order_table, register_table, update_table
+from tb.laps.trace import obs_table, order_table, register_table, update_table
 
 BOUNDARIES = {"reg": "register", "upd": "update", "ord": "query"}
 
@@ -29,29 +29,13 @@ class Epoch:
     prediction: Prediction
 
 
-class LapsScoreboard(Scoreboard):
+class LapsScoreboard(SpannedScoreboard):
     """Set `params`, `programs`, `cycles` and `drained`, then call `judge`."""
 
     params: LapsParams
     programs: list[Program]
-    cycles: int
-    drained: bool
+    BLOCK = "laps"
     epochs: list[Epoch]
-
-    def judge(self) -> Verdict:
-        """Splits the run at resets and compares each part."""
-        self.epochs = []
-        for base, end in reset_spans(event_levels(self.seen["laps_event_trace"], EV_RESET), self.cycles):
-            self._epoch(base, end)
-        if not self.drained:
-            self.not_drained(self.cycles)
-        return self.verdict
-
-    def _within(self, name: str, base: int, end: int) -> npt.NDArray[Any]:
-        table = self.seen[f"{name}_trace"]
-        table = table[(table["cycle"] >= base) & (table["cycle"] < end)].copy()
-        table["cycle"] -= base
-        return table
 
     def _epoch(self, base: int, end: int) -> None:
         log: dict[str, SourceLog] = {name: self.seen[name] for name in ("reg", "upd", "ord", "step")}

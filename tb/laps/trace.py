@@ -11,9 +11,8 @@ import numpy.typing as npt
 from models.laps.value import OrderAnswer, UpdateAnswer
 from tb.ran.trace import EVENT_DTYPE
 
-__all__ = ["DTYPES", "EV_RESET", "obs_table", "order_table", "register_table", "update_table"]
+__all__ = ["DTYPES", "obs_table", "order_table", "register_table", "update_table"]
 
-EV_RESET = 5
 REG_DTYPE = np.dtype([("cycle", "<u4"), ("code", "<u4"), ("data", "<u4")])
 UPD_DTYPE = np.dtype([("cycle", "<u4"), ("code", "<u4"), ("fl", "<i4"), ("n", "<u4"), ("events", "<u4")])
 ORD_DTYPE = np.dtype(

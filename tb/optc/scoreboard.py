@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,20 +14,18 @@ from models.ran.config import Round
 from models.ran.value import Lfsr
 from tb.common.scoreboard import (
     RSP_DTYPE,
-    Scoreboard,
+    SpannedScoreboard,
     Verdict,
     answer_table,
     compare_tables,
     cycle_table,
-    event_levels,
-    reset_spans,
     wave_or_none,
 )
 from tb.common.streams import SourceLog
 from tb.optc.program import Program
 
 I64 = npt.NDArray[np.int64]
-EV_RSP, EV_RESET = 1, 5
+EV_RSP = 1
 COUNTS = ("sat_w", "sat_m", "sat_v", "sat_copy", "clipped", "eps_used", "bits_w", "bits_m", "bits_v")
 STAT_DTYPE = np.dtype([("valid", "<u4"), ("cycle", "<u4"), ("values", "<u4"), *((name, "<u4") for name in COUNTS)])
 
@@ -80,32 +77,14 @@ def check_rate(verdict: Verdict, what: str, taken: I64, offered: I64, left: I64,
         )
 
 
-class OptcScoreboard(Scoreboard):
+class OptcScoreboard(SpannedScoreboard):
     """Set `params` (lanes), `modes`, `programs`, `cycles` and `drained`, then call `judge`."""
 
     params: int
     modes: int = BOTH_MODES
     programs: list[Program]
-    cycles: int
-    drained: bool
+    BLOCK = "optc"
     epochs: list[Epoch]
-
-    def judge(self) -> Verdict:
-        """Splits the run at resets and compares each part."""
-        self.epochs = []
-        for base, end in reset_spans(event_levels(self.seen["optc_event_trace"], EV_RESET), self.cycles):
-            self._epoch(base, end)
-        if not self.drained:
-            self.not_drained(self.cycles)
-        return self.verdict
-
-    def _within(self, name: str, base: int, end: int) -> npt.NDArray[Any]:
-        table = self.seen[f"{name}_trace"]
-        table = table[(table["cycle"] >= base) & (table["cycle"] < end)].copy()
-        for column in ("cycle", "valid"):
-            if column in (table.dtype.names or ()):
-                table[column] -= base
-        return table
 
     def _epoch(self, base: int, end: int) -> None:
         verdict, lanes = self.verdict, self.params

@@ -14,10 +14,10 @@ from pyuvm import uvm_root
 from models.optc.config import Mode, Scalar
 from models.optc.cycle import Stimulus, predict
 from models.ran.config import Round
-from tb.common.scoreboard import Verdict
+from tb.common.scoreboard import EV_RESET, Verdict
 from tb.common.streams import SourceLog
 from tb.optc.program import Program
-from tb.optc.scoreboard import COUNTS, EV_RESET, EV_RSP, OptcScoreboard, check_rate
+from tb.optc.scoreboard import COUNTS, EV_RSP, OptcScoreboard, check_rate
 from tb.optc.sequences import PLAIN, random_state
 from tb.ran.trace import EVENT_DTYPE
 

@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from tb.common.axil import AxilLog, Channel
-from tb.common.scoreboard import Scoreboard, Verdict, compare_tables, cycle_table, event_levels, reset_spans
+from tb.common.scoreboard import SpannedScoreboard, compare_tables, cycle_table, event_levels
 from tb.flow.regmap import RegisterMap
 from tb.ran.trace import EVENT_DTYPE
 from tb.regs.events import EventRecord
 from tb.regs.model import FOREVER, Access, Registers, Shape, predict
 
-EV_RESET, EV_IRQ = 5, 7
+EV_IRQ = 7
 PUSH_DTYPE = np.dtype([("cycle", "<u4"), ("engine", "<u4"), ("id", "<u4"), ("cmd", "<u4", (16,))])
 PULSE_DTYPE = np.dtype([("cycle", "<u4"), ("kind", "<u4"), ("seed", "<u4")])
 LAPS_DTYPE = np.dtype([("cycle", "<u4"), ("since", "<u4"), ("write", "<u4"), ("address", "<u4"), ("data", "<u4")])
@@ -51,40 +51,33 @@ def _rows(entries: Sequence[tuple[Any, ...]], dtype: np.dtype, base: int, end: i
     return table
 
 
-class RegsScoreboard(Scoreboard):
+class RegsScoreboard(SpannedScoreboard):
     """Set `params`, `regs`, `records` (events in the order in which they were handed over), `ral` (comparisons and
     differences of the register layer), `cycles` and `drained`, then call `judge`."""
 
+    BLOCK = "regs"
     params: Shape
     regs: RegisterMap
     records: list[EventRecord]
-    cycles: int
     stuck: str
-    drained: bool
     checked: int
     differences: list[tuple[int, str, int, int]]
     epochs: list[Epoch]
 
-    def judge(self) -> Verdict:
-        """Splits the run at resets and compares each part."""
-        self.epochs = []
-        for base, end in reset_spans(event_levels(self.seen["regs_event_trace"], EV_RESET), self.cycles):
-            self._epoch(base, end)
+    def _whole(self) -> None:
         self.verdict.count("slice", self.checked)
         for cycle, name, got, want in self.differences:
             self.verdict.diverge("mirror", cycle, name, f"{got:#x}", f"{want:#x}")
         if self.stuck:
             self.verdict.diverge("drain", self.cycles, "the port", self.stuck, "an answer")
-        if not self.drained:
-            self.not_drained(self.cycles)
-        return self.verdict
 
-    def _within(self, table: npt.NDArray[np.void], base: int, end: int, field: str = "cycle") -> npt.NDArray[np.void]:
+    @staticmethod
+    def _between(table: npt.NDArray[np.void], base: int, end: int, field: str = "cycle") -> npt.NDArray[np.void]:
         return table[(table[field] >= base) & (table[field] < end)]
 
     def _accesses(self, base: int, end: int) -> tuple[list[Access], list[Access]]:
         log: AxilLog = self.seen["axil"]
-        aw, w, b, ar, r = (self._within(log[channel], base, end) for channel in Channel)
+        aw, w, b, ar, r = (self._between(log[channel], base, end) for channel in Channel)
 
         def taken(table: npt.NDArray[np.void], index: int) -> int:
             return int(table["cycle"][index]) if index < len(table) else FOREVER
@@ -104,7 +97,7 @@ class RegsScoreboard(Scoreboard):
         order = predict(registers, writes, reads, self.seen["laps_ready"][:end, 0], end)
         port: AxilLog = self.seen["axil"]
         for channel, accesses in ((Channel.AW, writes), (Channel.W, writes), (Channel.AR, reads)):
-            mine = self._within(port[channel], base, end)["cycle"].astype(np.int64)[: len(accesses)]
+            mine = self._between(port[channel], base, end)["cycle"].astype(np.int64)[: len(accesses)]
             wanted = [one.data_accept if channel == Channel.W else one.addr_accept for one in accesses]
             what = f"{channel.name} transfer"
             compare_tables(
@@ -120,14 +113,14 @@ class RegsScoreboard(Scoreboard):
             ("laps", "laps", caused.laps), ("push", "push", caused.pushes), ("pulse", "pulse", caused.pulses),
             ("upd", "update", caused.updates),
         ):  # fmt: skip
-            got = self._within(self.seen[f"{name}_trace"], base, end).copy()
+            got = self._between(self.seen[f"{name}_trace"], base, end).copy()
             got["cycle"] -= base
             dtype = DTYPES[name]
             if name == "push":
                 entries = [(*entry[:3], entry[3:]) for entry in entries]
             self._compare(boundary, boundary, got, _rows(entries, dtype, base, end), base)
         for channel, write in ((Channel.B, True), (Channel.R, False)):
-            table = self._within(port[channel], base, end, "since")
+            table = self._between(port[channel], base, end, "since")
             got = np.zeros(len(table), ANSWER_DTYPE)
             got["cycle"], got["code"] = table["since"] - base, table["code"]
             got["data"] = 0 if write else table["data"]

@@ -21,7 +21,7 @@ from models.optc.config import BOTH_MODES
 from models.top.config import Action, Code, Command, Engine, Gemm, Issue, Reg, TopParams
 from models.top.energy import Meter
 from models.top.value import Processor
-from tb.common.scoreboard import Scoreboard, Verdict, compare_tables, event_levels, reset_spans
+from tb.common.scoreboard import EV_RESET, Scoreboard, Verdict, compare_tables, event_levels, reset_spans
 from tb.common.streams import SourceLog
 from tb.gemm.program import GemmParams
 from tb.gemm.scoreboard import EV_BUSY, GemmScoreboard
@@ -30,7 +30,7 @@ from tb.optc.scoreboard import OptcScoreboard
 from tb.ran.trace import EV_RSP
 from tb.top.program import READ, WRITE, Program
 from tb.top.timing import Checker, PairLog, PartLog, Run
-from tb.top.trace import EV_RESET, M_DTYPE, PAIR_TAPS, PairProgram, laps_program, optc_program, pair_seen, within
+from tb.top.trace import M_DTYPE, PAIR_TAPS, PairProgram, laps_program, optc_program, pair_seen, within
 
 END_DTYPE = np.dtype([("cycle", "<i8"), ("code", "u1"), ("detail", "u1"), ("id", "u1")])
 

@@ -17,12 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from tb.common.bench import BenchError, Result, Timing, build_cpp, median_rate, publish, run_cpp, same_work
-from tb.common.scoreboard import event_levels
+from tb.common.scoreboard import EV_RESET, event_levels
 from tb.common.streams import SourceLog
 from tb.flow.blocks import Block, get_block
 from tb.flow.simulate import build, run
 from tb.top.program import HOST_BYTES, S_BYTES, WRITE
-from tb.top.trace import AXIL_DTYPE, EV_BUSY, EV_RESET, M_DTYPE, TOP_EVENT_DTYPE
+from tb.top.trace import AXIL_DTYPE, EV_BUSY, M_DTYPE, TOP_EVENT_DTYPE
 
 HERE = Path(__file__).parent
 SIM = "verilator"
