@@ -16,7 +16,8 @@ class TestEntry:
     """A test with its runs. `seeds` with `why`; `params` are further parameter sets beside the default one; `config`
     reaches the test; `icarus_config` replaces entries of it on Icarus, which is a hundred times slower. Such runs, and
     those with other parameters, say so to the test (`reduced`), which then has to make fewer comparisons. `directed`
-    says that more seeds would only repeat the run: no choice is left to the seed, or recorded data is replayed."""
+    says that a regression runs the list's seed alone: others would repeat the run, as no choice is left to the seed or
+    recorded data is replayed, or a statistical bar is set for this one (`why` says which)."""
 
     __test__ = False
     test: str

@@ -145,18 +145,21 @@ def _cluster(request: Request, wanted: int) -> Iterator[_Cluster]:
             logger.setLevel(logging.CRITICAL)
         if request.scheduler is None:
             workers = max(1, min(request.workers, wanted))
-            local = stack.enter_context(
-                LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=1,
-                    processes=True,
-                    host="127.0.0.1",
-                    dashboard_address="127.0.0.1:0",
-                    memory_limit=None,
-                    silence_logs=logging.CRITICAL,
-                    preload=["tb.flow.worker"],
+            try:
+                local = stack.enter_context(
+                    LocalCluster(
+                        n_workers=workers,
+                        threads_per_worker=1,
+                        processes=True,
+                        host="127.0.0.1",
+                        dashboard_address="127.0.0.1:0",
+                        memory_limit=None,
+                        silence_logs=logging.CRITICAL,
+                        preload=["tb.flow.worker"],
+                    )
                 )
-            )
+            except (OSError, RuntimeError, TimeoutError) as error:
+                raise UserError(f"worker processes do not start on this machine: {error}") from error
             address = local.scheduler_address
         else:
             address = request.scheduler

@@ -218,6 +218,7 @@ def _coverage(block: Block, records: Sequence[Mapping[str, Any]], request: Reque
         names = ("percent", "covered", "total", "uncovered", "contradictions")
         out["functional"] = {name: summary.get(name) for name in names}
         out["runs"] = len(measured)
+        out["problems"] += [f"declared unreachable, but hit: {name}" for name in summary.get("contradictions") or ()]
     files = [folder(record["id"], request.store) / CODE for record in passed if record["coverage"]]
     if files:
         try:

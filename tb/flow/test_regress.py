@@ -36,7 +36,9 @@ async def logged(dut):
     config = json.loads(Path(os.environ["TS_CONFIG"]).read_text())
     with attempts().open("a") as handle:
         handle.write(os.environ["TS_SEED"] + "\\n")
-    for second in range(10 * config.get("seconds", 0)):
+    with attempts().with_name("begun").open("a") as handle:
+        handle.write(f"{os.getpid()}\\n")
+    for second in range(int(10 * config.get("seconds", 0))):
         time.sleep(0.1)
     value = await count(dut, 5)
     draws = bytes(random.randrange(256) for _ in range(64)) if config.get("random", True) else bytes(64)
@@ -427,16 +429,22 @@ def dask_cluster(tmp_path):
 
 def test_same_logs_in_any_order_and_a_killed_worker_loses_nothing(many, go, tmp_path, dask_cluster):
     address, workers = dask_cluster
-    block = many(TestEntry("logged", "", seeds=(1, 2, 3, 4, 5, 6), config={"seconds": 1}))
+    block = many(TestEntry("logged", "", seeds=(1, 2, 3, 4, 5, 6), config={"seconds": 1.5}))
     serial, _ = go(block, workers=1, store="serial")
     parallel, _ = go(block, workers=2, store="parallel")
     (tmp_path / "attempts").unlink()
 
     killed, orphans = [], []
 
+    def in_the_middle():
+        """A simulation of the cluster that has begun, and its worker."""
+        begun = (tmp_path / "begun").read_text().split()
+        running = _simulations(tmp_path).items()
+        return next(((pid, worker) for pid, worker in running if worker in workers and str(pid) in begun), None)
+
     def kill():
         _wait(lambda: len(_attempts(tmp_path)) >= 3)
-        pid, worker = _wait(lambda: next(((p, w) for p, w in _simulations(tmp_path).items() if w in workers), None))
+        pid, worker = _wait(in_the_middle)
         os.kill(worker, signal.SIGKILL)
         killed.append(worker)
         _wait(lambda: pid not in {each for each, *_ in _processes()}, 5)

@@ -4,6 +4,8 @@ import dataclasses
 import json
 import os
 import shutil
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -203,6 +205,52 @@ def test_run_all_keeps_order_and_ends_on_error():
     assert simulate.run_all([lambda n=n: n * n for n in range(5)], 2) == [0, 1, 4, 9, 16]
     with pytest.raises(ZeroDivisionError):
         simulate.run_all([lambda: 1 // 0], 2)
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from tb.flow.simulate import locked, supervise
+folder = Path(sys.argv[1])
+with locked(folder / "lock"), (folder / "log").open("w") as log:
+    supervise(["sh", "-c", "sleep 300 & echo $! > child; exec sleep 300"], folder, None, log, 60)
+"""
+
+
+def test_a_command_ends_with_who_started_it_and_holds_its_lock(tmp_path):
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], cwd=ROOT)
+    child = tmp_path / "child"
+    deadline = time.monotonic() + 20
+    while not (child.is_file() and child.read_text().strip()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    with pytest.raises(UserError, match=r"another process holds .*: end it"), simulate.locked(tmp_path / "lock", 0.2):
+        pass
+    holder.kill()
+    holder.wait()
+    with simulate.locked(tmp_path / "lock", 5):  # free once the grandchild is gone, too
+        state = Path(f"/proc/{child.read_text().strip()}/stat")
+        assert not state.exists() or ") Z " in state.read_text()
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [
+        (["true"], 0),
+        (["sh", "-c", "exit 3"], 3),
+        (["sh", "-c", "kill -SEGV $$"], -11),
+        (["sh", "-c", "kill -9 $$"], -9),
+    ],
+)
+def test_status_and_signals_of_a_command_are_its_own(tmp_path, command, status):
+    with (tmp_path / "log").open("w") as log:
+        assert simulate.supervise(command, tmp_path, None, log, 20) == (status, False)
+
+
+def test_a_command_that_is_not_there(tmp_path):
+    with (tmp_path / "log").open("w") as log:
+        assert simulate.supervise(["no-such-program"], tmp_path, None, log, 20) == (127, False)
+    assert (tmp_path / "log").read_text() == "cannot run no-such-program: No such file or directory\n"
 
 
 def test_no_space_leaves_ordinary_paths_alone(tmp_path, monkeypatch):

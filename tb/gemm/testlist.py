@@ -13,7 +13,9 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry(
         "smoke", "no choice left to a seed; every parameter set must build and work", params=({}, SMALL, WIDE, ONE_BANK)
     ),
-    TestEntry("real_tensors", "fixed data", icarus_config={"sets": ["early"], "gemms": ["bp3"], "rows": 24}),
+    TestEntry(
+        "real_tensors", "fixed data", icarus_config={"sets": ["early"], "gemms": ["bp3"], "rows": 24}, directed=True
+    ),
     TestEntry(
         "user_tensors", "files that the test makes; those of a user by test_commands.py", config={"example": True}
     ),
@@ -23,6 +25,7 @@ TESTS: tuple[TestEntry, ...] = (
         "fixed data; both numbers of banks",
         params=({}, ONE_BANK),
         icarus_config={"sets": ["early"], "gemms": ["bp3"], "rows": 8, "factors": [1, 8]},
+        directed=True,
     ),
     TestEntry("shapes", "any values do", seeds=(1, 2), icarus_config={"chains": 2, "factors": [2], "rows": 3}),
     TestEntry("formats", "all formats and precisions in every run", icarus_config={"jobs": 3, "share": 12}),

@@ -10,9 +10,7 @@ TALL = {"ROWS": 16, "LANES": 16, "DEPTH": 64}
 TESTS: tuple[TestEntry, ...] = (
     TestEntry("smoke", "no choice left to a seed; every parameter set must build and work", params=({}, SMALL, TALL)),
     TestEntry(
-        "real_tensors",
-        "fixed data",
-        icarus_config={"sets": ["early"], "gemms": ["bp3"], "rows": 48},
+        "real_tensors", "fixed data", icarus_config={"sets": ["early"], "gemms": ["bp3"], "rows": 48}, directed=True
     ),
     TestEntry(
         "user_tensors", "files that the test makes; those of a user by test_commands.py", config={"example": True}

@@ -13,7 +13,9 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry(
         "smoke", "no choice left to a seed; every parameter set must build and work", params=({}, SMALL, WIDE, ONE_BANK)
     ),
-    TestEntry("real_tensors", "fixed data", icarus_config={"sets": ["early"], "gemms": ["bp3"], "rows": 48}),
+    TestEntry(
+        "real_tensors", "fixed data", icarus_config={"sets": ["early"], "gemms": ["bp3"], "rows": 48}, directed=True
+    ),
     TestEntry(
         "rounding_modes",
         "all modes, formats and shifts in every run; the seed only gives values",
@@ -37,7 +39,10 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry("statistics", "30 tensors a run", seeds=(1, 2), icarus_config={"tensors": 3}),
     TestEntry("seeds", "moments are fixed against the draws; the seed gives values", icarus_config={"rounds": 1}),
     TestEntry(
-        "stochastic_unbiased", "a million draws; four standard errors for one fixed seed", icarus_config={"jobs": 150}
+        "stochastic_unbiased",
+        "a million draws; four standard errors, which among many seeds some exceed by chance",
+        icarus_config={"jobs": 150},
+        directed=True,
     ),
     TestEntry("full_rate", "no choice left to a seed", icarus_config={"jobs": 60}),
     TestEntry("counters", "the moment of the clear is fixed", icarus_config={"moment": 150}),

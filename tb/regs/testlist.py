@@ -7,14 +7,14 @@ from tb.common.testlist import TestEntry
 TWO, FOUR = {"CORES": 2}, {"CORES": 4, "LAYERS": 64}
 
 TESTS: tuple[TestEntry, ...] = (
-    TestEntry("smoke", "every parameter set must build and work", params=({}, TWO, FOUR)),
-    TestEntry("access_policies", "no choice left to a seed", icarus_config={"stride": 40, "bits": 5}),
-    TestEntry("addresses", "every word of the space", icarus_config={"stride": 43}),
-    TestEntry("addresses", "counters of four pairs", params=(FOUR,), config={"stride": 43}),
-    TestEntry("strobes", "no choice left to a seed"),
-    TestEntry("port_orders", "no choice left to a seed", icarus_config={"reach": 3}),
+    TestEntry("smoke", "every parameter set must build and work", params=({}, TWO, FOUR), directed=True),
+    TestEntry("access_policies", "no choice left to a seed", icarus_config={"stride": 40, "bits": 5}, directed=True),
+    TestEntry("addresses", "every word of the space", icarus_config={"stride": 43}, directed=True),
+    TestEntry("addresses", "counters of four pairs", params=(FOUR,), config={"stride": 43}, directed=True),
+    TestEntry("strobes", "no choice left to a seed", directed=True),
+    TestEntry("port_orders", "no choice left to a seed", icarus_config={"reach": 3}, directed=True),
     TestEntry("traffic", "2,000 accesses a run", seeds=(1, 2, 3), params=({}, TWO), icarus_config={"rounds": 3}),
-    TestEntry("interrupts", "no choice left to a seed"),
+    TestEntry("interrupts", "no choice left to a seed", directed=True),
     TestEntry("failures", "every set of engines in every run"),
     TestEntry("pushes", "every operation and queue in every run"),
     TestEntry("updates", "every distance in every run"),
