@@ -1,6 +1,6 @@
 # TrainSlice. `make help` lists every target and variable; the work is done in tb/flow (python -m tb.flow).
 PYTHON  ?= python3
-TARGETS := sim test train coverage lint faults bench synth prove tensors train-model regs docs help
+TARGETS := sim test regress replay train coverage lint faults bench synth prove tensors train-model regs docs help
 
 # Names the targets of this call, so that a variable of one is not refused by another.
 export TS_GOALS := $(MAKECMDGOALS)

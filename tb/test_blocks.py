@@ -6,14 +6,11 @@ transaction logs.
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
-
 import pytest
 
 from tb.common.testlist import block_runs
 from tb.flow.blocks import Block, RunSpec, all_blocks
-from tb.flow.simulate import RunResult, run
+from tb.flow.simulate import RunResult, run, transaction_logs
 
 SIMS = ("verilator", "icarus")
 
@@ -28,17 +25,11 @@ def _cases(sim: str) -> list:
 
 
 def _run(block: Block, spec: RunSpec, label: str = "") -> RunResult:
-    result = run(block, spec.sim, spec.test, spec.seed, spec.params, spec.config, label=label)
+    # What other parameters than the default build is run for seconds.
+    quick = bool(spec.params)
+    result = run(block, spec.sim, spec.test, spec.seed, spec.params, spec.config, quick=quick, label=label)
     assert result.passed, result.summary()
     return result
-
-
-def transaction_logs(run_dir: Path) -> dict[str, str]:
-    """Digest of every binary log of a run, by path in its folder (parts of a block may have folders of their own)."""
-    return {
-        str(path.relative_to(run_dir)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(run_dir.rglob("*.bin"))
-    }
 
 
 @pytest.mark.parametrize(("block", "spec"), _cases("verilator"))
@@ -49,6 +40,10 @@ def test_verilator(block: Block, spec: RunSpec) -> None:
 @pytest.mark.parametrize(("block", "spec"), _cases("icarus"))
 def test_icarus_and_the_same_logs(block: Block, spec: RunSpec) -> None:
     icarus = _run(block, spec)
+    if not any(
+        spec.test == entry.test and "verilator" in entry.sims and spec.params in entry.params for entry in block.tests
+    ):
+        return  # these parameters are built for Icarus alone; the scoreboard has judged the run
     verilator = _run(block, RunSpec(spec.test, spec.seed, "verilator", spec.params, spec.config), "compare")
     logs = [transaction_logs(result.run_dir) for result in (icarus, verilator)]
     assert len(logs[0]) > 3

@@ -159,16 +159,26 @@ module top_compute #(
   );
   for (genvar r = 0; r < 2; r++) begin : gen_ran_check
     logic [ran_pkg::CodeW-1:0] code;
+    // Icarus 11 joins the ports of all turns where the expression in a port depends on r: hence signals.
+    logic [2:0] y_bits;
+    logic [1:0] round;
+    logic [5:0] shift;
+    logic       y_unsigned, relu;
+    assign y_bits = (r == 0) ? 3'(ran_pkg::YRaw64) : y_bits_o;
+    assign round = (r == 0) ? 2'(ran_pkg::RoundNearest) : cmd[32*8 + 21 +: 2];
+    assign shift = (r == 0) ? 6'd0 : shift_o;
+    assign y_unsigned = (r == 0) ? 1'b0 : cmd[32*8 + 19];
+    assign relu = (r == 0) ? 1'b0 : cmd[32*8 + 20];
     ran_desc_check #(
       .Rows (Rows),
       .Lanes(top_pkg::Lanes),
       .AccW (AccW)
     ) u_ran_check (
-      .y_bits_i       ((r == 0) ? 3'(ran_pkg::YRaw64) : y_bits_o),
-      .y_unsigned_i   (r != 0 && cmd[32*8 + 19]),
-      .relu_i         (r != 0 && cmd[32*8 + 20]),
-      .round_i        ((r == 0) ? 2'(ran_pkg::RoundNearest) : cmd[32*8 + 21 +: 2]),
-      .shift_i        ((r == 0) ? 6'd0 : shift_o),
+      .y_bits_i       (y_bits),
+      .y_unsigned_i   (y_unsigned),
+      .relu_i         (relu),
+      .round_i        (round),
+      .shift_i        (shift),
       .lanes_i        (6'(top_pkg::Lanes)),
       .reduce_factor_i(cmd[32*8 + 12 +: 4]),
       .n_jobs_i       (jobs),

@@ -33,14 +33,16 @@ from tb.flow.tools import ensure_simulator, tool_versions, verilator_root
 # As the environment's own build (tb/flow/simulate.py), without what only cocotb and assertions need.
 _VERILATE = ("--cc", "--exe", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-timing")
 _HEADER = Path(__file__).parent / "cpp" / "bench_loop.h"
-_MAKE = ("OPT_FAST=-O2", "OPT_GLOBAL=-O2", "CFG_CXXFLAGS_PCH_I=-include")
+_MAKE = ("CFG_CXXFLAGS_PCH_I=-include",)
 
 
 class BenchError(UserError):
     """A benchmark that could not be measured, or whose parts did not do the same work."""
 
 
-def build_cpp(block: Block, main: Path, params: Mapping[str, int], hints: Path | None = None) -> Path:
+def build_cpp(
+    block: Block, main: Path, params: Mapping[str, int], hints: Path | None = None, quick: bool = False
+) -> Path:
     """The program made of `main` and the Verilated `block.rtl_top` with `params` (by SystemVerilog name), cached.
 
     The parameters are also macros in `main`; `hints` is a Verilator configuration file. Raises `BenchError` with the
@@ -49,7 +51,9 @@ def build_cpp(block: Block, main: Path, params: Mapping[str, int], hints: Path |
     ensure_simulator("verilator")
     sources = [*([hints] if hints else []), *(ROOT / path for path in block.rtl)]
     headers = [path for folder in block.include_dirs for path in sorted((ROOT / folder).glob("*.svh"))]
-    digest = hashlib.sha256(json.dumps([tool_versions("verilator"), dict(params), _VERILATE, _MAKE]).encode())
+    opt = "-O0" if quick else "-O2"
+    flags = [*_MAKE, f"OPT_FAST={opt}", f"OPT_GLOBAL={opt}"]
+    digest = hashlib.sha256(json.dumps([tool_versions("verilator"), dict(params), _VERILATE, flags]).encode())
     for path in (*sources, *headers, main, _HEADER):
         digest.update(path.read_bytes())
     folder = BUILD / block.name / "bench"
@@ -57,12 +61,14 @@ def build_cpp(block: Block, main: Path, params: Mapping[str, int], hints: Path |
     with locked(program.with_suffix(".lock")):
         if not program.is_file():
             with tempfile.TemporaryDirectory(prefix="trainslice-") as scratch:
-                _make(block, main, params, sources, Path(scratch))
+                _make(block, main, params, sources, Path(scratch), flags)
                 shutil.move(Path(scratch) / "bench", program)
     return program
 
 
-def _make(block: Block, main: Path, params: Mapping[str, int], sources: list[Path], scratch: Path) -> None:
+def _make(
+    block: Block, main: Path, params: Mapping[str, int], sources: list[Path], scratch: Path, flags: list[str]
+) -> None:
     # make cannot quote: everything it sees lies in `scratch`, or is reached by a name without white space.
     root = no_space(verilator_root())
     shutil.copy(main, scratch / "main.cpp")
@@ -83,7 +89,7 @@ def _make(block: Block, main: Path, params: Mapping[str, int], sources: list[Pat
         f"V{block.rtl_top}.mk",
         "-j",
         "2",
-        *_MAKE,
+        *flags,
         f"PYTHON3={no_space(Path(sys.executable))}",
     ]
     for command in (verilate, make):

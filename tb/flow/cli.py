@@ -73,10 +73,42 @@ class _Seconds(click.FloatRange):
         super().__init__(min=1)
 
 
+class _Minutes(click.FloatRange):
+    name = "minutes"
+
+    def __init__(self) -> None:
+        super().__init__(min=0)
+
+
 class _Count(click.IntRange):
     def __init__(self, most: int = 64) -> None:
         super().__init__(1, most)
         self.name = f"1..{most}"
+
+
+class _Blocks(click.ParamType):
+    """Names of blocks with commas between them, or `all`."""
+
+    name = "all|name[,name]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        known = block_names()
+        names = list(dict.fromkeys(known if value == "all" else value.split(",")))
+        for name in names:
+            if name not in known:
+                self.fail(f"there is no block '{name}': choose all or some of {', '.join(known)}", param, ctx)
+        return tuple(names)
+
+
+class _Address(click.ParamType):
+    name = "tcp://host:port"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not re.fullmatch(r"(tcp|tls|ucx|ws|wss)://[^\s/]+:\d{1,5}", value):
+            self.fail("must be a scheduler's address such as tcp://host:8786", param, ctx)
+        return value
 
 
 class _File(click.ParamType):
@@ -495,6 +527,60 @@ def _synth_command(block: Block) -> click.Command:
     )
 
 
+def _regress(
+    BLOCK: tuple[str, ...],
+    SIM: str,
+    SEEDS: int | None,
+    JOBS: int,
+    TIME: float | None,
+    SCHEDULER: str | None,
+    COVERAGE: bool,
+    RESTART: bool,
+    TIMEOUT: float,
+    REPORT: Path | None,
+) -> int:
+    from tb.flow.regress import Request, alone, regress
+    from tb.flow.regress_report import summary_lines, write_reports
+    from tb.flow.tools import ensure_simulator
+
+    ensure_simulator(SIM)
+    if COVERAGE and SIM != "verilator":
+        raise UserError("COVERAGE=1 needs SIM=verilator: Icarus does not count")
+    request = Request(
+        blocks=tuple(get_block(name) for name in BLOCK),
+        sim=SIM,
+        seeds=SEEDS,
+        workers=JOBS,
+        minutes=TIME,
+        scheduler=SCHEDULER,
+        coverage=COVERAGE,
+        restart=RESTART,
+        timeout=TIMEOUT,
+    )
+    with alone(request.store):
+        outcome = regress(request, Console(width=max(100, Console().width)))
+        data, files = write_reports(outcome, request)
+    for line in summary_lines(data, files):
+        print(line)
+    _write_report(REPORT, data)
+    return 130 if outcome.killed else {"pass": 0, "fail": 1, "incomplete": 3}[data["status"]]
+
+
+def _replay(ID: str | None, TIMEOUT: float) -> int:
+    from tb.flow.jobs import find_job
+    from tb.flow.simulate import run
+
+    job = find_job(ID)
+    block = get_block(job.block)
+    result = run(
+        block, job.sim, job.test, job.seed, job.params, job.config, waves=True, timeout=TIMEOUT, label="replay"
+    )
+    if result.result is not None and block.print_report is not None:
+        block.print_report(result.result)
+    print(result.summary())
+    return 0 if result.passed else 1
+
+
 def _tensors() -> int:
     module = "models.train.make_tensors"
     status = subprocess.run([sys.executable, "-m", module], cwd=ROOT, check=False).returncode
@@ -626,6 +712,9 @@ def _help() -> int:
 
 def _commands(block: Block | None = None) -> dict[str, click.Command]:
     """All commands by name; `sim` and `synth` take the variables of `block` (of every block, for `help`)."""
+    from tb.flow.simulate import DEFAULT_TIMEOUT
+    from tb.flow.tools import SIMULATORS
+
     block_report: list[click.Parameter] = [_block_variable(), _report_variable("the figures")]
     made: list[click.Command] = []
     of_block = (_sim_command, _synth_command)
@@ -647,6 +736,34 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
                 _jobs_variable(),
             ],
             help="run every automatic test on both simulators",
+        ),
+        click.Command(
+            "regress",
+            callback=_regress,
+            params=[
+                _variable("BLOCK", _Blocks(), "blocks to run", "all"),
+                _variable("SIM", _Choice(SIMULATORS), "simulator", SIMULATORS[0]),
+                _variable(
+                    "SEEDS", _Count(100_000), "seeds 1..SEEDS of every test that is not directed (default: the lists')"
+                ),
+                _jobs_variable("worker processes, each with a simulation,"),
+                _variable("TIME", _Minutes(), "minutes after which no further job starts"),
+                _variable("SCHEDULER", _Address(), "run on this Dask cluster instead of JOBS processes here"),
+                _variable("COVERAGE", _Flag(), "count code coverage too (slower)", False),
+                _variable("RESTART", _Flag(), "run jobs again that have a result for these sources", False),
+                _variable("TIMEOUT", _Seconds(), "seconds after which a simulation is killed", DEFAULT_TIMEOUT),
+                _report_variable("everything"),
+            ],
+            help="run every test of every block with many seeds; reports; goes on where an earlier one ended",
+        ),
+        click.Command(
+            "replay",
+            callback=_replay,
+            params=[
+                _variable("ID", click.STRING, "job of the last regression"),
+                _variable("TIMEOUT", _Seconds(), "seconds after which the simulation is killed", DEFAULT_TIMEOUT),
+            ],
+            help="run a job of the last regression again, with waveforms",
         ),
         click.Command(
             "coverage",

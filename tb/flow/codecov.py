@@ -12,6 +12,7 @@ only, and one that removes none is an error.
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -137,8 +138,10 @@ def _line_numbers(text: str) -> tuple[int, ...]:
 
 
 def read_dat(path: Path) -> Iterable[tuple[str, int]]:
-    """Every record of a coverage.dat as (key text, count), in file order. `UserError` for a file that is not one."""
-    with path.open(encoding="utf-8", errors="replace") as handle:
+    """Every record of a coverage.dat (also of a gzipped one) as (key text, count), in file order. `UserError` for a
+    file that is not one."""
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt", encoding="utf-8", errors="replace") as handle:
         if not handle.readline().startswith("# SystemC::Coverage-"):
             raise UserError(f"{shown(path)} is not a coverage file of Verilator")
         for number, text in enumerate(handle, start=2):

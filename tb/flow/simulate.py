@@ -25,6 +25,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -35,7 +36,7 @@ from xml.etree import ElementTree
 
 from cocotb_tools import runner as cocotb_runner
 
-from tb.flow import objcache
+from tb.flow import guard, objcache
 from tb.flow.blocks import Block
 from tb.flow.errors import UserError
 from tb.flow.paths import BUILD, ROOT, shown
@@ -116,13 +117,34 @@ class RunResult:
         return "\n".join(lines)
 
 
+_held = threading.local()  # `fds`: locks of this thread, which its commands hold with it
+
+
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Holds an exclusive lock on the file `path`, across processes and threads."""
+def locked(path: Path, patience: float = 2 * DEFAULT_TIMEOUT) -> Iterator[None]:
+    """Holds an exclusive lock on the file `path`, across processes and threads.
+
+    Commands that `supervise` starts meanwhile hold it too: it is free when the last of them has ended, even if this
+    process is killed. `UserError` if it is not free within `patience` seconds.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    deadline, pause = time.monotonic() + patience, 0.002
     with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise UserError(f"another process holds {shown(path)}: end it, then try again") from None
+                time.sleep(pause)
+                pause = min(2 * pause, 0.1)
+        before = getattr(_held, "fds", ())
+        _held.fds = (*before, handle.fileno())
+        try:
+            yield
+        finally:
+            _held.fds = before
 
 
 def _no_space(path: Path) -> Path:
@@ -159,18 +181,27 @@ def supervise(
 ) -> tuple[int, bool]:
     """Runs a command in a process group of its own: (exit status, whether `timeout` seconds ended it).
 
-    `tick` is called with the seconds so far, `every` so many seconds.
+    `tick` is called with the seconds so far, `every` so many seconds. The group ends with this process, however that
+    ends (guard.py).
     """
     start = time.monotonic()
-    process = subprocess.Popen(
-        command,
-        cwd=cwd,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    alive, own_end = os.pipe()
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", guard.__file__, str(alive), *command],
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=(alive, *getattr(_held, "fds", ())),
+        )
+    except BaseException:
+        os.close(own_end)
+        raise
+    finally:
+        os.close(alive)
     _live.add(process.pid)
     try:
         while True:
@@ -186,6 +217,7 @@ def supervise(
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        os.close(own_end)
         _live.discard(process.pid)
 
 
@@ -320,12 +352,14 @@ def build(
     coverage: bool = False,
     waves: bool = False,
     src_root: Path = ROOT,
+    quick: bool = False,
     jobs: int = 2,
     timeout: float = DEFAULT_TIMEOUT,
 ) -> Build:
     """The build of `block` with `params` for `sim`, from the cache if its inputs are the same.
 
-    `src_root` is the tree that rtl/ is taken from (a copy with a planted fault, say). Raises `UserError` for bad
+    `src_root` is the tree that rtl/ is taken from (a copy with a planted fault, say). `quick`: a build that takes half
+    the time, for runs that last seconds (Verilator). Raises `UserError` for bad
     parameters, a missing tool or coverage on Icarus, and `BuildError` with the tool's messages if the sources do not
     build.
     """
@@ -347,7 +381,7 @@ def build(
     if sim == "verilator" and src_root != ROOT:
         args.append("-Wno-fatal")  # a planted fault may well earn a warning
     # Long runs repay -O2; a build that serves a run or two (a fault, say) or is slow by its counting does not.
-    opt = "-O1" if coverage or src_root != ROOT else "-O2"
+    opt = "-O0" if quick else "-O1" if coverage or src_root != ROOT else "-O2"
     facts = {
         "sim": sim,
         "params": {block.params[name].sv_name: value for name, value in values.items()},
@@ -472,22 +506,23 @@ def run(
     coverage: bool = False,
     waves: bool = False,
     src_root: Path = ROOT,
+    quick: bool = False,
     timeout: float = DEFAULT_TIMEOUT,
     variables: Mapping[str, Any] | None = None,
     label: str = "",
 ) -> RunResult:
     """Builds (or finds) the simulation and runs the cocotb test `test` of the block's test module once.
 
-    `config` reaches the test as JSON. `timeout` bounds the run in seconds of wall-clock time. `variables` are the
-    make variables that stand for `config` in the replay line; without them a non-empty `config` is replayed from its
-    file (CONFIG=). The same run again, by another process too, empties the run's folder: who reads files of it later
-    gives a `label` of its own, which is part of the folder's name. Raises what `build` raises and `UserError` for a bad
-    seed; everything that happens in the simulation is in the `RunResult`.
+    `config` reaches the test as JSON. `quick` is the build's. `timeout` bounds the run in seconds of wall-clock time.
+    `variables` are the make variables that stand for `config` in the replay line; without them a non-empty `config` is
+    replayed from its file (CONFIG=). The same run again, by another process too, empties the run's folder: who reads
+    files of it later gives a `label` of its own, which is part of the folder's name. Raises what `build` raises and
+    `UserError` for a bad seed; everything that happens in the simulation is in the `RunResult`.
     """
     if not 1 <= seed <= MAX_SEED:
         raise UserError(f"SEED={seed} is out of range: choose 1..{MAX_SEED} (Verilator refuses seed 0)")
     values = block.resolve_params(params)
-    built = build(block, sim, params, coverage=coverage, waves=waves, src_root=src_root)
+    built = build(block, sim, params, coverage=coverage, waves=waves, src_root=src_root, quick=quick)
     config_text = json.dumps(dict(config or {}), sort_keys=True)
     identity = json.dumps([values, config_text, coverage, str(src_root) if src_root != ROOT else ""], sort_keys=True)
     name = f"{test}-{sim}-{seed}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}{label and '-' + label}"
@@ -605,6 +640,14 @@ def _judge(
     if result.get("status") != "pass":
         return result, str(result.get("error") or f"the test's status is {result.get('status')!r}"), False
     return result, "", False
+
+
+def transaction_logs(run_dir: Path) -> dict[str, str]:
+    """SHA-256 of every binary log of a run, by path in its folder (parts of a block may have folders of their own)."""
+    return {
+        str(path.relative_to(run_dir)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(run_dir.rglob("*.bin"))
+    }
 
 
 def _results(results_xml: Path) -> tuple[int, list[str]]:

@@ -304,9 +304,7 @@ def synthesise_all(
     sets = {name: {**base, **params} for name, params in block.synth_variants.items()}
     wanted = [base, *(params for params in sets.values() if params != base)]
     costs = run_all([lambda params=params: synthesise(block, params, gates, timeout) for params in wanted], jobs)
-    return costs[0], {
-        name: next(cost for cost in costs if cost.params == params) for name, params in sets.items()
-    }
+    return costs[0], {name: next(cost for cost in costs if cost.params == params) for name, params in sets.items()}
 
 
 def cost_tables(cost: Cost) -> list[Table]:
@@ -360,4 +358,3 @@ def comparison_table(block: Block, cost: Cost, variants: Mapping[str, Cost]) -> 
         cells = [f"{row[key]:,}" for key in ("block", *variants, "sum", "shared")]
         table.add_row(name.replace("_", " "), *cells, f"{row['ratio']:.2f}")
     return table
-

@@ -14,7 +14,9 @@ TESTS: tuple[TestEntry, ...] = (
         "smoke", "no choice left to a seed; every parameter set must build and work", params=({}, SMALL, WIDE, ONE_BANK)
     ),
     TestEntry("real_tensors", "fixed data", icarus_config={"sets": ["early"], "gemms": ["bp3"], "rows": 24}),
-    TestEntry("user_tensors", "run by test_commands.py through the command line, with files that it makes", sims=()),
+    TestEntry(
+        "user_tensors", "files that the test makes; those of a user by test_commands.py", config={"example": True}
+    ),
     TestEntry("captured", "a capture that the test makes; those of trainings by test_captures.py"),
     TestEntry(
         "reduce_sweep",

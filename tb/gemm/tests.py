@@ -15,6 +15,7 @@ import pyuvm
 from models.common.tensors import load_matrix
 from models.ioss.config import LEGAL_REDUCE, Descriptor
 from models.ran.config import RanDescriptor, Round, Start, YBits
+from tb.common.commands import save_arrays
 from tb.common.scoreboard import Verdict
 from tb.common.waves import ready_wave
 from tb.gemm.capture import Capture
@@ -95,10 +96,23 @@ class real_tensors(Tables):
 @pyuvm.test()
 class user_tensors(Tables):
     """A user's matrices. Config: x, w, bias (files; bias may be null), x_bits, w_bits, x_unsigned, w_unsigned,
-    min_order, compensate, reduce_factor, final (fields of the RAN's descriptor), seed, out (file or null)."""
+    min_order, compensate, reduce_factor, final (fields of the RAN's descriptor), seed, out (file or null); or
+    `example`: matrices that the test makes."""
+
+    def example(self) -> dict[str, Any]:
+        """The configuration of matrices that divide into no tile evenly, with a bias and stochastic rounding."""
+        rng, core = self.run_info.rng("matrices"), self.params.core
+        m, k, n = 2 * core.rows + 3, core.depth + 9, core.lanes + 5
+        arrays = {"x": operands(rng, (m, k), 2, True, 0.4, 0.2), "w": operands(rng, (k, n), 3, False, 0.2, 0.2)}
+        arrays["bias"] = rng.integers(-5000, 5000, n)
+        files = {name: str(path) for name, path in save_arrays(self.run_info.run_dir, **arrays).items()}
+        signs = {"x_bits": 8, "w_bits": 12, "x_unsigned": True, "w_unsigned": False}
+        orders = {"min_order": 1, "compensate": True, "reduce_factor": 2}
+        final = {"y_bits": int(YBits.B8), "relu": True, "round": int(Round.STOCHASTIC), "rand_bits": 1, "shift": 11}
+        return {**files, **signs, **orders, "final": final, "seed": 7}
 
     async def body(self) -> None:
-        config = self.run_info.config
+        config = self.example() if self.run_info.config.get("example") else self.run_info.config
         x = load_matrix(config["x"], config["x_bits"], config["x_unsigned"], "X")
         w = load_matrix(config["w"], config["w_bits"], config["w_unsigned"], "W")
         bias = np.load(config["bias"]).astype(np.int64) if config["bias"] else None

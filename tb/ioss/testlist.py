@@ -14,7 +14,9 @@ TESTS: tuple[TestEntry, ...] = (
         "fixed data",
         icarus_config={"sets": ["early"], "gemms": ["bp3"], "rows": 48},
     ),
-    TestEntry("user_tensors", "run by test_commands.py through the command line, with files that it makes", sims=()),
+    TestEntry(
+        "user_tensors", "files that the test makes; those of a user by test_commands.py", config={"example": True}
+    ),
     TestEntry(
         "precision_pairs", "all pairs in every run; the seed only gives order and values", icarus_config={"jobs": 3}
     ),

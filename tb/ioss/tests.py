@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyuvm
@@ -18,6 +19,7 @@ from models.common.tensors import load_matrix, load_set
 from models.ioss.config import Descriptor, GlobalCounter, RowCounter, counter_address
 from models.ioss.oracle import kept_product
 from models.ioss.value import accumulate, pack_tile
+from tb.common.commands import save_arrays
 from tb.common.scoreboard import Verdict
 from tb.common.waves import gaps, ready_wave
 from tb.ioss.env import IossTest
@@ -76,10 +78,19 @@ class real_tensors(Tensors):
 @pyuvm.test()
 class user_tensors(Tensors):
     """A user's matrices. Config: x, w (files), x_bits, w_bits, x_unsigned, w_unsigned, min_order, compensate,
-    reduce_factor, out (file or null)."""
+    reduce_factor, out (file or null); or `example`: matrices that the test makes."""
+
+    def example(self) -> dict[str, Any]:
+        """The configuration of matrices that divide into no tile evenly, with orders dropped."""
+        rng, params = self.run_info.rng("matrices"), self.params
+        m, k, n = 2 * params.rows + 3, params.depth + 9, params.lanes + 5
+        arrays = {"x": operands(rng, (m, k), 2, True, 0.4, 0.2), "w": operands(rng, (k, n), 3, False, 0.2, 0.2)}
+        files = {name: str(path) for name, path in save_arrays(self.run_info.run_dir, **arrays).items()}
+        signs = {"x_bits": 8, "w_bits": 12, "x_unsigned": True, "w_unsigned": False}
+        return {**files, **signs, "min_order": 1, "compensate": True, "reduce_factor": 2}
 
     async def body(self) -> None:
-        config = self.run_info.config
+        config = self.example() if self.run_info.config.get("example") else self.run_info.config
         x = load_matrix(config["x"], config["x_bits"], config["x_unsigned"], "X")
         w = load_matrix(config["w"], config["w_bits"], config["w_unsigned"], "W")
         program = self.program()

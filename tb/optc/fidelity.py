@@ -89,9 +89,7 @@ def findings(name: str, bars: Sequence[str], found: Fidelity, seen: Observed, sa
     return out
 
 
-def stream_report(
-    name: str, g: F64, run: Run, seen: Observed, found: Fidelity, bars: Sequence[str]
-) -> dict[str, Any]:
+def stream_report(name: str, g: F64, run: Run, seen: Observed, found: Fidelity, bars: Sequence[str]) -> dict[str, Any]:
     """The figures of a stream, for result.json; `bars` are those that were checks."""
     rule, totals = run.host.rule, run.host.totals
     return {
@@ -138,9 +136,7 @@ def print_streams(result: dict[str, Any]) -> None:
         "  of updates (with a gradient)": lambda e: f"{e['compared']:,}",
         "update error without gradient too, p50, p99": lambda e: f"{e['all_p50']:.3g}, {e['all_p99']:.3g}",
         "drift": lambda e: bar(e, "drift"),
-        "updates below u, below w, near EPS": lambda e: (
-            f"{e['below_u']:.3%}, {e['below_w']:.3%}, {e['near_eps']:.3%}"
-        ),
+        "updates below u, below w, near EPS": lambda e: f"{e['below_u']:.3%}, {e['below_w']:.3%}, {e['near_eps']:.3%}",
         "cycles": lambda e: f"{e['cycles']:,}",
         "results per cycle": lambda e: f"{e['results_per_cycle']:.3f}",
         "passes (of them rescaling)": lambda e: f"{e['passes']:,} ({e['rescaling_passes']:,})",

@@ -18,13 +18,13 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry("stopped_consumer", "nine stops a run", icarus_config={"stop": 60}),
     TestEntry("reset_in_the_middle", "13 resets a run", seeds=(1, 2), icarus_config={"resets": 2}),
     TestEntry("refused_configurations", "all codes in every run"),
-    TestEntry(
-        "single_mode", "either rule alone", params=({"MODES": 1}, {"MODES": 2}), icarus_config={"tensors": 8}
-    ),
+    TestEntry("single_mode", "either rule alone", params=({"MODES": 1}, {"MODES": 2}), icarus_config={"tensors": 8}),
     TestEntry("roots", "all of them", icarus_config={"step": 97}),
     TestEntry("quotients", "a grid", icarus_config={"divisors": 2}),
     TestEntry("recorded_stream", "fixed data; all steps, both rules", icarus_config={"steps": 6}),
-    TestEntry("user_gradients", "run by test_commands.py through the command line, with files that it makes", sims=()),
+    TestEntry(
+        "user_gradients", "files that the test makes; those of a user by test_commands.py", config={"example": True}
+    ),
     TestEntry("following", "600 steps of either rule", icarus_config={"steps": 6}),
     TestEntry("dead_weights", "no choice left to a seed", icarus_config={"steps": 20}),
     TestEntry("full_rate", "no choice left to a seed", params=({}, ONE, EIGHT), icarus_config={"beats": 200}),

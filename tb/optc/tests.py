@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pyuvm
@@ -18,6 +18,7 @@ from models.optc.config import MAX_CLIP, Mode, Scalar
 from models.optc.cycle import LATENCY
 from models.optc.host import WIDTH, Rule
 from models.ran.config import LANE_SEED, Round
+from tb.common.commands import save_arrays
 from tb.common.scoreboard import Verdict
 from tb.common.waves import gaps, ready_wave
 from tb.optc.env import OptcTest
@@ -282,10 +283,17 @@ class recorded_stream(GradientTest):
 @pyuvm.test()
 class user_gradients(GradientTest):
     """A user's gradients; the drift alone is a check. Config: g, w0 (files; w0 may be null), mode, rule (fields of
-    Rule), out, picture."""
+    Rule), out, picture; or `example`: gradients that the test makes."""
+
+    def example(self) -> dict[str, Any]:
+        """The configuration of a few steps of noise about a slope."""
+        rng = self.run_info.rng("gradients")
+        arrays = {"g": rng.normal(0.01, 0.02, (12, 3 * self.lanes + 1)), "w0": rng.normal(0, 0.3, 3 * self.lanes + 1)}
+        files = {name: str(path) for name, path in save_arrays(self.run_info.run_dir, **arrays).items()}
+        return {**files, "mode": "adam", "rule": {"lr": 1e-3, "weight_decay": 0.01}}
 
     async def body(self) -> None:
-        config = self.run_info.config
+        config = self.example() if self.run_info.config.get("example") else self.run_info.config
         g, w0 = load_stream(Path(config["g"]), Path(config["w0"]) if config["w0"] else None)
         self.add(config["mode"], Rule(MODES[config["mode"]], **config["rule"]), g, w0, ("drift",))
         await self.play_streams()

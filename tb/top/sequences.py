@@ -24,6 +24,7 @@ from models.top.config import (
     Write,
     result_bytes,
 )
+from models.top.mapper import extents
 from tb.optc.sequences import random_config, random_state
 
 U8 = npt.NDArray[np.uint8]
@@ -42,6 +43,7 @@ class Serial:
         self.actions: list[Action] = []
         self.done = [0, 0, 0]
         self.number = 0
+        self.known: dict[tuple[Buffer, int], int] = {}  # words from 0 on that were loaded, by buffer and core
 
     def add(self, command: Command, stream: U8 | None = None, waits: bool = True) -> None:
         """Adds a command; `waits`: for every one before it."""
@@ -106,6 +108,13 @@ def random_gemm(rng: np.random.Generator, params: TopParams, **fixed: Any) -> Ge
             return gemm
 
 
+def random_product(rng: np.random.Generator, serial: Serial, params: TopParams, **fixed: Any) -> Gemm:
+    """A product that the pairs take, with its operands loaded."""
+    gemm = random_gemm(rng, params, **fixed)
+    supply(rng, serial, params, gemm)
+    return gemm
+
+
 def result_words(gemm: Gemm, params: TopParams, core: int) -> int:
     """Words in Y that a core's results take, the last one perhaps in part."""
     return -(-result_bytes(gemm.y_bits) * len(gemm.tiles_of(core, params.cores)) * gemm.m // 16)
@@ -122,18 +131,30 @@ def store_results(serial: Serial, gemm: Gemm, params: TopParams) -> None:
                 serial.store(Buffer.A, gemm.a_first + core * gemm.a_step, masks)
 
 
-def fill(rng: np.random.Generator, serial: Serial, params: TopParams, words: int = 700) -> None:
-    """Random operands, masks and biases, of another kind in every core."""
-    serial.load(Buffer.X, 0, random_words(rng, words, float(rng.choice([0.1, 0.5, 0.9]))))
+def supply(rng: np.random.Generator, serial: Serial, params: TopParams, gemm: Gemm, least: int = 0) -> None:
+    """Random words, of another kind every time, where X and W are not known as far as `gemm` reads, at least `least`:
+    what was never written is x on Icarus."""
+    for extent in extents(gemm, params):
+        if extent.buffer not in (Buffer.X, Buffer.W) or (gemm.biases and extent.first == gemm.bias_first):
+            continue
+        place = (extent.buffer, extent.core)
+        first, end = serial.known.get(place, 0), max(least, extent.end)
+        if end > first:
+            words = random_words(rng, end - first, float(rng.choice([0.1, 0.5, 0.9])))
+            serial.load(extent.buffer, first, words, 1 << extent.core if extent.buffer == Buffer.W else 15)
+            serial.known[place] = end
+
+
+def fill(rng: np.random.Generator, serial: Serial, params: TopParams) -> None:
+    """Biases, masks of another kind in every core, and what results may leave open; operands: `supply`."""
     for core in range(params.cores):
-        serial.load(Buffer.W, 0, random_words(rng, words, float(rng.choice([0.1, 0.5, 0.9]))), 1 << core)
         serial.load(Buffer.W, 7000, random_words(rng, 4 * 5, 0.5), 1 << core)
         serial.load(Buffer.M, 0, random_words(rng, 16, 0.6), 1 << core)
     # What results do not fill: both simulators must know it. Only results write A: masks of 96 jobs, all 0.
     cores = params.cores
-    serial.add(
-        Gemm(m=96, n=16 * cores, n_x=1, n_w=1, y_bits=YBits.B4, shift=20, y_step=1500, a_step=64, write_masks=True)
-    )
+    blank = Gemm(m=96, n=16 * cores, n_x=1, n_w=1, y_bits=YBits.B4, shift=20, y_step=1500, a_step=64, write_masks=True)
+    supply(rng, serial, params, blank)
+    serial.add(blank)
     for first in range(0, cores * 1500, 1500):
         serial.load(Buffer.Y, first, np.zeros((1500, 16), np.uint8))
 

@@ -40,8 +40,8 @@ from tb.top.sequences import (
     Serial,
     entry_writes,
     fill,
-    random_gemm,
     random_pass,
+    random_product,
     random_words,
     store_results,
     together,
@@ -105,13 +105,13 @@ class constrained_random(BoundedTest):
             for _ in range(self.run_info.config.get("products", 6)):
                 if rng.random() < 0.5:
                     serial.write(Reg.SEED, int(rng.integers(1 << 32)))
-                gemm = random_gemm(rng, self.params)
+                gemm = random_product(rng, serial, self.params)
                 serial.add(gemm)
                 store_results(serial, gemm, self.params)
                 serial.actions += [Read(address) for address in STATUS_READS]
             # Jobs that end in consecutive cycles: two share a beat.
             short = {"k": 3, "m": 20, "n_x": 1, "n_w": 1, "reduce_factor": 1, "y_bits": int(YBits.B4), "shift": 2}
-            gemm = random_gemm(rng, self.params, **short, relu=True, masks=True, write_masks=True)
+            gemm = random_product(rng, serial, self.params, **short, relu=True, masks=True, write_masks=True)
             serial.add(gemm)
             store_results(serial, gemm, self.params)
             await self.play(serial.take(), int(rng.integers(3)))
@@ -161,8 +161,8 @@ class planned(BoundedTest):
             serial.add(Plan(x=x, w=w, y=y, k=60, slot=slot))
             serial.actions += [Read(Reg.PLAN + 16 * slot + 4 * at) for at in range(4)]
             for raw in (False, True):
-                gemm = random_gemm(
-                    rng, self.params, k=60, reduce_factor=1, n_x=n_x, n_w=n_w, x_unsigned=True, w_unsigned=False
+                gemm = random_product(
+                    rng, serial, self.params, k=60, reduce_factor=1, n_x=n_x, n_w=n_w, x_unsigned=True, w_unsigned=False
                 )
                 bits = YBits.RAW32 if raw else n_y - 1
                 extra = (
@@ -192,7 +192,7 @@ class refusals(BoundedTest):
         rng = self.run_info.rng()
         serial = Serial()
         fill(rng, serial, self.params)
-        good = random_gemm(rng, self.params, m=3, n=20, k=30, reduce_factor=1)
+        good = random_product(rng, serial, self.params, m=3, n=20, k=30, reduce_factor=1)
         params = self.params
         word = random_words(rng, 1)
         for target in (Buffer.A, 8, 15):
@@ -200,8 +200,8 @@ class refusals(BoundedTest):
         serial.add(Load(target=Buffer.X, count=0))
         for buffer in (Buffer.W, Buffer.M):
             serial.add(Load(target=buffer, count=1, cores=0))
-        for buffer in (Buffer.X, Buffer.W, Buffer.M, Buffer.Y, Buffer.SW, Buffer.SV):
-            serial.load(buffer, params.words_of(buffer) - 1, random_words(rng, 3))
+        for buffer in (Buffer.X, Buffer.W, Buffer.M, Buffer.Y, Buffer.SW, Buffer.SM, Buffer.SV):
+            serial.load(buffer, params.words_of(buffer) - 5, random_words(rng, 7))
         serial.load(Buffer.SM, 65535, random_words(rng, 2))
         for given, count in ((3, 5), (5, 3), (1, 2), (2, 1)):  # TLAST early, late
             serial.add(Load(target=Buffer.X, first=7000, count=count), random_words(rng, given))
@@ -325,11 +325,11 @@ class back_pressure(BoundedTest):
         serial.load(Buffer.SM, 2000, random_words(rng, 60))
         for style in ("rare", "frequent", "starved")[: self.run_info.config.get("styles")]:
             await self.back_pressure({"m": ready_wave(rng, style, 4000)})
-            fill(rng, serial, self.params, 300)
+            fill(rng, serial, self.params)
             for _ in range(self.run_info.config.get("products", 3)):
                 bits = int(rng.choice([1, 4, 5]))
-                gemm = random_gemm(
-                    rng, self.params, y_bits=bits, shift=0, relu=False, y_unsigned=False, reduce_factor=1
+                gemm = random_product(
+                    rng, serial, self.params, y_bits=bits, shift=0, relu=False, y_unsigned=False, reduce_factor=1
                 )
                 serial.add(gemm)
                 # While it computes: words into and out of Y where nothing of it lies.
@@ -342,7 +342,9 @@ class back_pressure(BoundedTest):
                 serial.store(Buffer.SW, 2000, 60)
             # Stores that begin with compute: of Y while partial sums and gradients are read, of the state.
             n = 16 * self.params.cores
-            gemm = random_gemm(rng, self.params, m=8, k=200, n=n, n_x=1, n_w=1, reduce_factor=1, y_first=14000)
+            gemm = random_product(
+                rng, serial, self.params, m=8, k=200, n=n, n_x=1, n_w=1, reduce_factor=1, y_first=14000
+            )
             together(serial, gemm, Store(target=Buffer.Y, first=13000, count=600))
             for buffer, first in ((Buffer.SM, 2000), (Buffer.Y, 13000)):
                 together(serial, random_pass(rng, serial, 150), Store(target=buffer, first=first, count=60))
@@ -392,8 +394,8 @@ class reset_in_the_middle(BoundedTest):
         rng = self.run_info.rng()
         for moment in (300, *rng.integers(100, 4000, self.run_info.config.get("resets", 6)).tolist()):
             serial = Serial()
-            fill(rng, serial, self.params, 200)
-            gemm = random_gemm(rng, self.params)
+            fill(rng, serial, self.params)
+            gemm = random_product(rng, serial, self.params)
             serial.add(gemm)
             store_results(serial, gemm, self.params)
             serial.add(random_pass(rng, serial, 100))
@@ -401,8 +403,8 @@ class reset_in_the_middle(BoundedTest):
             await self.cycles_pass(moment)
             await self.reset()
         serial = Serial()
-        fill(rng, serial, self.params, 400)
-        gemm = random_gemm(rng, self.params)
+        fill(rng, serial, self.params)
+        gemm = random_product(rng, serial, self.params, m=16, k=120, n=40, n_x=2, n_w=3, reduce_factor=1)
         serial.add(gemm)
         store_results(serial, gemm, self.params)
         serial.actions += [Read(address) for address in STATUS_READS]

@@ -104,9 +104,10 @@ def replay(program: Path, run: Recorded, scratch: Path) -> dict[str, Any]:
     return cpp
 
 
-def cpp_loop(block: Block, params: dict[str, int]) -> Path:
-    """The program of bench.cpp for `params` (by make variable)."""
-    return build_cpp(block, HERE / "bench.cpp", {block.params[name].sv_name: value for name, value in params.items()})
+def cpp_loop(block: Block, params: dict[str, int], quick: bool = False) -> Path:
+    """The program of bench.cpp for `params` (by make variable); `quick`: built for work, not for speed."""
+    names = {block.params[name].sv_name: value for name, value in params.items()}
+    return build_cpp(block, HERE / "bench.cpp", names, quick=quick)
 
 
 def measure(test: str = "training", runs: int = RUNS) -> Result:
