@@ -73,7 +73,8 @@ def tests(block: Block, points: Sequence[Testpoint]) -> str:
     """A block's test list."""
     entries: tuple[TestEntry, ...] = block.tests
     text = f"# Tests of {block.name}\n\n{MADE.format(source=f'tb/{block.name}/testlist.py')}"
-    text += f"`make sim BLOCK={block.name} TEST=name [SEED=n] [SIM=icarus]` runs one; `make test` runs the list. "
+    text += f"`make sim BLOCK={block.name} TEST=name [SEED=n] [SIM=icarus]` runs one, `make test` the list, "
+    text += f"`make regress BLOCK={block.name} SEEDS=n` the list with other seeds, but for *directed* tests. "
     text += "*Why*: why so many runs. *On Icarus*: what is shortened there.\n\n"
     rows = []
     for entry in entries:
@@ -82,7 +83,7 @@ def tests(block: Block, points: Sequence[Testpoint]) -> str:
             (
                 code(entry.test),
                 ", ".join(mine),
-                ", ".join(map(str, entry.seeds)),
+                ", ".join(map(str, entry.seeds)) + (" (directed)" if entry.directed else ""),
                 ", ".join(entry.sims) or "(not by the list)",
                 "; ".join(assignments(params) for params in entry.params),
                 " ".join(f"`{name}: {value}`" for name, value in entry.icarus_config.items()),
