@@ -26,7 +26,11 @@ from tb.site.links import for_site
 from tb.site.pictures import PICTURES
 
 LOG = logging.getLogger("mkdocs.hooks.site")
-MARKER = re.compile(r"^<!-- picture: (\S+) -->$", re.MULTILINE)
+# `<!-- picture: name -->`; with `, instead` it takes the place of the drawing in characters before it.
+MARKER = re.compile(
+    r"^(?:```\n(?:(?!```).*\n)*```\n\n(?=<!--.*, instead))?<!-- picture: (\S+?)(?:, instead)? -->$", re.MULTILINE
+)
+CELL = re.compile(r"<td[^>]*>.*?</td>", re.DOTALL)
 # A list or table right behind a line of text: one on a code host, text here.
 SWALLOWED = re.compile(r"<p>(?:(?!</p>).)*?\n(?:[-*] |\d+\. |\| |\|-)", re.DOTALL)
 # Emphasis inside a word: two products of a line, a*b and c*d.
@@ -134,20 +138,21 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         _drawn.add(match[1])
         url = get_relative_url(f"pictures/{match[1]}.svg", page.url)
         alt = html.escape(picture.caption.replace("`", ""))
+        caption = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(picture.caption))
         image = f'<a href="{url}"><img src="{url}" alt="{alt}"></a>'
-        return f'<figure class="picture">{image}<figcaption>{html.escape(picture.caption)}</figcaption></figure>'
+        return f'<figure class="picture">{image}<figcaption>{caption}</figcaption></figure>'
 
     return MARKER.sub(shown, markdown)
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Finds lists and tables that became text, and products that became emphasis."""
+    """Finds lists and tables that became text, and products that became emphasis; takes escapes out of cells' code."""
     for match in EMPHASIS.finditer(html):
         LOG.warning(f"{page.file.src_uri}: '{match[0]}' is emphasised: write `*` of a product as code or as \\*")
     for match in SWALLOWED.finditer(html):
         line = match[0].splitlines()[-2].removeprefix("<p>")[-70:]
         LOG.warning(f"{page.file.src_uri}: a list or table needs an empty line before it, behind '{line}'")
-    return html
+    return CELL.sub(lambda match: match[0].replace("\\|", "|"), html)
 
 
 def on_post_build(config: MkDocsConfig) -> None:

@@ -73,7 +73,8 @@ def tests(block: Block, points: Sequence[Testpoint]) -> str:
     """A block's test list."""
     entries: tuple[TestEntry, ...] = block.tests
     text = f"# Tests of {block.name}\n\n{MADE.format(source=f'tb/{block.name}/testlist.py')}"
-    text += f"`make sim BLOCK={block.name} TEST=name [SEED=n] [SIM=icarus]` runs one; `make test` runs the list. "
+    text += f"`make sim BLOCK={block.name} TEST=name [SEED=n] [SIM=icarus]` runs one, `make test` the list, "
+    text += f"`make regress BLOCK={block.name} SEEDS=n` the list with other seeds, but for *directed* tests. "
     text += "*Why*: why so many runs. *On Icarus*: what is shortened there.\n\n"
     rows = []
     for entry in entries:
@@ -82,7 +83,7 @@ def tests(block: Block, points: Sequence[Testpoint]) -> str:
             (
                 code(entry.test),
                 ", ".join(mine),
-                ", ".join(map(str, entry.seeds)),
+                ", ".join(map(str, entry.seeds)) + (" (directed)" if entry.directed else ""),
                 ", ".join(entry.sims) or "(not by the list)",
                 "; ".join(assignments(params) for params in entry.params),
                 " ".join(f"`{name}: {value}`" for name, value in entry.icarus_config.items()),
@@ -193,15 +194,20 @@ def commands(common: Mapping[str, click.Command], of_block: Callable[[str], Mapp
     choices = next(p for p in common["sim"].params if p.envvar == "BLOCK").type.name.split("|")
     for name, command in common.items():
         text += f"## {name}\n\n`make {name}`: {command.help}.\n\n"
-        if not command.params:
-            continue
-        takers: dict[str, list[str]] = {}
         if name in ("sim", "synth"):
+            takers: dict[tuple[str, ...], list[str]] = {}
             for block in choices:
                 for param in of_block(block)[name].params:
-                    takers.setdefault(str(param.envvar), []).append(block)
-        rows = [_variable(param, takers, choices) for param in command.params]
-        text += table(("variable", "value", "default", "meaning", "blocks") if takers else _HEAD, rows)
+                    takers.setdefault(_variable(param), []).append(block)
+            order = [param.envvar for param in command.params]
+            rows = sorted(takers.items(), key=lambda each: order.index(each[0][0].strip("`")))
+            all_of_them = len(choices)
+            text += table(
+                (*_HEAD, "blocks"),
+                [(*row, "all" if len(mine) == all_of_them else ", ".join(mine)) for row, mine in rows],
+            )
+        elif command.params:
+            text += table(_HEAD, [_variable(param) for param in command.params])
     text += "## setup\n\n`make setup`: make or renew .venv (every target does). `PYTHON=python3.x` names the Python, "
     text += "with every target.\n\n"
     return text + "## clean\n\n`make clean`: remove build/ (builds, runs, reports).\n"
@@ -210,12 +216,8 @@ def commands(common: Mapping[str, click.Command], of_block: Callable[[str], Mapp
 _HEAD = ("variable", "value", "default", "meaning")
 
 
-def _variable(param: click.Parameter, takers: Mapping[str, list[str]], blocks: Sequence[str]) -> tuple[object, ...]:
-    name, default = str(param.envvar), param.default
+def _variable(param: click.Parameter) -> tuple[str, ...]:
+    default = param.default
     shown = "" if default is None or repr(default).startswith("Sentinel") else default
     shown = int(shown) if isinstance(shown, bool) else shown
-    row = (code(name), code(param.type.name.lower()), code(shown), getattr(param, "help", "") or "")
-    if not takers:
-        return row
-    mine = takers.get(name, [])
-    return (*row, "all" if len(mine) == len(blocks) else ", ".join(mine))
+    return code(param.envvar), code(param.type.name.lower()), code(shown), getattr(param, "help", "") or ""
