@@ -326,9 +326,7 @@ class Host:
             low, high = max(low, -(-fl_v // 2)), min(high, (fl_v + 63) // 2)
         return _limited(fl_m if fl_g is None else fl_g, low, high)
 
-    def _config(
-        self, n: int, fls: tuple[int, int, int, int | None], pre: tuple[int, ...], steps: bool
-    ) -> OptcConfig:
+    def _config(self, n: int, fls: tuple[int, int, int, int | None], pre: tuple[int, ...], steps: bool) -> OptcConfig:
         """The configuration of a pass. Only differences of FLs matter to the core, so that those outside its range are
         moved into it together."""
         rule, adam = self.rule, self.rule.mode == Mode.ADAM

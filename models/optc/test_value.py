@@ -128,9 +128,7 @@ def test_dead_weights_stay():
     w = rng.integers(-(2**31), 2**31, 64)
     zero = np.zeros(64, np.int64)
     state = State(w, zero, rng.integers(0, 2**32, 64))
-    config = OptcConfig(
-        Mode.ADAM, 64, 28, 30, 30, 29, Scalar.of(0.1), Scalar.of(1e-3, 63), Scalar.of(1e-3)
-    )
+    config = OptcConfig(Mode.ADAM, 64, 28, 30, 30, 29, Scalar.of(0.1), Scalar.of(1e-3, 63), Scalar.of(1e-3))
     for mode in Mode:
         for _ in range(10_000):
             state = update(replace(config, mode=mode), state, zero).state

@@ -140,9 +140,7 @@ def update(config: OptcConfig, state: State, g: I64, draw: I64 | None = None, co
         YBits(config.copy_format), round=config.copy_round, rand_bits=config.copy_rand_bits, shift=config.copy_shift
     )
     y, over = saturate(quantise(next_w, rule, draw), rule)
-    stats.sat_w, stats.sat_m, stats.sat_v = (
-        int(over[live].sum()) for over in (over_w, over_m, over_v)
-    )
+    stats.sat_w, stats.sat_m, stats.sat_v = (int(over[live].sum()) for over in (over_w, over_m, over_v))
     stats.sat_copy = int(over[live].sum())
     stats.bits_w, stats.bits_m, stats.bits_v = (
         int(bit_length(x[live]).max(initial=0)) for x in (next_w, next_m, next_v)

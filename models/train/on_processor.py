@@ -307,6 +307,7 @@ class OnProcessor:
         self.batch, self.totals = config.batch, Totals()
         self.mapper = Mapper(top)
         self.products: list[Product] = []  # of the iteration under way, as the mapper was given them
+        self.gemm_commands: list[str] = []  # of the same or the last iteration: each GEMM command's product, in order
         self._settings, self._params = settings, params
         self.formats = {key: TableFormat(entry.n, entry.fl) for key, entry in settings.entries(params).items()}
         self.min_orders: dict[str, int] = {}
@@ -431,6 +432,7 @@ class OnProcessor:
     def _note_product(self, outcome: Outcome, training: bool = True) -> None:
         if training:
             self.products.append(outcome.used)
+            self.gemm_commands += [outcome.product.name] * len(outcome.parts)
 
     def _product(self, gemm: GemmTensors) -> Product:
         return Product(
@@ -513,7 +515,7 @@ class OnProcessor:
         for another batch than that of the configuration."""
         if len(labels) != self.batch:
             raise MapError(f"an iteration has {self.batch} images, not {len(labels)}")
-        self.products = []
+        self.products, self.gemm_commands = [], []
         x, seen = self._pixels(pixels)
         copies = yield from self._begin(queries(self.layers, len(labels)), seen)
         fwd: _Forward = yield from self._forward(x, True)

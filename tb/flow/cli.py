@@ -661,7 +661,8 @@ def _train(
         f"{report['utilisation']:.3f}, energy {report['energy']['ratio_fp16']:.1f} times below dense FP16, "
         f"{report['mismatches']} mismatches in {report['simulated_cycles']:,} cycles"
     )
-    print(f"largest loss: {report['largest_loss']}")
+    print(f"largest loss of time: {report['largest_loss']}")
+    print(f"most energy: {report['energy']['largest_part']}")
     print(f"page: {shown(page)}")
     if CAPTURE:
         print(f"captures: {shown(CAPTURE)}; make sim BLOCK=gemm CAPTURE={shown(CAPTURE / 'fp1.npz')} replays the first")

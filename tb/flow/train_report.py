@@ -16,6 +16,14 @@ from models.top.energy import Counts, Energies, dense_energy, processor_energy, 
 
 TEMPLATE = Path(__file__).with_name("train_report.html.j2")
 CLASSES = ("activation", "weight", "error", "gradient")
+PHASE_LABELS = {
+    "fp": "forward products",
+    "bp": "products of errors",
+    "wg": "products of weight gradients",
+    "optimiser": "optimiser",
+    "plan": "plans",
+    "other": "loads, stores and host alone",
+}
 GEMM_PARTS = ("multiply", "accumulate", "tiles", "drain", "buffers")
 
 
@@ -52,6 +60,11 @@ def split(record: Mapping[str, Any], rows: int) -> dict[str, float]:
         left = after
     out["utilisation"] = c["issues"] / (rows * c["cycles"])
     return out
+
+
+def phases(records: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Cycles of all iterations by what the compute engine did (tb/top/training.py, `cycles_by_phase`)."""
+    return {name: sum(record["phases"][name] for record in records) for name in records[0]["phases"]}
 
 
 def merged(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -91,6 +104,7 @@ def content(
                 "float32_accuracy": reference[1][number],
                 "average_bits": sum(s["bit_macs"] for s in steps) / sum(s["macs"] for s in steps),
                 "cycles": sum(record["train_cycles"] for record in mine),
+                "phases": phases(mine),
                 "speedup": float(np.prod(list(parts.values()))),
                 "split": parts,
             }
@@ -109,6 +123,7 @@ def content(
         "average_bits": sum(s["bit_macs"] for s in steps) / sum(s["macs"] for s in steps),
         "cycles": counters["cycles"],
         "cycles_dense16": sum(s["dense16"] for s in steps) / (rows * params.cores),
+        "cycles_by_phase": phases(records),
         "cycles_with_host": sum(r["train_cycles"] for r in records),
         "speedup": float(np.prod(list(parts.values()))),
         "speedup_split": parts,
@@ -122,6 +137,7 @@ def content(
             "ratio_fp16": ratio(dense["fp16"], mine),
             "ratio_int16": ratio(dense["int16"], mine),
             "ratio_fp16_gemms": ratio(dense["fp16"], mine, GEMM_PARTS),
+            "largest_part": largest_part(mine),
             "source": energies.name,
         },
         "mismatches": sum(r["mismatches"] for r in records),
@@ -142,6 +158,12 @@ def largest_loss(parts: Mapping[str, float], counters: Mapping[str, int], rows: 
     }
     name, number = max(waits.items(), key=lambda item: item[1])
     return f"{name}: {number / busy:.1%} of row-cycles; {parts['utilisation']:.1%} issue"
+
+
+def largest_part(mine: Mapping[str, float]) -> str:
+    """What most of the processor's energy goes into, in a sentence."""
+    name = max(mine, key=lambda part: mine[part])
+    return f"{name}: {mine[name] / sum(mine.values()):.1%} of the processor's energy"
 
 
 def pictures(data: Mapping[str, Any], records: Sequence[Mapping[str, Any]], folder: Path) -> list[Path]:
@@ -226,6 +248,16 @@ def pictures(data: Mapping[str, Any], records: Sequence[Mapping[str, Any]], fold
     axes[1].legend()
     axes[1].grid(alpha=0.3)
     save(figure, "speedup")
+
+    figure, axis = plt.subplots(figsize=(7.5, 3.6))
+    ends = np.zeros(len(epochs))
+    for phase, label in PHASE_LABELS.items():
+        values = np.array([each["phases"][phase] for each in epochs]) / 1e3
+        axis.bar([str(each) for each in at], values, bottom=ends, label=label)
+        ends += values
+    axis.set(xlabel="epoch", ylabel="thousand cycles", title="cycles by what the compute engine does")
+    axis.legend(fontsize=7)
+    save(figure, "phases")
 
     figure, axis = plt.subplots(figsize=(6.5, 3.6))
     bottoms = np.zeros(3)

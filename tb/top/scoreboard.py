@@ -47,6 +47,7 @@ class TopScoreboard(Scoreboard):
     processor: Processor
     counters: list[Any] | None = None  # of each pair: those of the IOSS core, of the RAN
     meter: Meter
+    sequence: Run  # of the last part of the run
 
     def build_phase(self) -> None:
         super().build_phase()
@@ -253,6 +254,7 @@ class TopScoreboard(Scoreboard):
             s=_log(self.seen["s"], base, end),
             m=SourceLog(m["valid"].astype(np.int64), m["cycle"].astype(np.int64)),
         )
+        self.sequence = run
         Checker(self.verdict, run).check()
 
     def _pair_log(self, core: int, base: int, end: int) -> PairLog:

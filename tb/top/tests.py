@@ -52,6 +52,7 @@ from tb.top.training import (
     Span,
     batch_of,
     counter_record,
+    cycles_by_phase,
     load_checkpoint,
     save_captures,
     save_checkpoint,
@@ -469,7 +470,8 @@ class training(TopTest):
             self.under_way = iteration, begin, trainer
             step = await self.drive(trainer.iteration(data.train_pixels[chosen], data.train_labels[chosen]))
             steps.append(step_record(step, trainer))
-            self.spans.append(Span(iteration, begin, int(self.dut.cycle_o.value), step.products))
+            end = int(self.dut.cycle_o.value)
+            self.spans.append(Span(iteration, begin, end, step.products, tuple(trainer.gemm_commands)))
             self.under_way = None
             if config.get("capture") and iteration == config["capture_at"]:
                 self._capture(Path(config["capture"]), self.spans[-1])
@@ -517,6 +519,7 @@ class training(TopTest):
         counts = self.env.scoreboard.meter.counts
         counts.issues = sum(int(core[0][:, CoreRow.ISSUES].sum()) for (core, _) in self.counters or [])
         self.report["segment"]["energy_counts"] = asdict(counts)
+        self.report["segment"]["phases"] = cycles_by_phase(self.env.scoreboard.sequence, self.spans)
         if verdict.first is None and hasattr(self, "suspended"):
             trainer, path = self.suspended
             save_checkpoint(path, trainer)

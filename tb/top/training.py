@@ -20,7 +20,7 @@ from models.optc.host import Rule
 from models.ran.config import GlobalCounter as RanGlobal
 from models.ran.config import RanDescriptor
 from models.ran.config import RowCounter as RanRow
-from models.top.config import LANES, TopParams
+from models.top.config import LANES, Engine, Gemm, Opt, TopParams
 from models.top.mapper import Product
 from models.train.fixed import Adam, FixedConfig, FloatNet, Step, TrainConfig, accuracy, init_layers, order_rng, train
 from models.train.layers import NETWORKS
@@ -29,11 +29,13 @@ from models.train.settings import SETTINGS
 from tb.flow.blocks import get_block
 from tb.gemm.capture import Capture, replay_command, save_all
 from tb.gemm.program import Product as PairProduct
+from tb.top.timing import Run
 
 NETS = {"mlp": TrainConfig(), "cnn": TrainConfig(lr=1 / 16)}
 ADAM_LR = 4e-3
 SEGMENT = {"mlp": 22, "cnn": 1}  # iterations of a simulation: what is traced of them has to fit memory
 TEST_BATCH = 60
+PHASES = ("fp", "bp", "wg", "optimiser", "plan", "other")
 
 
 @dataclass(frozen=True)
@@ -100,17 +102,40 @@ def segment_seed(plan: Plan, first: int) -> int:
 
 @dataclass(frozen=True)
 class Span:
-    """An iteration (from 0 on) of a run: the cycle at which it began and the one at which it was over; its products."""
+    """An iteration (from 0 on) of a run: the cycle at which it began and the one at which it was over; its products,
+    and the product of each of its GEMM commands."""
 
     iteration: int
     begin: int
     end: int
     products: tuple[Product, ...]
+    gemm_commands: tuple[str, ...] = ()
 
 
 def span_at(spans: Sequence[Span], cycle: int) -> Span | None:
     """The iteration in which a cycle lies, None if in none."""
     return next((each for each in spans if each.begin <= cycle < each.end), None)
+
+
+def cycles_by_phase(run: Run, spans: Sequence[Span]) -> dict[str, int]:
+    """Cycles of iterations by what the compute engine did: products forwards (`fp`), of errors backwards (`bp`), of
+    weight gradients (`wg`), optimiser passes, plans; `other`: none of it, so loads, stores and the host."""
+    out = dict.fromkeys(PHASES, 0)
+    done = run.done[Engine.COMPUTE]
+    carried = list(zip(run.carried_out(Engine.COMPUTE), done, strict=False))
+    for span in spans:
+        names = iter(span.gemm_commands)
+        busy = 0
+        for (command, _, begun), end in carried:
+            if not span.begin <= begun < span.end:
+                continue
+            phase = (
+                next(names)[:2] if isinstance(command, Gemm) else "optimiser" if isinstance(command, Opt) else "plan"
+            )
+            out[phase] += int(end) - begun
+            busy += int(end) - begun
+        out["other"] += span.end - span.begin - busy
+    return out
 
 
 def pair_product(product: Product) -> PairProduct:

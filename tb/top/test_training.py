@@ -1,0 +1,28 @@
+"""Figures of a training that are made of what was seen."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from models.top.config import Engine, Gemm, Opt, Plan
+from tb.optc.sequences import PLAIN
+from tb.top.training import Span, cycles_by_phase
+
+
+def test_cycles_are_counted_by_what_the_compute_engine_did() -> None:
+    carried = [
+        (Plan(k=1), 0, 90),  # before the first iteration
+        (Plan(k=1), 0, 105),
+        (Gemm(), 0, 110),
+        (Gemm(), 0, 140),  # a product in two commands
+        (Gemm(), 0, 160),
+        (Opt(config=PLAIN), 0, 180),
+        (Gemm(), 0, 205),
+        (Gemm(), 0, 400),  # behind the last
+    ]
+    ends = np.array([95, 107, 130, 150, 175, 190, 260, 500])
+    run = SimpleNamespace(done=[[], ends, []], carried_out={Engine.COMPUTE: carried}.get)
+    spans = [Span(0, 100, 200, (), ("fp1", "fp1", "bp2")), Span(1, 200, 300, (), ("wg1",))]
+    assert cycles_by_phase(run, spans) == {"fp": 30, "bp": 15, "wg": 55, "optimiser": 10, "plan": 2, "other": 88}
