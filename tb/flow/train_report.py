@@ -216,15 +216,14 @@ def pictures(data: Mapping[str, Any], records: Sequence[Mapping[str, Any]], fold
         vmax=16,
         extent=(1, len(steps) + 1, len(names) - 0.5, -0.5),
     )
-    axes[0].set_yticks(
-        range(len(names)), [f"layer {int(n.split('.')[0]) + 1} {n.split('.')[1]}" for n in names], fontsize=7
-    )
+    labels = [f"layer {int(layer) + 1} {cls}" for layer, cls in (name.split(".") for name in names)]
+    axes[0].set_yticks(range(len(names)), labels, fontsize=7)
     axes[0].set(xlabel="iteration", title="bits")
     figure.colorbar(image, ax=axes[0], ticks=(4, 8, 12, 16))
-    for name in names:
-        axes[1].plot(range(1, len(steps) + 1), [step["formats"][name][1] for step in steps], label=name, lw=1)
+    for name, label in zip(names, labels, strict=True):
+        axes[1].plot(range(1, len(steps) + 1), [step["formats"][name][1] for step in steps], label=label, lw=1)
     axes[1].set(xlabel="iteration", title="fraction length")
-    axes[1].legend(fontsize=6, ncol=2)
+    axes[1].legend(fontsize=6, bbox_to_anchor=(1, 1), loc="upper left")
     axes[1].grid(alpha=0.3)
     save(figure, "precision")
 
@@ -256,7 +255,7 @@ def pictures(data: Mapping[str, Any], records: Sequence[Mapping[str, Any]], fold
         axis.bar([str(each) for each in at], values, bottom=ends, label=label)
         ends += values
     axis.set(xlabel="epoch", ylabel="thousand cycles", title="cycles by what the compute engine does")
-    axis.legend(fontsize=7)
+    axis.legend(fontsize=7, bbox_to_anchor=(1, 1), loc="upper left")
     save(figure, "phases")
 
     figure, axis = plt.subplots(figsize=(6.5, 3.6))
@@ -267,7 +266,7 @@ def pictures(data: Mapping[str, Any], records: Sequence[Mapping[str, Any]], fold
         axis.bar(kinds, values, bottom=bottoms, label=part)
         bottoms += values
     axis.set(ylabel="uJ (proxy)", title=f"energy: {data['energy']['ratio_fp16']:.1f} times below dense FP16")
-    axis.legend(fontsize=7)
+    axis.legend(fontsize=7, bbox_to_anchor=(1, 1), loc="upper left")
     save(figure, "energy")
     return out
 
