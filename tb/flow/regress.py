@@ -1,14 +1,16 @@
 """`make regress`: every run of every block's test list, on a Dask cluster of this machine or an existing one.
 
-Engine is dask.distributed: a job is a task whose key is the job's ID, so a job that ran twice (its worker died) counts
-once. First every configuration is built, then everything runs. Results are kept as they come (tb/flow/jobs.py); the
-same command after an interrupt runs what is missing. Reports: tb/flow/regress_report.py.
+Engine is dask.distributed: a job is a task whose key holds the job's ID, so a job that ran twice (its worker died)
+counts once. First every configuration is built, then everything runs. Results are kept as they come (tb/flow/jobs.py);
+the same command after an interrupt runs what is missing. Reports: tb/flow/regress_report.py.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
+import json
 import logging
 import queue
 import time
@@ -327,6 +329,13 @@ def _last_seconds(job: Job, store: Path) -> float:
     return float(record.get("seconds") or 0) if isinstance(record, dict) else 0.0
 
 
+def task_key(kind: str, name: str, job: Job, digest: str, store: Path) -> tuple[str, str]:
+    """Key of a task: the same for the same work, another for the same job of other sources, or of another clone that
+    uses the cluster. The first part names the group that the scheduler hands out one by one."""
+    facts = json.dumps([digest, str(store), job.coverage])
+    return kind, f"{name}@{hashlib.sha256(facts.encode()).hexdigest()[:8]}"
+
+
 def _phases(
     cluster: _Cluster,
     request: Request,
@@ -372,7 +381,7 @@ def _build_phase(
     def submit(key: tuple[Any, ...]) -> Future:
         job = users[key][0]
         block = blocks[job.block]
-        task = ("build", name(key).replace(" ", "-"))
+        task = task_key("build", name(key).replace(" ", "-"), job, outcome.digests[job.block], request.store)
         return cluster.client.submit(
             build_job, block, job, outcome.digests[job.block], threads, deadline, key=task, pure=False
         )
@@ -417,8 +426,8 @@ def _run_phase(
     def submit(job: Job) -> Future:
         digest = outcome.digests[job.block]
         arguments = (blocks[job.block], job, digest, request.store, request.timeout, deadline)
-        # The first part of a key names the group that the scheduler hands out one by one.
-        return cluster.client.submit(run_job, *arguments, key=("run", job.id), pure=False)
+        task = task_key("run", job.id, job, digest, request.store)
+        return cluster.client.submit(run_job, *arguments, key=task, pure=False)
 
     def done(job_id: str, future: Future) -> None:
         job = known[job_id]

@@ -126,6 +126,12 @@ def test_seeds_and_ids(many):
     assert len({job.id for job in five}) == 12
     assert re.fullmatch(r"flow_toy-logged-icarus-3-[0-9a-f]{8}", own[0].id)
     assert own[0].id == jobs.plan_jobs([block], "icarus", 3, False)[2].id
+    key = regress.task_key("run", own[0].id, own[0], "digest", Path("here"))
+    assert key == regress.task_key("run", own[0].id, own[0], "digest", Path("here"))
+    assert key[0] == "run"
+    assert key[1].startswith(f"{own[0].id}@")
+    assert key != regress.task_key("run", own[0].id, own[0], "other", Path("here"))
+    assert key != regress.task_key("run", own[0].id, own[0], "digest", Path("there"))
     with pytest.raises(UserError, match="name no run on icarus"):
         jobs.plan_jobs([many(TestEntry("good", "", sims=("verilator",)))], "icarus", 1, False)
     with pytest.raises(ValueError, match="a directed test has one seed"):
