@@ -260,6 +260,11 @@ class refusals(BoundedTest):
             serial.actions += [Read(Reg.ERROR), Read(Reg.IRQ_STATUS)]
             serial.write(Reg.ERROR_CLEAR, 0)
             serial.write(Reg.IRQ_STATUS, 15)
+        # Every address behind the end: near 65536 and beyond it.
+        for far in (65530, 43690):
+            places = ("x", "w", "bias", "mask", "y", "a", "psum")
+            wide = {f"{place}_first": far for place in places} | {"biases": True, "masks": True, "write_masks": True}
+            serial.add(replace(good, **wide, k=300, m=9, n=40))
         serial.add(Plan(x=4 * params.layers, k=3, slot=9))
         serial.add(Plan(k=0, slot=9))
         serial.add(Plan(target=1, slot=9))
@@ -445,6 +450,11 @@ class shapes(BoundedTest):
                     gemm = random_product(rng, serial, params, **fixed)
                     serial.add(gemm)
                     store_results(serial, gemm, params)
+            fixed = {**raw, **small, "k": span, "n": 16, "reduce_factor": factor, "n_x": 4, "n_w": 4}
+            wide = {**fixed, "x_unsigned": False, "w_unsigned": False, "y_bits": int(YBits.RAW64)}
+            gemm = random_gemm(rng, params, **{**wide, "k": span - 1})
+            supply(rng, serial, params, gemm)
+            serial.add(gemm)
             for bits in range(6):  # of one tile, in part
                 rest = raw if bits >= YBits.RAW32 else {"relu": False, "y_unsigned": False, "shift": 3}
                 fixed = {**small, "k": 9, "n": 7, "reduce_factor": factor, **rest, "y_bits": bits}
@@ -459,6 +469,10 @@ class shapes(BoundedTest):
                     )
                     serial.add(gemm)
                     store_results(serial, gemm, params)
+        await self.play(serial.take())
+        many = {**small, "k": 1, "reduce_factor": 1, "y_bits": int(YBits.B4), "shift": 1, "biases": False}
+        gemm = random_product(rng, serial, params, **many, n=16 * 520 * params.cores, masks=False, write_masks=False)
+        serial.add(gemm)
         await self.play(serial.take())
         # Every format and every precision behind every other.
         slices = [*every_pair(4), *every_pair(4)[1:], *range(8)]
@@ -519,7 +533,7 @@ class transfers(BoundedTest):
                 compute: Any = Plan(x=1, w=2, y=3, k=9, slot=at)
                 if kind == "GEMM":
                     fixed = {"m": 16, "n": 33, "k": 200, "reduce_factor": 1, "min_order": 0}
-                    compute = random_product(rng, serial, params, **fixed)
+                    compute = random_product(rng, serial, params, **fixed, write_masks=False)
                 elif kind == "OPT":
                     compute = random_pass(rng, serial, 600)
                 store = STORES[at % len(STORES)]
@@ -548,7 +562,7 @@ class ports(BoundedTest):
             serial.load(buffer, 3000, random_words(rng, 400))
         small = {"m": 1, "n": 16, "n_x": 1, "n_w": 1, "reduce_factor": 1, "y_bits": 1, "shift": 3, "min_order": 0}
         one = random_product(rng, serial, params, **small, k=4, biases=False, masks=False, write_masks=False)
-        long = {**small, "m": 8, "k": 300, "y_bits": 5, "shift": 0, "relu": False, "y_unsigned": False}
+        long = {**small, "m": 8, "k": 6 * params.depth, "y_bits": 5, "shift": 0, "relu": False, "y_unsigned": False}
         sums = random_product(rng, serial, params, **long, y_first=200)
         for n in (1, 2, 4, 30)[: self.run_info.config.get("rounds")]:
             opt = random_pass(rng, serial, n)
@@ -562,10 +576,10 @@ class ports(BoundedTest):
                 serial.add(Store(target=store, first=from_, count=360, **waits), waits=False)
                 for command in (one, opt, one):
                     serial.add(replace(command, **{**waits, "wait_compute": serial.done[1] % 256}), waits=False)
-            waits = serial.waits()
-            serial.add(replace(sums, **waits), waits=False)
-            for _ in range(12):
-                serial.add(Store(target=Buffer.Y, first=13000, **waits), waits=False)
+        waits = serial.waits()
+        serial.add(replace(sums, **waits), waits=False)
+        for _ in range(60):
+            serial.add(Store(target=Buffer.Y, first=13000, **waits), waits=False)
         await self.play(serial.take())
 
 
@@ -674,7 +688,7 @@ class any_words(BoundedTest):
             (random_product(rng, serial, params, k=20, m=3, reduce_factor=1), None),
             (Plan(x=1, w=2, y=3, k=4), None),
         ]
-        for _ in range(4):
+        for _ in range(12):
             for command, stream in good:
                 command = replace(command, **serial.waits())
                 spare = int.from_bytes(rng.bytes(64), "little")
@@ -684,19 +698,22 @@ class any_words(BoundedTest):
                 whole = sum(word << 32 * at for at, word in enumerate(words))
                 serial.issue(Issue(command, stream, serial.number % 256, whole & ~mine))
         await self.play(serial.take())
-        for slot in [*range(32), *range(32)][: self.run_info.config.get("slots")]:
-            for cls in range(3):
-                entry = Entry(int(rng.integers(-64, 64)), int(rng.integers(1, 5)))
-                serial.actions += entry_writes(slot % 16, cls, entry)
-            x, w, y = (4 * (slot % 16) + cls for cls in range(3))
-            serial.add(Plan(x=x, w=w, y=y, k=int(rng.integers(1, 1 << 16)), slot=slot))
-            serial.actions += [Read(Reg.PLAN + 16 * slot + 4 * word) for word in range(3)]
-        for _ in range(self.run_info.config.get("slots", 30)):
+        slots = range(self.run_info.config.get("slots", 32))
+        lengths = [(*rng.integers(10, 64, 2).tolist(), int(rng.integers(-64, 0))) for _ in slots]
+        for turn in range(3):  # every bit of a plan both ways
+            for slot, fls in zip(slots, lengths, strict=True):
+                for cls, fl in enumerate(fls):
+                    entry = Entry(-1 - fl, 3) if turn == 1 else Entry(fl, 4)
+                    serial.actions += entry_writes(slot % 16, cls, entry)
+                x, w, y = (4 * (slot % 16) + cls for cls in range(3))
+                serial.add(Plan(x=x, w=w, y=y, k=(5, 65535, 9)[turn], slot=slot))
+                serial.actions += [Read(Reg.PLAN + 16 * slot + 4 * word) for word in range(3)]
+        for _ in range(self.run_info.config.get("slots", 60)):
             values, overflow, zeros = sorted((int(n) for n in rng.integers(0, 1 << 32, 3)), reverse=True)
             mean = int(rng.integers(0, 1 << 15))
             total = (values - zeros) * mean
             words = (values, overflow, zeros, total & 0xFFFF_FFFF, total >> 32, int(rng.integers(16, 49)))
-            host_update(serial, int(rng.integers(40)), int(rng.integers(4)), words)
+            host_update(serial, int(rng.integers(256)), int(rng.integers(4)), words)
             serial.actions.append(Read(Reg.UPD_ANSWER))
         await self.play(serial.take())
 
@@ -736,7 +753,7 @@ class updates(BoundedTest):
             )
         for at, (slot, n_x, n_w, n_y, fls, uses) in enumerate((
             (0, 4, 4, 4, (10, 10, 0), 0), (5, 1, 1, 1, (1, 1, 0), 1), (31, 2, 2, 2, (8, 8, 0), 2),
-            (0, 3, 3, 3, (12, 12, 0), 2), (5, 2, 3, 1, (0, 0, 5), 1), (31, 4, 2, 2, (60, 60, -5), 1),
+            (0, 3, 3, 3, (12, 12, 0), 2), (5, 2, 3, 1, (0, 0, 5), 1), (31, 4, 2, 2, (60, 60, -5), 2),
             (7, 3, 1, 4, (2, 3, 4), 1),
         )):  # fmt: skip
             for cls, (n, fl) in enumerate(zip((n_x, n_w, n_y), fls, strict=True)):
@@ -777,8 +794,12 @@ class resets(BoundedTest):
             fixed = {"m": 60, "k": 200, "n": 40, "n_x": 2, "n_w": 2, "reduce_factor": 1, "min_order": 0}
             gemm = random_product(rng, serial, params, **fixed, masks=False, biases=False)
             opt = random_pass(rng, serial, 1600)
+            # Eight chunks, each of some hundred cycles.
+            chunked = random_product(
+                rng, serial, params, **{**fixed, "m": 8, "k": 8 * params.depth, "n": 16}, masks=False, biases=False
+            )
             commands: dict[str, tuple[Any, Any]] = {
-                "G": (gemm, None), "K": (gemm, None), "O": (opt, None),
+                "G": (gemm, None), "K": (chunked, None), "O": (opt, None),
                 "S": (Store(target=Buffer.Y, first=13000, count=700), None),
                 "L": (Load(target=Buffer.X, first=7000, count=700), np.zeros((600, 16), np.uint8)),
             }  # fmt: skip
@@ -789,7 +810,7 @@ class resets(BoundedTest):
                 for _ in range(2):
                     serial.add(commands[case[0]][0], commands[case[0]][1], waits=False)
             await self.start(serial.take())
-            await self.cycles_pass(2000 if "K" in case else 400)
+            await self.cycles_pass(900 if "K" in case else 400)
             await self.reset()
         serial = Serial()
         fill(rng, serial, params)
