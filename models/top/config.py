@@ -501,19 +501,32 @@ Words = Any  # uint8 (words, 16)
 
 @dataclass(frozen=True)
 class Issue:
-    """Pushes a command; `stream` (words, 16): what a load takes, its last word with TLAST."""
+    """Pushes a command; `stream` (words, 16): what a load takes, its last word with TLAST. `spare`: what the bits of
+    its sixteen words hold that mean nothing, lowest word first."""
 
     command: Command
     stream: Words | None = None
     id: int = 0
+    spare: int = 0
+
+    def words(self) -> list[int]:
+        """The sixteen words that are pushed. Raises `ValueError` if a bit of `spare` means something."""
+        words = [word | self.spare >> 32 * at & 0xFFFF_FFFF for at, word in enumerate(self.command.words())]
+        if command_of(words) != self.command:
+            raise ValueError(f"spare bits {self.spare:#x} change a {type(self.command).__name__}")
+        return words
 
 
 @dataclass(frozen=True)
 class Write:
-    """Writes a register when every earlier command is done."""
+    """Writes a register when every earlier command is done; with `at_once` as soon as the host can, `gap` idle cycles
+    behind its access before. The value model carries both out in order: what `at_once` writes must not matter to the
+    commands under way."""
 
     address: int
     value: int
+    at_once: bool = False
+    gap: int = 0
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from tb.flow.blocks import Block
 from tb.flow.errors import UserError
 
 TRANSACTORS = tuple(f"tb/common/sv/ts_{name}.sv" for name in ("source", "sink", "stream_check", "since", "quiet"))
+COVERAGE_GOALS = {"line": 98.0, "branch": 98.0, "toggle": 95.0}  # of every block, and of all together
 INCLUDE_DIRS = ("rtl/common", "tb/common/sv")
 
 

@@ -340,6 +340,22 @@ def summarise(merged: Merged) -> dict[str, Any]:
     }
 
 
+def joint_summaries(summaries: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The summaries of several blocks as one; groups, bins and runs get the block's name."""
+    groups = [
+        {**group, "name": f"{name}.{group['name']}"} for name, each in summaries.items() for group in each["groups"]
+    ]
+    lines = {
+        key: [f"{name}.{line}" for name, each in summaries.items() for line in each[key]]
+        for key in ("uncovered", "contradictions")
+    }
+    notes = {
+        key: [f"{name}: {line}" for name, each in summaries.items() for line in each[key]] for key in ("runs", "notes")
+    }
+    passed = bool(summaries) and all(each["passed"] for each in summaries.values())
+    return {"passed": passed, **_shares(groups), **lines, **notes, "groups": groups}
+
+
 def _shares(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     covered, total = sum(part["covered"] for part in parts), sum(part["total"] for part in parts)
     return {"covered": covered, "total": total, "percent": percent(covered, total)}

@@ -77,10 +77,12 @@ class Block:
     command. `sim_options(options)` turns the values of `options` (by name), plus `TEST` (None if not given) and
     `PARAMS` (the parameters by name), into (test, config); `print_report(result)` prints `result.json` for a person.
     `lint_params` are parameter sets beside the default. `synth_variants` names parameter sets that `make synth`
-    compares the block with, one by one and in sum. `coverage_runs` is what `make coverage` simulates;
-    `coverage_goals` gives per cents per kind; `functional_coverage(results)` gets the list of `RunResult` and returns
-    a JSON-able dict, with `passed` false if a functional goal is missed. `bench(report path or None)`
-    is called by the command of that name and returns an exit status. `faults_dir` holds the planted faults.
+    compares the block with, one by one and in sum. `coverage_runs` is what `make coverage` simulates (code counts in
+    runs with the default parameters); `coverage_files` names the RTL whose code counts, all of it if empty: a block
+    made of others counts what it adds; `coverage_goals` gives per cents per kind; `functional_coverage(results)` gets
+    the list of `RunResult` and returns a JSON-able dict, with `passed` false if a functional goal is missed.
+    `bench(report path or None)` is called by the command of that name and returns an exit status. `faults_dir` holds
+    the planted faults.
     `proofs` are what `make prove` proves.
     `check()` is a hook of `make lint` that returns findings (the testplan against the tests, say).
     """
@@ -101,7 +103,6 @@ class Block:
     icarus_args: tuple[str, ...] = ()
     testplan: str | None = None
     faults_dir: str | None = None
-    coverage_exclusions: str | None = None
     options: tuple[Option, ...] = ()
     sim_options: Callable[[dict[str, Any]], tuple[str, dict[str, Any]]] | None = None
     print_report: Callable[[dict[str, Any]], None] | None = None
@@ -109,6 +110,7 @@ class Block:
     synth_variants: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     tests: tuple[Any, ...] = ()
     coverage_runs: tuple[RunSpec, ...] = ()
+    coverage_files: tuple[str, ...] = ()
     coverage_goals: Mapping[str, float] = field(default_factory=dict)
     functional_coverage: Callable[[list[Any]], dict[str, Any]] | None = None
     bench: Callable[[Path | None], int] | None = None

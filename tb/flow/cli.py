@@ -28,6 +28,7 @@ from tb.flow.makevars import clean_environment, given_variables, refuse_unknown
 from tb.flow.paths import REPORTS, ROOT, shown
 
 DEFAULT_BLOCK = "ioss"
+ALL_BLOCKS = "all"
 JUNIT = REPORTS / "pytest.xml"
 
 
@@ -311,88 +312,15 @@ def _test(SIM: str, JOBS: int) -> int:
 
 
 def _coverage(BLOCK: str, REPORT: Path | None, JOBS: int) -> int:
-    from tb.common.coverage_report import Report
-    from tb.flow import codecov
-    from tb.flow.simulate import run, run_all
+    from tb.flow.coverage import cover, cover_all
 
-    block = get_block(BLOCK)
-    if not block.coverage_runs:
-        raise UserError(f"block {block.name} names no runs for coverage")
-
-    def task(index: int) -> Any:
-        spec = block.coverage_runs[index]
-        result = run(block, "verilator", spec.test, spec.seed, spec.params, spec.config, coverage=True)
-        print(result.summary(), flush=True)
-        return result
-
-    results = run_all([lambda index=index: task(index) for index in range(len(block.coverage_runs))], JOBS)
-    failed = [result for result in results if not result.passed]
-    content: dict[str, Any] = {
-        "block": block.name,
-        "runs": len(results),
-        "failed_runs": [result.replay for result in failed],
-    }
-    missed: list[str] = [f"{len(failed)} of {len(results)} runs failed"] if failed else []
-    silent = [result for result in results if result.passed and result.coverage is None]
-    if silent:
-        raise UserError(f"{silent[0].test} wrote no coverage.dat: see {shown(silent[0].log)}")
-    merged = codecov.merge(result.coverage for result in results if result.coverage)
-    if not merged.counts:
-        raise UserError("the runs counted no coverage point in rtl/")
-    exclusions = codecov.load_exclusions(ROOT / block.coverage_exclusions) if block.coverage_exclusions else []
-    code = codecov.report(merged, exclusions)
-    lcov = codecov.write_lcov(merged, REPORTS / block.name / "lcov")
-    content["code"] = code.as_dict()
-    console = Console()
-    console.print(_coverage_table(block, code))
-    for line in codecov.grouped(code.uncovered)[:60]:
-        print(f"uncovered: {line}")
-    for kind, goal in block.coverage_goals.items():
-        if code.kinds[kind].percent < goal:
-            missed.append(f"{kind} coverage is {code.kinds[kind].as_dict()['percent']} %, the goal {goal} %")
-    if block.functional_coverage is not None:
-        functional = block.functional_coverage(results)
-        content["functional"] = functional
-        if not functional.get("passed", True):
-            missed.append("functional coverage misses its goal")
-        print(f"functional coverage: {functional['percent']} %")
-        for line in functional["uncovered"]:
-            print(f"uncovered: {line}")
-    report = Report(
-        block.name,
-        block.title,
-        content.get("functional"),
-        code,
-        len(results),
-        content["failed_runs"],
-        block.coverage_goals,
-    )
-    print(f"page: {shown(report.write(REPORTS / block.name)[0])}")
-    content = report.as_dict() | {"status": "fail" if missed else "pass", "missed": missed}
-    print(f"lcov: {shown(lcov[0].parent)}/<kind>.info")
+    content = cover_all(JOBS) if BLOCK == ALL_BLOCKS else cover(get_block(BLOCK), JOBS)
     _write_report(REPORT, content)
-    for line in missed:
+    for line in content["missed"]:
         print(f"FAIL {line}")
-    print(f"{'FAIL' if missed else 'PASS'} coverage of {block.name}")
-    return 1 if missed else 0
-
-
-def _coverage_table(block: Block, code: Any) -> Table:
-    from tb.flow.codecov import KINDS
-
-    table = Table("file", *KINDS, title=f"code coverage of {block.name}", box=box.SIMPLE)
-
-    def cells(row: Mapping[str, Any]) -> list[str]:
-        return [
-            f"{row[kind].covered}/{row[kind].total} {row[kind].as_dict()['percent']} %" if kind in row else "-"
-            for kind in KINDS
-        ]
-
-    for file, row in code.files.items():
-        table.add_row(file, *cells(row))
-    table.add_section()
-    table.add_row("all", *cells(code.kinds))
-    return table
+    of = "all blocks" if BLOCK == ALL_BLOCKS else BLOCK
+    print(f"{'FAIL' if content['missed'] else 'PASS'} coverage of {of}")
+    return 1 if content["missed"] else 0
 
 
 def _lint() -> int:
@@ -770,8 +698,12 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
         click.Command(
             "coverage",
             callback=_coverage,
-            params=[*block_report, _jobs_variable()],
-            help="functional and code coverage of a block",
+            params=[
+                _variable("BLOCK", _Choice((*block_names(), ALL_BLOCKS)), "block under test, or all", DEFAULT_BLOCK),
+                _report_variable("what was found"),
+                _jobs_variable(),
+            ],
+            help="functional and code coverage of a block, or of all",
         ),
         click.Command("lint", callback=_lint, help="static checks of RTL, Python and testplans"),
         click.Command(

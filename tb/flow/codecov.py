@@ -5,9 +5,9 @@ A point is a line `C '<key><value>...' <count>` of the file, its fields marked b
 `S` the lines it stands for, `h` the instance. Counts of several runs add up per instance; a point of the source
 counts as covered if any instance has covered it. Only files below rtl/ count.
 
-Exclusions are an Hjson list of `{kind, file, line | pattern, reason}`: `line` a number or 'first-last', `pattern` a
-regular expression found in what is counted (`o`); with both, both must fit. An exclusion removes uncovered points
-only, and one that removes none is an error.
+Exclusions stand in one Hjson file: by block a list of `{kind, file, line | pattern, reason}`: `line` a number or
+'first-last', `pattern` a regular expression found in what is counted (`o`); with both, both must fit. An exclusion
+removes uncovered points only, and one that removes none is an error.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from tb.flow.errors import UserError
 from tb.flow.paths import ROOT, shown
 
 KINDS = ("line", "branch", "toggle", "expr")
+EXCLUSIONS = ROOT / "tb" / "common" / "coverage_exclusions.hjson"
 _RECORD = re.compile(r"C '(.*)' (\d+)$")
 
 
@@ -93,6 +94,12 @@ class CodeCoverage:
     """Counts of merged runs: point -> instance -> count."""
 
     counts: dict[Point, dict[str, int]] = field(default_factory=dict)
+
+    def of(self, files: Sequence[str]) -> CodeCoverage:
+        """The counts of some files alone; of all, if none is named."""
+        if not files:
+            return self
+        return CodeCoverage({point: counts for point, counts in self.counts.items() if point.file in files})
 
     def count(self, point: Point) -> int:
         """Hits of `point` over all instances and runs."""
@@ -208,17 +215,22 @@ def _mend_wide_toggles(merged: dict[Point, dict[str, int]]) -> None:
                 merged[point][instance] = max(0, own - count)
 
 
-def load_exclusions(path: Path) -> list[Exclusion]:
-    """The exclusions of an Hjson file; `UserError` for an entry without a reason or otherwise unfit."""
+def load_exclusions(block: str, path: Path = EXCLUSIONS) -> list[Exclusion]:
+    """The exclusions of a block; `UserError` for an entry of any block without a reason or otherwise unfit."""
     try:
-        entries = hjson.loads(path.read_text())
+        blocks = hjson.loads(path.read_text())
     except (OSError, hjson.HjsonDecodeError) as error:
         raise UserError(f"cannot read exclusions {shown(path)}: {error}") from error
-    if not isinstance(entries, list):
-        raise UserError(f"{shown(path)}: must be a list of exclusions")
-    return [
-        _exclusion(dict(entry), f"{shown(path)}: exclusion {number}") for number, entry in enumerate(entries, start=1)
-    ]
+    if not isinstance(blocks, dict) or not all(isinstance(entries, list) for entries in blocks.values()):
+        raise UserError(f"{shown(path)}: must give every block a list of exclusions")
+    found = {
+        name: [
+            _exclusion(dict(entry), f"{shown(path)}: {name}, exclusion {number}")
+            for number, entry in enumerate(entries, start=1)
+        ]
+        for name, entries in blocks.items()
+    }
+    return found.get(block, [])
 
 
 def _exclusion(entry: dict[str, Any], where: str) -> Exclusion:
@@ -247,18 +259,48 @@ def _exclusion(entry: dict[str, Any], where: str) -> Exclusion:
 def report(coverage: CodeCoverage, exclusions: Sequence[Exclusion] = ()) -> CodeReport:
     """Totals and uncovered points of `coverage`. `UserError` if an exclusion fits no uncovered point."""
     used: set[int] = set()
+    reasons: dict[Point, str] = {}
+    for point in coverage.counts:
+        if coverage.count(point) == 0:
+            fitting = [index for index, exclusion in enumerate(exclusions) if exclusion.matches(point)]
+            used.update(fitting)
+            if fitting:
+                reasons[point] = exclusions[fitting[0]].reason
+    for index, exclusion in enumerate(exclusions):
+        if index not in used:
+            where = exclusion.pattern if exclusion.first is None else exclusion.first
+            raise UserError(
+                f"exclusion of {exclusion.kind} at {exclusion.file}:{where} excludes nothing uncovered: remove it"
+            )
+    return _report(coverage, reasons)
+
+
+def joint(parts: Mapping[str, tuple[CodeCoverage, CodeReport]]) -> CodeReport:
+    """Of several blocks together: a point that two of them count is covered if one of them has covered it, and
+    excluded if none has and one of them excludes it. Instances get the block's name."""
+    coverage = joint_counts({name: coverage for name, (coverage, _) in parts.items()})
+    reasons = {point: why for _, done in parts.values() for point, why in done.excluded}
+    return _report(coverage, {point: why for point, why in reasons.items() if coverage.count(point) == 0})
+
+
+def joint_counts(parts: Mapping[str, CodeCoverage]) -> CodeCoverage:
+    """The counts of several blocks together; instances get the block's name."""
+    counts: dict[Point, dict[str, int]] = defaultdict(dict)
+    for name, coverage in parts.items():
+        for point, instances in coverage.counts.items():
+            counts[point] |= {f"{name}: {instance}": count for instance, count in instances.items()}
+    return CodeCoverage(dict(counts))
+
+
+def _report(coverage: CodeCoverage, reasons: Mapping[Point, str]) -> CodeReport:
+    """Totals of `coverage`; `reasons`: of the uncovered points that do not count."""
     excluded: list[tuple[Point, str]] = []
     uncovered: list[Point] = []
     tally: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
     by_instance: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
     for point in sorted(coverage.counts):
         hit = coverage.count(point) > 0
-        reason = None
-        if not hit:
-            for index, exclusion in enumerate(exclusions):
-                if exclusion.matches(point):
-                    used.add(index)
-                    reason = reason or exclusion.reason
+        reason = reasons.get(point)
         rows = [tally[point.file, point.kind]]
         for instance, count in coverage.counts[point].items():
             row = by_instance[instance, point.kind]
@@ -273,12 +315,6 @@ def report(coverage: CodeCoverage, exclusions: Sequence[Exclusion] = ()) -> Code
             excluded.append((point, reason))
         elif not hit:
             uncovered.append(point)
-    for index, exclusion in enumerate(exclusions):
-        if index not in used:
-            where = exclusion.pattern if exclusion.first is None else exclusion.first
-            raise UserError(
-                f"exclusion of {exclusion.kind} at {exclusion.file}:{where} excludes nothing uncovered: remove it"
-            )
     return CodeReport(
         kinds={kind: _sum(row for (_, k), row in tally.items() if k == kind) for kind in KINDS},
         files=_nest(tally),

@@ -222,8 +222,8 @@ def _coverage(block: Block, records: Sequence[Mapping[str, Any]], request: Reque
     files = [folder(record["id"], request.store) / CODE for record in passed if record["coverage"]]
     if files:
         try:
-            merged = codecov.merge(files)
-            exclusions = codecov.load_exclusions(ROOT / block.coverage_exclusions) if block.coverage_exclusions else []
+            merged = codecov.merge(files).of(block.coverage_files)
+            exclusions = codecov.load_exclusions(block.name)
             try:
                 code = codecov.report(merged, exclusions)
             except UserError as error:

@@ -6,7 +6,18 @@ from pathlib import Path
 import pytest
 
 from tb.flow import codecov
-from tb.flow.codecov import Point, Totals, grouped, load_exclusions, merge, report, write_lcov
+from tb.flow.codecov import (
+    CodeCoverage,
+    Exclusion,
+    Point,
+    Totals,
+    grouped,
+    joint,
+    load_exclusions,
+    merge,
+    report,
+    write_lcov,
+)
 from tb.flow.errors import UserError
 from tb.flow.simulate import run
 
@@ -80,8 +91,8 @@ def test_what_is_not_understood_is_refused(tmp_path):
 
 def exclusions(tmp_path, text):
     path = tmp_path / "exclusions.hjson"
-    path.write_text(text)
-    return load_exclusions(path)
+    path.write_text(f"{{\na: {text}\nb: []\n}}")
+    return load_exclusions("a", path)
 
 
 def test_exclusions_remove_uncovered_points(dat, tmp_path):
@@ -122,6 +133,38 @@ def test_unused_exclusion_is_an_error(dat, tmp_path, where):
     found = exclusions(tmp_path, f"[{{kind: line\nfile: rtl/a.sv\n{where}\nreason: r\n}}]")
     with pytest.raises(UserError, match="excludes nothing uncovered"):
         report(merge([dat], tmp_path), found)
+
+
+def test_exclusions_are_of_one_block_and_all_are_checked(tmp_path):
+    path = tmp_path / "exclusions.hjson"
+    path.write_text("{a: [{kind: line\nfile: rtl/a.sv\nline: 1\nreason: r\n}]\nb: [{kind: line\n}]}")
+    with pytest.raises(UserError, match="b, exclusion 1 has no reason"):
+        load_exclusions("a", path)
+    path.write_text("[]")
+    with pytest.raises(UserError, match="must give every block a list"):
+        load_exclusions("a", path)
+    assert load_exclusions("no such block") == []
+
+
+def test_only_the_files_of_a_block_count(tmp_path):
+    one, two = (Point("line", file, 1, 1, "block") for file in ("rtl/a.sv", "rtl/b.sv"))
+    both = CodeCoverage({one: {"t": 1}, two: {"t": 0}})
+    assert both.of(()).counts.keys() == {one, two}
+    assert both.of(("rtl/b.sv",)).counts == {two: {"t": 0}}
+
+
+def test_blocks_together():
+    points = [Point("line", "rtl/a.sv", line, 1, "block") for line in range(4)]
+    mine = CodeCoverage({point: {"t": int(point.line == 0)} for point in points[:3]})
+    other = CodeCoverage({point: {"t": int(point.line == 1)} for point in points[1:]})
+    left_out = [Exclusion("line", "rtl/a.sv", "cannot be", 1, 2)]
+    parts = {"x": (mine, report(mine, left_out)), "y": (other, report(other))}
+    together = joint(parts)
+    # Line 0 by x, line 1 by y although x excludes it, line 2 excluded by x, line 3 by none.
+    assert together.kinds["line"] == Totals(2, 3, 1)
+    assert [point.line for point in together.uncovered] == [3]
+    assert [(point.line, why) for point, why in together.excluded] == [(2, "cannot be")]
+    assert set(together.instances) == {"x: t", "y: t"}
 
 
 def test_grouped_toggles():

@@ -10,7 +10,7 @@ import numpy as np
 
 from models.common.tensors import TensorError
 from models.ran.config import RAND_BITS, Round, YBits, sum_bound
-from tb.common.blockdef import INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
+from tb.common.blockdef import COVERAGE_GOALS, INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
 from tb.common.testlist import block_runs
 from tb.flow.blocks import Block, Option
 from tb.flow.errors import UserError
@@ -26,6 +26,7 @@ from tb.ran.block import PARAMS as RAN_PARAMS
 from tb.ran.block import RTL as RAN_RTL
 
 HERE = Path(__file__).parent
+RTL = ("rtl/gemm/gemm_desc.sv", "rtl/gemm/gemm_core.sv")  # beside that of the parts
 FORMATS = {4: YBits.B4, 8: YBits.B8, 12: YBits.B12, 16: YBits.B16, 32: YBits.RAW32, 64: YBits.RAW64}
 ROUNDS = {"nearest": Round.NEAREST, "truncate": Round.TRUNCATE, "stochastic": Round.STOCHASTIC}
 
@@ -129,8 +130,7 @@ BLOCK = Block(
         "rtl/ran/ran_pkg.sv",
         *CORE_RTL,
         *RAN_RTL,
-        "rtl/gemm/gemm_desc.sv",
-        "rtl/gemm/gemm_core.sv",
+        *RTL,
     ),
     tb_sources=(
         *TRANSACTORS,
@@ -168,6 +168,8 @@ BLOCK = Block(
     lint_params=({"ROWS": 4, "LANES": 8, "DEPTH": 32},),
     tests=TESTS,
     coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),
+    coverage_files=RTL,
+    coverage_goals=COVERAGE_GOALS,
     bench=bench,
     check=partial(plan_findings, HERE, TESTS),
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from models.ioss.config import LEGAL_DEPTH, LEGAL_LANES, LEGAL_ROWS
-from tb.common.blockdef import INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
+from tb.common.blockdef import COVERAGE_GOALS, INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
 from tb.common.testlist import block_runs
 from tb.flow.blocks import Block, Option, Param
 from tb.ioss.coverage import functional_coverage
@@ -70,7 +70,6 @@ BLOCK = Block(
     public_vlt="tb/ioss/tb_ioss.vlt",
     testplan="tb/ioss/testplan.hjson",
     faults_dir="tb/ioss/faults",
-    coverage_exclusions="tb/ioss/coverage_exclusions.hjson",
     functional_coverage=functional_coverage,
     options=(
         *OPERAND_OPTIONS,
@@ -81,7 +80,7 @@ BLOCK = Block(
     lint_params=({"ROWS": 4, "LANES": 8, "DEPTH": 32}, {"ROWS": 16, "LANES": 32, "DEPTH": 512}),
     tests=TESTS,
     coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),
-    coverage_goals={"line": 98.0, "branch": 98.0},
+    coverage_goals=COVERAGE_GOALS,
     bench=bench,
     check=partial(plan_findings, HERE, TESTS),
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from models.laps.config import LEGAL_LAYERS
-from tb.common.blockdef import INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
+from tb.common.blockdef import COVERAGE_GOALS, INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
 from tb.common.report import print_figures
 from tb.common.testlist import block_runs
 from tb.flow.blocks import Block, Param, Proof
@@ -48,14 +48,13 @@ BLOCK = Block(
     public_vlt="tb/laps/tb_laps.vlt",
     testplan="tb/laps/testplan.hjson",
     faults_dir="tb/laps/faults",
-    coverage_exclusions="tb/laps/coverage_exclusions.hjson",
     functional_coverage=functional_coverage,
     sim_options=sim_options,
     print_report=print_figures,
     lint_params=({"LAYERS": 4}, {"LAYERS": 64}),
     tests=TESTS,
     coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),
-    coverage_goals={"line": 98.0, "branch": 98.0},
+    coverage_goals=COVERAGE_GOALS,
     proofs=(
         Proof(
             "laps_entry",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from models.optc.config import BOTH_MODES, LEGAL_LANES, LEGAL_MODES
-from tb.common.blockdef import INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
+from tb.common.blockdef import COVERAGE_GOALS, INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
 from tb.common.report import print_figures
 from tb.common.testlist import block_runs
 from tb.flow.blocks import Block, Param
@@ -74,8 +74,7 @@ BLOCK = Block(
     synth_variants={"momentum only": {"MODES": 1}, "ADAM only": {"MODES": 2}},
     tests=TESTS,
     coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),
-    coverage_exclusions="tb/optc/coverage_exclusions.hjson",
     functional_coverage=functional_coverage,
-    coverage_goals={"line": 98.0, "branch": 98.0},
+    coverage_goals=COVERAGE_GOALS,
     check=partial(plan_findings, HERE, TESTS),
 )

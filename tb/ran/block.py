@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from models.ran.config import LEGAL_ACC_W, LEGAL_BANKS, LEGAL_LANES, LEGAL_ROWS
-from tb.common.blockdef import INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
+from tb.common.blockdef import COVERAGE_GOALS, INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
 from tb.common.report import print_figures
 from tb.common.testlist import block_runs
 from tb.flow.blocks import Block, Param
@@ -60,13 +60,12 @@ BLOCK = Block(
     public_vlt="tb/ran/tb_ran.vlt",
     testplan="tb/ran/testplan.hjson",
     faults_dir="tb/ran/faults",
-    coverage_exclusions="tb/ran/coverage_exclusions.hjson",
     functional_coverage=functional_coverage,
     sim_options=sim_options,
     print_report=print_figures,
     lint_params=({"ROWS": 4, "LANES": 8}, {"ROWS": 2, "LANES": 32, "ACC_W": 48, "BANKS": 1}),
     tests=TESTS,
     coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),
-    coverage_goals={"line": 98.0, "branch": 98.0},
+    coverage_goals=COVERAGE_GOALS,
     check=partial(plan_findings, HERE, TESTS),
 )

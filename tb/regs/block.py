@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from tb.common.blockdef import INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
+from tb.common.blockdef import COVERAGE_GOALS, INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
 from tb.common.report import print_figures
 from tb.common.testlist import block_runs
 from tb.flow.blocks import Block, Param
@@ -53,6 +53,6 @@ BLOCK = Block(
     lint_params=({"CORES": 2}, {"CORES": 4, "LAYERS": 64}),
     tests=TESTS,
     coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),
-    coverage_goals={"line": 98.0, "branch": 98.0},
+    coverage_goals=COVERAGE_GOALS,
     check=check,
 )

@@ -8,12 +8,14 @@ from typing import Any
 
 from models.laps.config import LEGAL_LAYERS
 from models.top.config import LEGAL_CORES
-from tb.common.blockdef import INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
+from tb.common.blockdef import COVERAGE_GOALS, INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
 from tb.common.testlist import block_runs
 from tb.flow.blocks import Block, Param
 from tb.gemm.block import BLOCK as GEMM
 from tb.laps.block import RTL as LAPS_RTL
 from tb.optc.block import RTL as OPTC_RTL
+from tb.regs.block import RTL as REGS_RTL
+from tb.top.coverage import functional_coverage
 from tb.top.report import print_report
 from tb.top.testlist import TESTS
 
@@ -84,7 +86,10 @@ BLOCK = Block(
     print_report=print_report,
     lint_params=({"CORES": 2}, {"CORES": 4}),
     tests=TESTS,
-    coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),
+    functional_coverage=functional_coverage,
+    coverage_runs=block_runs(TESTS, "verilator"),  # two cores: functional coverage alone
+    coverage_files=tuple(path for path in RTL if path not in REGS_RTL),
+    coverage_goals=COVERAGE_GOALS,
     bench=bench,
     check=partial(plan_findings, HERE, TESTS),
 )

@@ -23,6 +23,7 @@ from tb.common.env import BlockEnv, EnvConfig
 from tb.common.scoreboard import Verdict
 from tb.common.testbase import BlockTest
 from tb.gemm.env import RAN_COUNTERS
+from tb.top.coverage import sample
 from tb.top.program import READ, Program
 from tb.top.scoreboard import TopScoreboard
 from tb.top.trace import AXIL_DTYPE, M_DTYPE, folders, tap_configs, trace_configs
@@ -143,5 +144,6 @@ class TopTest(BlockTest):
         board.cycles, board.drained, board.counters = cycles, self.drained, self.counters
         self.env.collect(cycles)
         verdict = board.judge()
+        sample(self.run_info, board)
         self.report |= {"cycles": cycles, "commands": len(board.seen["top_cmd"])}
         return verdict

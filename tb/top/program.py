@@ -28,6 +28,7 @@ class Program:
     """
 
     accesses: list[tuple[int, int, int, int]] = field(default_factory=list)
+    pauses: dict[int, int] = field(default_factory=dict)  # idle cycles before an access, by its number
     words: list[tuple[U8, bool]] = field(default_factory=list)
     gaps: list[int] = field(default_factory=list)
     staged: list[int | None] = field(default_factory=lambda: [None] * CMD_WORDS)
@@ -56,10 +57,11 @@ class Program:
                 if isinstance(action.command, Store):
                     self.stored += action.command.count
                 continue
-            if behind:
+            if behind and not (isinstance(action, Write) and action.at_once):
                 self.drain()
                 behind = False
             if isinstance(action, Write):
+                self.pauses[len(self.accesses)] = action.gap
                 self.access(WRITE, action.address, action.value)
                 if action.address == Reg.UPD_PUSH:
                     self.access(POLL, Reg.UPD_ANSWER, 0, PENDING)
@@ -69,7 +71,7 @@ class Program:
                 self.reads += 1
 
     def _push(self, issue: Issue) -> None:
-        for at, word in enumerate(issue.command.words()):
+        for at, word in enumerate(issue.words()):
             if self.staged[at] != word:
                 self.access(WRITE, Reg.CMD + 4 * at, word)
                 self.staged[at] = word
@@ -85,7 +87,8 @@ class Program:
                 for operation, address, data, mask in self.accesses
             )
             payload = np.frombuffer(words, np.uint8).reshape(-1, HOST_BYTES)
-            out["host"] = [BurstItem("host", source_records(0, payload), len(payload))]
+            gaps = [self.pauses.get(at, 0) for at in range(len(payload))]
+            out["host"] = [BurstItem("host", source_records(gaps, payload), len(payload))]
         if self.words:
             data = np.array([word for word, _ in self.words], np.uint8)
             last = np.array([end for _, end in self.words], np.uint8)

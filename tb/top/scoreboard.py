@@ -45,9 +45,11 @@ class TopScoreboard(Scoreboard):
     cycles: int
     drained: bool
     processor: Processor
+    run: Run  # behind the last reset, as `coverage.py` samples it, with commands as issued and details, by engine
+    issued: list[list[Command]]
+    details: list[list[int]]
     counters: list[Any] | None = None  # of each pair: those of the IOSS core, of the RAN
     meter: Meter
-    sequence: Run  # of the last part of the run
 
     def build_phase(self) -> None:
         super().build_phase()
@@ -153,10 +155,12 @@ class TopScoreboard(Scoreboard):
         self.processor, self.meter = Processor(self.params), Meter(self.params)
         said: list[list[tuple[int, int, int]]] = [[], [], []]
         carried: list[list[Command]] = [[], [], []]  # as carried out
-        issues = iter([each for each in actions if isinstance(each, Issue)])
+        self.issued = [[], [], []]
         ids: dict[int, list[int]] = {}
-        for issue in issues:
-            ids.setdefault(issue.command.engine, []).append(issue.id)
+        for each in actions:
+            if isinstance(each, Issue):
+                ids.setdefault(each.command.engine, []).append(each.id)
+                self.issued[each.command.engine].append(each.command)
 
         def note(command: Any, result: Any) -> None:
             result.activity.pairs = PairCount(0, 0, 0, 0, 0, 0)  # counted by the device
@@ -177,6 +181,7 @@ class TopScoreboard(Scoreboard):
             _when(want["cycle"], ends[engine]["cycle"], end - base)
             what = f"{engine.name.lower()} command"
             compare_tables(self.verdict, "command", what, ends[engine], want, kinds=("value",), base=base)
+        self.details = [[detail for _, detail, _ in codes] for codes in said]
         self._stored(answer.stored, base, end)
         self._registers(answer.read, base, end)
         self._sequence(actions, ends, carried, [[each[0] for each in codes] for codes in said], base, end)
@@ -226,11 +231,12 @@ class TopScoreboard(Scoreboard):
         trace = _span(self.seen["top_start"], base, end)
         begun = [trace["cycle"][trace["head"] >> 24 == engine].astype(np.int64) for engine in Engine]
         axil = _span(self.seen["top_axil"], base, end)
-        pushed = axil["cycle"][(axil["op"] == WRITE << 16) & (axil["address"] == Reg.PUSH)]
+        written = axil["op"] == WRITE << 16
+        pushed = axil["cycle"][written & (axil["address"] == Reg.PUSH)]
         m = _span(self.seen["top_m"], base, end)
         optc = {name: self.seen[f"optc_{name}_trace"] for name in ("optc_event", "stat", "out")}
         optc["optc_event"] = optc["optc_event"][optc["optc_event"]["data"] >> 24 == EV_RSP]
-        run = Run(
+        self.run = Run(
             params=self.params,
             end=end,
             issues=[each for each in actions if isinstance(each, Issue)],
@@ -253,9 +259,13 @@ class TopScoreboard(Scoreboard):
             ),
             s=_log(self.seen["s"], base, end),
             m=SourceLog(m["valid"].astype(np.int64), m["cycle"].astype(np.int64)),
+            host_updates=axil["cycle"][written & (axil["address"] == Reg.UPD_PUSH)].tolist(),
         )
-        self.sequence = run
-        Checker(self.verdict, run).check()
+        Checker(self.verdict, self.run).check()
+
+    def between(self, name: str, base: int, end: int) -> npt.NDArray[np.void]:
+        """Records of a trace in a span of cycles."""
+        return _span(self.seen[name], base, end)
 
     def _pair_log(self, core: int, base: int, end: int) -> PairLog:
         taps = {name: self.seen[f"core{core}_{name}"] for name in PAIR_TAPS}

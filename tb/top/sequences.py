@@ -9,8 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from models.laps.config import Entry
+from models.optc.config import RspCode as OptcCode
 from models.ran.config import Round, YBits
 from models.top.config import (
+    CMD_WORDS,
+    LOADABLE,
+    MAX_M,
+    STORABLE,
     Action,
     Buffer,
     Command,
@@ -22,6 +27,7 @@ from models.top.config import (
     Store,
     TopParams,
     Write,
+    command_of,
     result_bytes,
 )
 from models.top.mapper import extents
@@ -48,11 +54,21 @@ class Serial:
     def add(self, command: Command, stream: U8 | None = None, waits: bool = True) -> None:
         """Adds a command; `waits`: for every one before it."""
         if waits:
-            names = ("wait_load", "wait_compute", "wait_store")
-            command = replace(command, **{name: done % 256 for name, done in zip(names, self.done, strict=True)})
+            command = replace(command, **self.waits())
         self.actions.append(Issue(command, stream, self.number % 256))
         self.done[command.engine] += 1
         self.number += 1
+
+    def issue(self, issue: Issue) -> None:
+        """Adds a push as it is."""
+        self.actions.append(issue)
+        self.done[issue.command.engine] += 1
+        self.number += 1
+
+    def waits(self, less: int = 0) -> dict[str, int]:
+        """What a command waits for that waits for every one before it, but the last `less` of each engine."""
+        names = ("wait_load", "wait_compute", "wait_store")
+        return {name: (done - less) % 256 for name, done in zip(names, self.done, strict=True)}
 
     def load(self, buffer: Buffer, first: int, words: U8, cores: int = 15, waits: bool = True) -> None:
         """Loads words."""
@@ -75,11 +91,62 @@ class Serial:
 def together(serial: Serial, compute: Command, store: Store) -> None:
     """A compute command and a store that start in one cycle: both wait for a load of a word that is pushed last."""
     loads, computes, stores = serial.done
-    waits = {"wait_load": (loads + 1) % 256, "wait_compute": computes % 256, "wait_store": stores % 256}
+    waits = {**serial.waits(), "wait_load": (loads + 1) % 256}
     serial.add(replace(compute, **waits), waits=False)
     serial.add(replace(store, **waits), waits=False)
     word = Load(target=Buffer.X, first=8000, wait_compute=computes % 256, wait_store=stores % 256)
     serial.add(word, np.zeros((1, 16), np.uint8), waits=False)
+
+
+def in_one_cycle(serial: Serial, *commands: Command) -> None:
+    """Commands, one an engine, that start in one cycle: behind a load of 250 words, pushed while it is under way."""
+    serial.load(Buffer.X, 7000, np.zeros((250, 16), np.uint8))
+    waits = serial.waits()
+    for command in commands:
+        stream = np.zeros((command.count, 16), np.uint8) if isinstance(command, Load) and command.count else None
+        serial.add(replace(command, **waits), stream, waits=False)
+
+
+def every_pair(values: int) -> list[int]:
+    """The shortest sequence of 0 .. values - 1 in which every two follow each other, and each itself."""
+    out = []
+    for first in range(values):
+        out.append(first)
+        for second in range(first + 1, values):
+            out += [first, second]
+    return [*out, 0]
+
+
+def host_update(serial: Serial, layer: int, cls: int, words: tuple[int, ...] = (100, 1, 10, 3000, 0, 9)) -> None:
+    """A host's update of LAPS: values, overflow, zeros, sum of magnitudes (two words), longest bit length."""
+    for at, word in enumerate((*words[:5], words[5] << 10 | 4 * layer + cls)):
+        serial.write(Reg.UPD + 4 * at, word)
+    serial.write(Reg.UPD_PUSH, 1)
+
+
+def random_issue(rng: np.random.Generator, serial: Serial, params: TopParams, operation: int) -> Issue | None:
+    """A command of random words, waits but for what is done; None for one that would run long or read what was never
+    written: a product or pass that is not refused, a transfer that is not short."""
+    words = [int(word) for word in rng.integers(0, 1 << 32, CMD_WORDS)]
+    words[0] = words[0] & 0xF0 | operation
+    if rng.random() < 0.7:
+        words[0] &= 0xF  # the only target of most operations
+    waits = serial.waits(int(rng.integers(60)))
+    command = replace(command_of(words), **waits)
+    match command:
+        case Gemm():
+            good = command.m and command.n and command.k and command.m <= MAX_M
+            if command.target == 0 and good and not command.planned and command.check(params) == 0:
+                return None
+        case Opt():
+            if command.target == 0 and command.config.check() == OptcCode.OK:
+                return None
+        case Load() | Store():
+            if command.target in (*LOADABLE, *STORABLE):
+                return None
+    spare = sum(word << 32 * at for at, word in enumerate(words))
+    fixed = sum(word << 32 * at for at, word in enumerate(command_of(words).words()))
+    return Issue(command, None, serial.number % 256, spare ^ fixed)
 
 
 def random_gemm(rng: np.random.Generator, params: TopParams, **fixed: Any) -> Gemm:

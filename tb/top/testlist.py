@@ -25,5 +25,13 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry(
         "training", "two iterations of the MLP; words that results fill in part leave: x on Icarus", sims=("verilator",)
     ),
+    TestEntry("shapes", "100 products a run", icarus_config={"factors": 1, "pairs": 6}),
+    TestEntry("transfers", "every buffer beside every command in a run", icarus_config={"kinds": 1}),
+    TestEntry("in_step", "everything in every run", icarus_config={"rounds": 6}),
+    TestEntry("ports", "every port in a run", icarus_config={"rounds": 1}),
+    TestEntry("cores", "15 products a run", params=({}, TWO), icarus_config={"rounds": 1}),
+    TestEntry("any_words", "250 commands a run", icarus_config={"commands": 40, "slots": 8}),
+    TestEntry("updates", "every moment in a run", icarus_config={"step": 4}),
+    TestEntry("resets", "every engine in a run", icarus_config={"cases": 4}),
     TestEntry("reset_in_the_middle", "seven resets a run", icarus_config={"resets": 1}),
 )

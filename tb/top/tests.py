@@ -15,20 +15,25 @@ from typing import Any
 import numpy as np
 import pyuvm
 
+from models.ioss.config import LEGAL_REDUCE
 from models.ioss.config import RowCounter as CoreRow
 from models.laps.config import Entry
+from models.optc.config import Scalar
 from models.ran.config import YBits
 from models.top.config import (
+    CMD_WORDS,
+    STATES,
     Buffer,
     Gemm,
     Issue,
     Load,
-    Opt,
     Plan,
     Read,
     Reg,
     Store,
     Unknown,
+    Write,
+    command_of,
 )
 from models.train.digits import load_digits
 from models.train.on_processor import Batches
@@ -39,14 +44,20 @@ from tb.top.env import TopTest
 from tb.top.sequences import (
     Serial,
     entry_writes,
+    every_pair,
     fill,
+    host_update,
+    in_one_cycle,
+    random_gemm,
+    random_issue,
     random_pass,
     random_product,
     random_words,
     store_results,
+    supply,
     together,
 )
-from tb.top.trace import M_DTYPE
+from tb.top.trace import AXIL_DTYPE, CMD_DTYPE, M_DTYPE
 from tb.top.training import (
     TEST_BATCH,
     Span,
@@ -65,6 +76,12 @@ from tb.top.training import (
     Plan as TrainPlan,
 )
 
+LOADS = (Buffer.X, Buffer.W, Buffer.M, Buffer.Y, Buffer.SW, Buffer.SM, Buffer.SV)
+STORES = (Buffer.Y, Buffer.A, Buffer.SW, Buffer.SM, Buffer.SV)
+FREE = {  # where words lie that products and passes do not touch
+    Buffer.X: 7000, Buffer.W: 7600, Buffer.M: 600, Buffer.Y: 13000, Buffer.A: 0,
+    Buffer.SW: 3000, Buffer.SM: 3000, Buffer.SV: 3000,
+}  # fmt: skip
 STATUS_READS = (*range(Reg.STAT, Reg.STAT + 24, 4), Reg.ERROR, Reg.DONE, Reg.IRQ_STATUS)
 
 
@@ -244,8 +261,14 @@ class refusals(BoundedTest):
             serial.actions += [Read(Reg.ERROR), Read(Reg.IRQ_STATUS)]
             serial.write(Reg.ERROR_CLEAR, 0)
             serial.write(Reg.IRQ_STATUS, 15)
+        # Every address behind the end: near 65536 and beyond it.
+        for far in (65530, 43690):
+            places = ("x", "w", "bias", "mask", "y", "a", "psum")
+            wide = {f"{place}_first": far for place in places} | {"biases": True, "masks": True, "write_masks": True}
+            serial.add(replace(good, **wide, k=300, m=9, n=40))
         serial.add(Plan(x=4 * params.layers, k=3, slot=9))
         serial.add(Plan(k=0, slot=9))
+        serial.add(Plan(target=1, slot=9))
         serial.actions += [Read(Reg.ERROR), Read(Reg.PLAN + 16 * 9)]
         # A shift below 0, and one of 64 and more.
         for fl in (63, -64):
@@ -259,15 +282,12 @@ class refusals(BoundedTest):
             serial.add(replace(good, planned=True, slot=9, y_bits=4, shift=0, relu=False, y_unsigned=False))
             serial.add(replace(good, planned=True, slot=9, y_bits=6))
         opt = random_pass(rng, serial, 9)
-        for change in ({"n": 0}, {"fl_w": 64}, {"clip": 0}):
-            serial.add(
-                Opt(
-                    state=opt.state,
-                    gradients=opt.gradients,
-                    copies=opt.copies,
-                    config=replace(PLAIN, n=9, **change) if "n" not in change else replace(PLAIN, n=0),
-                )
-            )
+        for change in (
+            {"n": 0}, {"fl_w": 64}, {"fl_m": PLAIN.fl_g + 8}, {"fl_g": -64, "fl_m": -64, "fl_v": 62},
+            {"step": Scalar(1, 0), "fl_w": 63}, {"c1": Scalar(1, 255)}, {"eps_mant": 1}, {"clip": 0},
+            {"copy_shift": 32},
+        ):  # fmt: skip
+            serial.add(replace(opt, config=replace(PLAIN, **{"n": 9, **change})))
         for change in (
             {"state": params.s_words - 1},
             {"gradients": params.y_words - 1},
@@ -413,6 +433,395 @@ class reset_in_the_middle(BoundedTest):
 
 
 @pyuvm.test()
+class shapes(BoundedTest):
+    """Products of every shape: tiles, chunks of K with every reduce factor; formats and precisions one behind the
+    other. Config: `factors`: how many; `pairs`: how many products in the sequence of formats."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        serial, params = Serial(), self.params
+        fill(rng, serial, params)
+        raw = {"y_bits": int(YBits.RAW32), "shift": 0, "relu": False, "y_unsigned": False}
+        small = {"m": 1, "n_x": 1, "n_w": 1, "compensate": False, "min_order": 0}
+        for factor in LEGAL_REDUCE[: self.run_info.config.get("factors")]:
+            span = factor * params.depth
+            for chunks in (1, 2, 3):
+                for k in (chunks * span, chunks * span - 5):
+                    fixed = {**raw, **small, "k": k, "n": 16, "reduce_factor": factor, "masks": chunks > 1}
+                    gemm = random_product(rng, serial, params, **fixed)
+                    serial.add(gemm)
+                    store_results(serial, gemm, params)
+            fixed = {**raw, **small, "k": span, "n": 16, "reduce_factor": factor, "n_x": 4, "n_w": 4}
+            wide = {**fixed, "x_unsigned": False, "w_unsigned": False, "y_bits": int(YBits.RAW64)}
+            gemm = random_gemm(rng, params, **{**wide, "k": span - 1})
+            supply(rng, serial, params, gemm)
+            serial.add(gemm)
+            for bits in range(6):  # of one tile, in part
+                rest = raw if bits >= YBits.RAW32 else {"relu": False, "y_unsigned": False, "shift": 3}
+                fixed = {**small, "k": 9, "n": 7, "reduce_factor": factor, **rest, "y_bits": bits}
+                serial.add(random_product(rng, serial, params, **fixed))
+        for tiles in (1, 2, 3):
+            for chunks in (1, 2, 3):
+                for ragged in (0, 3):
+                    fixed = {**raw, **small, "k": chunks * params.depth, "reduce_factor": 1, "biases": bool(ragged)}
+                    n = 16 * params.cores * tiles - ragged
+                    gemm = random_product(
+                        rng, serial, params, **fixed, n=n, update=True, y=4 + chunks, write_masks=bool(ragged)
+                    )
+                    serial.add(gemm)
+                    store_results(serial, gemm, params)
+        await self.play(serial.take())
+        many = {**small, "k": 1, "reduce_factor": 1, "y_bits": int(YBits.B4), "shift": 1, "biases": False}
+        gemm = random_product(rng, serial, params, **many, n=16 * 520 * params.cores, masks=False, write_masks=False)
+        serial.add(gemm)
+        await self.play(serial.take())
+        # Every format and every precision behind every other.
+        slices = [*every_pair(4), *every_pair(4)[1:], *range(8)]
+        for at, bits in enumerate(every_pair(6)[: self.run_info.config.get("pairs")]):
+            rest = raw if bits >= YBits.RAW32 else {"shift": 4}
+            rounding = int(rng.integers(3))
+            gemm = random_product(
+                rng, serial, params, m=(1, 3, 8, 9)[at % 4], k=7, n=20, reduce_factor=1, compensate=at % 2 == 0,
+                n_x=slices[at % len(slices)] % 4 + 1, n_w=slices[(at + 5) % len(slices)] % 4 + 1, min_order=0,
+                **{"round": rounding, **rest, "y_bits": bits},
+            )  # fmt: skip
+            serial.add(gemm)
+            store_results(serial, gemm, params)
+        await self.play(serial.take())
+
+
+@pyuvm.test()
+class transfers(BoundedTest):
+    """Loads into every buffer and stores of every one: lengths, places at the end, TLAST; beside every command of
+    compute, while the stream out is held off. Config: `kinds` of commands."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        serial, params = Serial(), self.params
+        fill(rng, serial, params)
+        for buffer in LOADS:
+            first, size = FREE[buffer], params.words_of(buffer)
+            for count in (1, 7, 20, 260):
+                serial.load(buffer, first, random_words(rng, count))
+                serial.load(buffer, size - count // 2 - 1, random_words(rng, count))
+            serial.load(buffer, size - 1, random_words(rng, 2), 1)
+            serial.load(buffer, size, random_words(rng, 2))
+            for given in (2, 6):
+                serial.add(Load(target=buffer, first=first, count=4, cores=1), random_words(rng, given))
+        # What A holds comes from a product: of M jobs of one tile, and one that goes beyond its end.
+        for first, m in ((0, 2100), (params.a_words - 2, 16), (params.a_words - 1, 20)):
+            fixed = {"m": m, "n": 16 * params.cores, "k": 1, "n_x": 1, "n_w": 1, "reduce_factor": 1, "shift": 3}
+            gemm = random_gemm(
+                rng, params, **fixed, y_bits=0, a_first=first, write_masks=True, masks=False, biases=False, min_order=0
+            )
+            supply(rng, serial, params, gemm)
+            serial.add(gemm)
+        for buffer in STORES:
+            first, size = FREE[buffer], params.words_of(buffer)
+            for count in (1, 7, 20, 260):
+                serial.store(buffer, first, count)
+            serial.store(buffer, size - 1, 3)
+            serial.store(buffer, size, 3)
+        serial.store(Buffer.Y, FREE[Buffer.Y], 1)
+        serial.store(Buffer.Y, params.y_words, 1)  # fails behind one that does well, a refused one behind it
+        serial.add(Store(target=Buffer.X))
+        serial.load(Buffer.X, params.x_words, random_words(rng, 1))
+        serial.add(Load(target=Buffer.A))
+        await self.play(serial.take())
+        await self.back_pressure({"m": ready_wave(rng, "starved", 60_000)})
+        for kind in ("GEMM", "OPT", "PLAN")[: self.run_info.config.get("kinds")]:
+            for at, buffer in enumerate(LOADS):
+                compute: Any = Plan(x=1, w=2, y=3, k=9, slot=at)
+                if kind == "GEMM":
+                    fixed = {"m": 16, "n": 33, "k": 200, "reduce_factor": 1, "min_order": 0}
+                    compute = random_product(rng, serial, params, **fixed, write_masks=False)
+                elif kind == "OPT":
+                    compute = random_pass(rng, serial, 600)
+                store = STORES[at % len(STORES)]
+                # All wait for what is before them, none for another.
+                waits = serial.waits()
+                counts = {"count": 12 if store == Buffer.A else 60}
+                serial.add(Store(target=store, first=FREE[store], **counts, **waits), waits=False)
+                into = 3500 if buffer >= Buffer.SW else FREE[buffer]
+                words = random_words(rng, 250)
+                serial.add(Load(target=buffer, first=into, count=250, cores=15, **waits), words, waits=False)
+                serial.add(replace(compute, **waits), waits=False)
+            await self.play(serial.take(), int(rng.integers(2)))
+
+
+@pyuvm.test()
+class ports(BoundedTest):
+    """Short commands beside long ones, so that a port is wanted for a cycle: single results and parameters beside
+    loads, words beside partial sums, gradients and state. Config: `rounds`."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        serial, params = Serial(), self.params
+        fill(rng, serial, params)
+        serial.load(Buffer.Y, 13000, random_words(rng, 400))
+        for buffer in STATES:
+            serial.load(buffer, 3000, random_words(rng, 400))
+        small = {"m": 1, "n": 16, "n_x": 1, "n_w": 1, "reduce_factor": 1, "y_bits": 1, "shift": 3, "min_order": 0}
+        one = random_product(rng, serial, params, **small, k=4, biases=False, masks=False, write_masks=False)
+        long = {**small, "m": 8, "k": 6 * params.depth, "y_bits": 5, "shift": 0, "relu": False, "y_unsigned": False}
+        sums = random_product(rng, serial, params, **long, y_first=200)
+        for n in (1, 2, 4, 30)[: self.run_info.config.get("rounds")]:
+            opt = random_pass(rng, serial, n)
+            for into, store in ((Buffer.Y, Buffer.Y), (Buffer.SM, Buffer.SM), (Buffer.SW, Buffer.SV)):
+                waits = serial.waits()
+                words = random_words(rng, 360)
+                serial.add(
+                    Load(target=into, first=14000 if into == Buffer.Y else 3500, count=360, **waits), words, False
+                )
+                from_ = 13000 if store == Buffer.Y else 3000
+                serial.add(Store(target=store, first=from_, count=360, **waits), waits=False)
+                for command in (one, opt, one):
+                    serial.add(replace(command, **{**waits, "wait_compute": serial.done[1] % 256}), waits=False)
+        waits = serial.waits()
+        serial.add(replace(sums, **waits), waits=False)
+        for _ in range(60):
+            serial.add(Store(target=Buffer.Y, first=13000, **waits), waits=False)
+        await self.play(serial.take())
+
+
+@pyuvm.test()
+class cores(BoundedTest):
+    """Several cores: loads that some of them take, products that leave some without a tile, and such in which all want
+    Y. Config: `rounds`."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        serial, params = Serial(), self.params
+        fill(rng, serial, params)
+        for buffer in (Buffer.W, Buffer.M):
+            for some in range(1, 1 << params.cores):
+                serial.load(buffer, FREE[buffer], random_words(rng, 5), some)
+        small = {"m": 3, "n_x": 1, "n_w": 1, "reduce_factor": 1, "min_order": 0, "compensate": False}
+        raw = {"y_bits": int(YBits.RAW32), "shift": 0, "relu": False, "y_unsigned": False}
+        for chunks in (1, 2, 3)[: self.run_info.config.get("rounds")]:
+            for n in (5, 16, 16 * params.cores, 16 * params.cores + 5):
+                fixed = {**small, **raw, "k": chunks * params.depth, "n": n, "biases": n % 2 == 1}
+                gemm = random_product(rng, serial, params, **fixed)
+                serial.add(gemm)
+                store_results(serial, gemm, params)
+            many = {**small, "m": 12, "k": chunks * params.depth, "n": 16 * params.cores, "y_bits": 3, "shift": 4}
+            gemm = random_product(rng, serial, params, **many)
+            serial.add(gemm)
+            store_results(serial, gemm, params)
+        await self.play(serial.take())
+
+
+@pyuvm.test()
+class in_step(BoundedTest):
+    """Commands of several engines that start, end and fail in the same cycle; waits for far earlier commands; long
+    waits; interrupts. Config: `rounds`."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        serial, params = Serial(), self.params
+        serial.load(Buffer.Y, 0, random_words(rng, 4))
+        serial.load(Buffer.X, 0, random_words(rng, 4))
+        serial.load(Buffer.W, 0, random_words(rng, 4))
+        serial.write(Reg.IRQ_ENABLE, 15)
+        load, store = Load(target=Buffer.X, first=7000, count=2), Store(target=Buffer.Y, count=2)
+        bad_load, bad_store, bad = Load(target=Buffer.X, count=0), Store(target=Buffer.Y, count=0), Unknown(code=0)
+        groups = (
+            (load, bad), (load, store), (bad, store), (load, bad, store),
+            (bad_load, bad), (bad_load, bad_store), (bad, bad_store), (bad_load, bad, bad_store),
+        )  # fmt: skip
+        for at, group in enumerate(groups):
+            in_one_cycle(serial, *group)
+            serial.actions += [Read(Reg.ERROR), Read(Reg.IRQ_STATUS)]
+            serial.write(Reg.IRQ_ENABLE, 15 ^ 1 << at % 4)
+            serial.write(Reg.IRQ_STATUS, (5, 10, 15, 0)[at % 4])
+            serial.actions += [Read(Reg.IRQ_STATUS), Read(Reg.IRQ_ENABLE)]
+            if at % 3 != 2:
+                serial.write(Reg.ERROR_CLEAR, 0)
+                serial.actions.append(Read(Reg.ERROR))
+        # A third engine that waits for two commands that are done in one cycle.
+        for two, third in (((bad_load, bad), store), ((bad_load, bad_store), bad), ((bad, bad_store), load)):
+            in_one_cycle(serial, *two)
+            stream = random_words(rng, 2) if third is load else None
+            waits = serial.waits()
+            serial.add(replace(third, **waits), stream, waits=False)
+        await self.play(serial.take())
+        # Every engine waits for every other one, long; and for a counter that is far ahead.
+        for _ in range(self.run_info.config.get("rounds", 70)):
+            for command in (load, bad, store):
+                serial.add(command, random_words(rng, 2) if command is load else None)
+        waits = serial.waits(70)
+        for command in (load, bad, store):
+            stream = random_words(rng, 2) if command is load else None
+            serial.add(replace(command, **waits), stream, waits=False)
+        serial.actions += [Read(address) for address in STATUS_READS]
+        await self.play(serial.take())
+        # Behind a product that takes a thousand cycles.
+        fill(rng, serial, params)
+        gemm = random_product(rng, serial, params, m=40, k=100, n=16, n_x=2, n_w=2, reduce_factor=1, min_order=0)
+        for order in ((store, load, bad), (load, bad, store)):
+            serial.add(gemm)
+            behind = serial.done[1] % 256
+            for command in order:
+                stream = random_words(rng, 2) if command is load else None
+                serial.add(replace(command, wait_compute=behind), stream, waits=False)
+        await self.play(serial.take())
+
+
+@pyuvm.test()
+class any_words(BoundedTest):
+    """Commands of random words, those refused that do nothing; bits that mean nothing set in good ones; every slot of
+    the plan table, a host's updates of any numbers. Config: `commands`, `slots`."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        serial, params = Serial(), self.params
+        fill(rng, serial, params)
+        for _ in range(self.run_info.config.get("commands", 250)):
+            operation = int(rng.choice([0, 1, 2, 2, 2, 3, 3, 3, 4, 5, 5, 6, 9, 15]))
+            issue = random_issue(rng, serial, params, operation)
+            if issue is not None:
+                serial.issue(issue)
+        # Good ones.
+        good: list[tuple[Any, Any]] = [
+            (Load(target=Buffer.Y, first=13000, count=3), random_words(rng, 3)),
+            (Store(target=Buffer.Y, first=13000, count=3), None),
+            (random_pass(rng, serial, 3), None),
+            (random_product(rng, serial, params, k=20, m=3, reduce_factor=1), None),
+            (Plan(x=1, w=2, y=3, k=4), None),
+        ]
+        for _ in range(12):
+            for command, stream in good:
+                command = replace(command, **serial.waits())
+                spare = int.from_bytes(rng.bytes(64), "little")
+                words = [spare >> 32 * at & 0xFFFF_FFFF for at in range(CMD_WORDS)]
+                words[0] = words[0] & ~0xF | int(command.operation)
+                mine = sum(word << 32 * at for at, word in enumerate(command_of(words).words()))
+                whole = sum(word << 32 * at for at, word in enumerate(words))
+                serial.issue(Issue(command, stream, serial.number % 256, whole & ~mine))
+        await self.play(serial.take())
+        slots = range(self.run_info.config.get("slots", 32))
+        lengths = [(*rng.integers(10, 64, 2).tolist(), int(rng.integers(-64, 0))) for _ in slots]
+        for turn in range(3):  # every bit of a plan both ways
+            for slot, fls in zip(slots, lengths, strict=True):
+                for cls, fl in enumerate(fls):
+                    entry = Entry(-1 - fl, 3) if turn == 1 else Entry(fl, 4)
+                    serial.actions += entry_writes(slot % 16, cls, entry)
+                x, w, y = (4 * (slot % 16) + cls for cls in range(3))
+                serial.add(Plan(x=x, w=w, y=y, k=(5, 65535, 9)[turn], slot=slot))
+                serial.actions += [Read(Reg.PLAN + 16 * slot + 4 * word) for word in range(3)]
+        for _ in range(self.run_info.config.get("slots", 60)):
+            values, overflow, zeros = sorted((int(n) for n in rng.integers(0, 1 << 32, 3)), reverse=True)
+            mean = int(rng.integers(0, 1 << 15))
+            total = (values - zeros) * mean
+            words = (values, overflow, zeros, total & 0xFFFF_FFFF, total >> 32, int(rng.integers(16, 49)))
+            host_update(serial, int(rng.integers(256)), int(rng.integers(4)), words)
+            serial.actions.append(Read(Reg.UPD_ANSWER))
+        await self.play(serial.take())
+
+
+@pyuvm.test()
+class updates(BoundedTest):
+    """A host's updates of LAPS around those of products, to the cycle; both refused too; plans of every outcome.
+    Config: `around`: cycles before and behind that are tried, every `step`-th."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        serial, params = Serial(), self.params
+        fill(rng, serial, params)
+        fixed = {"m": 1, "k": 4, "n": 4, "n_x": 1, "n_w": 1, "reduce_factor": 1, "y_bits": 1, "shift": 2}
+        gemm = random_product(
+            rng, serial, params, **fixed, masks=False, biases=False, write_masks=False, update=True, y=4 * 2 + 1,
+            min_order=0,
+        )  # fmt: skip
+        host_update(serial, 1, 0)
+        serial.add(gemm)
+        await self.play(serial.take())
+        span = self._cycles_of_last()
+        around, step = (self.run_info.config.get(name, n) for name, n in (("around", 16), ("step", 1)))
+        for gap in range(max(0, span - around), span + around, step):
+            serial.add(gemm)
+            serial.actions.append(Write(Reg.UPD_PUSH, 1, at_once=True, gap=gap))
+        serial.actions += [Read(Reg.LAPS + 8 * 9), Read(Reg.LAPS + 8 * 4)]
+        # Refused: a layer that is not there, statistics that cannot be.
+        host_update(serial, params.layers, 0)
+        host_update(serial, 1, 0, (10, 11, 0, 0, 0, 9))
+        serial.actions.append(Read(Reg.UPD_ANSWER))
+        serial.write(Reg.IRQ_ENABLE, 0)
+        await self.play(serial.take())
+        for slot in (0, 5, 31):
+            serial.add(
+                replace(gemm, update=False, planned=True, slot=slot, y_bits=4, shift=0, y_unsigned=False, relu=False)
+            )
+        for at, (slot, n_x, n_w, n_y, fls, uses) in enumerate((
+            (0, 4, 4, 4, (10, 10, 0), 0), (5, 1, 1, 1, (1, 1, 0), 1), (31, 2, 2, 2, (8, 8, 0), 2),
+            (0, 3, 3, 3, (12, 12, 0), 2), (5, 2, 3, 1, (0, 0, 5), 1), (31, 4, 2, 2, (60, 60, -5), 2),
+            (7, 3, 1, 4, (2, 3, 4), 1),
+        )):  # fmt: skip
+            for cls, (n, fl) in enumerate(zip((n_x, n_w, n_y), fls, strict=True)):
+                serial.actions += entry_writes(3, cls, Entry(fl, n, False))
+            serial.add(Plan(x=12, w=13, y=14, k=4, slot=slot))
+            serial.actions += [Read(Reg.PLAN + 16 * slot + 4 * word) for word in range(4)]
+            for raw in range(uses):
+                planned = replace(
+                    gemm, planned=True, slot=slot, update=bool(at % 2), y_bits=5 if raw else 1, shift=0,
+                    relu=False, y_unsigned=False, k=(4, 200, 300)[max(0, at - 4)], x_unsigned=False,
+                    w_unsigned=False,
+                )  # fmt: skip
+                supply(rng, serial, params, replace(planned, n_x=4, n_w=4))
+                serial.add(planned)
+        serial.add(replace(gemm, planned=True, slot=9))
+        await self.play(serial.take())
+
+    def _cycles_of_last(self) -> int:
+        """Cycles from the push of the last command to its end."""
+        folder = self.run_info.run_dir
+        axil, ends = np.fromfile(folder / "axil.bin", AXIL_DTYPE), np.fromfile(folder / "cmd.bin", CMD_DTYPE)
+        return int(ends["cycle"][-1]) - int(axil["cycle"][axil["address"] == Reg.PUSH][-1])
+
+
+@pyuvm.test()
+class resets(BoundedTest):
+    """Resets while given engines work, alone and together, with and without commands that wait. Config: `cases`."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        params = self.params
+        cases = ("", "L", "G", "O", "S", "LG", "LS", "GS", "LOS", "LGSq", "K", "Kq")[
+            : self.run_info.config.get("cases")
+        ]
+        for case in cases:
+            serial = Serial()
+            serial.load(Buffer.Y, 13000, np.zeros((700, 16), np.uint8))
+            fixed = {"m": 60, "k": 200, "n": 40, "n_x": 2, "n_w": 2, "reduce_factor": 1, "min_order": 0}
+            gemm = random_product(rng, serial, params, **fixed, masks=False, biases=False)
+            opt = random_pass(rng, serial, 1600)
+            # Eight chunks, each of some hundred cycles.
+            chunked = random_product(
+                rng, serial, params, **{**fixed, "m": 8, "k": 8 * params.depth, "n": 16}, masks=False, biases=False
+            )
+            commands: dict[str, tuple[Any, Any]] = {
+                "G": (gemm, None), "K": (chunked, None), "O": (opt, None),
+                "S": (Store(target=Buffer.Y, first=13000, count=700), None),
+                "L": (Load(target=Buffer.X, first=7000, count=700), np.zeros((600, 16), np.uint8)),
+            }  # fmt: skip
+            await self.play(serial.take())
+            for letter in case.replace("q", ""):
+                serial.add(commands[letter][0], commands[letter][1], waits=False)
+            if "q" in case:
+                for _ in range(2):
+                    serial.add(commands[case[0]][0], commands[case[0]][1], waits=False)
+            await self.start(serial.take())
+            await self.cycles_pass(900 if "K" in case else 400)
+            await self.reset()
+        serial = Serial()
+        fill(rng, serial, params)
+        gemm = random_product(rng, serial, params, m=4, k=20, n=40, n_x=2, n_w=3, reduce_factor=1)
+        serial.add(gemm)
+        store_results(serial, gemm, params)
+        await self.play(serial.take())
+
+
+@pyuvm.test()
 class training(TopTest):
     """A segment of a real training of a digits network, every product and every update done by the processor. Config:
     `plan` (fields of training.Plan), `first` and `stop` (iterations, 0 and 2), `checkpoint_in`, `checkpoint_out`,
@@ -519,7 +928,7 @@ class training(TopTest):
         counts = self.env.scoreboard.meter.counts
         counts.issues = sum(int(core[0][:, CoreRow.ISSUES].sum()) for (core, _) in self.counters or [])
         self.report["segment"]["energy_counts"] = asdict(counts)
-        self.report["segment"]["phases"] = cycles_by_phase(self.env.scoreboard.sequence, self.spans)
+        self.report["segment"]["phases"] = cycles_by_phase(self.env.scoreboard.run, self.spans)
         if verdict.first is None and hasattr(self, "suspended"):
             trainer, path = self.suspended
             save_checkpoint(path, trainer)

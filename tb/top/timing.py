@@ -151,6 +151,9 @@ class Run:
     optc: PartLog
     s: SourceLog
     m: SourceLog
+    host_updates: list[int]  # when the host's updates of LAPS became pending
+    told: list[int] = field(init=False, default_factory=list)  # when a GEMM's did
+    lost: list[tuple[str, int, int]] = field(init=False, default_factory=list)  # who waited for a port, since, cycles
     y_read: Bools = field(init=False)  # cycles in which compute has a port
     y_write: Bools = field(init=False)
     s_read: Bools = field(init=False)
@@ -159,6 +162,11 @@ class Run:
     def __post_init__(self) -> None:
         for name in ("y_read", "y_write", "s_read", "s_write"):
             setattr(self, name, np.zeros(self.end + 1, bool))
+
+    def note_lost(self, who: str, asked: I64, got: I64) -> None:
+        """Notes words that were granted later than asked for."""
+        for at in np.flatnonzero((got > asked) & (got < self.end)):
+            self.lost.append((who, int(asked[at]), int(got[at] - asked[at])))
 
     def carried_out(self, engine: Engine) -> list[tuple[Any, int, int]]:
         """(command, code, start) of the engine's commands, those that were seen to start."""
@@ -205,14 +213,15 @@ class Checker:
         left = iter(ends.tolist())
         beats = answered = 0
         ops = run.optc.streams
-        want, asked, told, passes, fed = [], [], [], [], []
+        want, asked, passes, fed = [], [], [], []
+        told = run.told
         cfg = 0
         for command, code, begun in carried:
             if isinstance(command, Gemm) and code in CARRIED_OUT:
                 at = next(left)
                 if command.update:
                     told.append(at + 1)
-                    at = self._answer("upd_rsp", at)
+                    at = self._answer("upd_rsp", self._taken(at + 1))
                 want.append(at + 1)
             elif isinstance(command, Plan) and code != Code.OPERATION:
                 asked.append(begun + 1)
@@ -238,6 +247,12 @@ class Checker:
         self._same("update of LAPS", run.laps.streams["upd"].offer[own], told)
         self._same("configuration of the OPTC", ops["cfg"].offer, passes)
         self._same("parameters to the OPTC", ops["in"].offer, np.concatenate(fed) if fed else [])
+
+    def _taken(self, offered: int) -> int:
+        """When LAPS took the update that was offered in a cycle: a host's may be under way then."""
+        log = self.run.laps.streams["upd"]
+        at = np.flatnonzero(log.offer == offered)
+        return int(log.accept[at[0]]) if len(at) and log.accept[at[0]] >= 0 else NEVER
 
     def _answer(self, name: str, after: int) -> int:
         """The first answer of LAPS behind a cycle."""
@@ -348,6 +363,7 @@ class Checker:
         free = np.concatenate(outside) if outside else np.zeros(0, bool)
         earliest = np.repeat(accept + 1, PSUM_WORDS)
         asked, got = granted(earliest, log.streams["psum"].accept, run.y_read, free)
+        run.note_lost("core partial sums", asked, got)
         for first, last, other in zip(asked.tolist(), got.tolist(), free.tolist(), strict=True):
             if not other and first < run.end:
                 run.y_read[first : last + 1] = True  # of the cores behind this one, of a store
@@ -369,8 +385,11 @@ class Checker:
             cycle = offer - 1
             for _ in range(2 if at < len(log.two) and log.two[at] else 1):
                 cycle += 1
+                first = cycle
                 while cycle < run.end and run.y_write[cycle]:
                     cycle += 1
+                if cycle > first:
+                    run.lost.append(("core results", first, cycle - first))
             want.append(cycle)
             mine[offer : cycle + 1] = True
         run.y_write |= mine
@@ -398,7 +417,8 @@ class Checker:
                 run.y_write if command.target == Buffer.Y else run.s_write if command.target >= Buffer.SW else nothing
             )
             swallowed = np.arange(len(offer)) >= command.count
-            _, got = granted(np.maximum(offer, begun + 1), offer, blocked, swallowed, chained=False)
+            asked, got = granted(np.maximum(offer, begun + 1), offer, blocked, swallowed, chained=False)
+            run.note_lost("load Y" if command.target == Buffer.Y else "load state", asked, got)
             words.append(got)
             ends.append(int(got[-1]) + 1 if len(got) == count else NEVER)
         self._same("word loaded", run.s.accept[run.s.accept >= 0], np.concatenate(words) if words else [])
@@ -418,7 +438,8 @@ class Checker:
             buffer = Buffer(command.target)
             blocked = run.y_read if buffer == Buffer.Y else nothing if buffer == Buffer.A else run.s_read
             outside = command.first + np.arange(command.count) >= run.params.words_of(buffer)
-            _, got = granted(np.full(command.count, begun + 1, np.int64), accept, blocked, outside)
+            asked, got = granted(np.full(command.count, begun + 1, np.int64), accept, blocked, outside)
+            run.note_lost("store Y" if buffer == Buffer.Y else "store state", asked, got)
             words.append(offers(got, accept))
             ends.append(int(accept[-1]) + 1 if len(accept) == command.count else NEVER)
         self._same("word stored", run.m.offer, np.concatenate(words) if words else [])
