@@ -151,7 +151,7 @@ def random_issue(rng: np.random.Generator, serial: Serial, params: TopParams, op
 
 def random_gemm(rng: np.random.Generator, params: TopParams, **fixed: Any) -> Gemm:
     """A product that the pairs take, whose operands and results lie in the lower parts of the buffers."""
-    while True:
+    for _ in range(1000):
         reduce_factor = int(rng.choice([1, 1, 2, 4, 8]))
         chunked = rng.random() < 0.25
         span = reduce_factor * params.depth
@@ -173,6 +173,7 @@ def random_gemm(rng: np.random.Generator, params: TopParams, **fixed: Any) -> Ge
         gemm = Gemm(**{**fields, **fixed})
         if gemm.check(params) == 0:
             return gemm
+    raise ValueError(f"no product that the pairs take has {fixed}")
 
 
 def random_product(rng: np.random.Generator, serial: Serial, params: TopParams, **fixed: Any) -> Gemm:

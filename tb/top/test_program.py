@@ -95,3 +95,25 @@ def test_words_of_stores_are_counted() -> None:
     program = Program()
     program.add([Issue(Store(target=Buffer.Y, count=5), None), _issue()])
     assert program.stored == 5
+
+
+def test_spare_bits_are_written_and_must_mean_nothing() -> None:
+    program = Program()
+    program.add([Issue(LOAD, STREAM, 1, spare=5 << 32 * 15 | 1 << 63)])
+    words = [data for kind, address, data, _ in program.accesses if kind == WRITE and address != Reg.PUSH]
+    assert words[15] == 5
+    assert words[1] == LOAD.words()[1] | 1 << 31
+    with pytest.raises(ValueError, match="change a Load"):
+        Program().add([Issue(LOAD, STREAM, 1, spare=4 << 32)])  # first word of the buffer
+
+
+def test_a_write_at_once_does_not_wait_and_comes_behind_its_gap() -> None:
+    program = Program()
+    program.add([_issue(), Write(Reg.UPD_PUSH, 1, at_once=True, gap=9), Write(Reg.STEP, 0)])
+    behind = program.accesses[18:]
+    assert [each[:2] for each in behind] == [
+        (WRITE, Reg.UPD_PUSH), (POLL, Reg.UPD_ANSWER), (POLL, Reg.STATUS), (WRITE, Reg.STEP),
+    ]  # fmt: skip
+    records = np.frombuffer(program.bursts()["host"][0].records, np.uint8).reshape(len(program.accesses), -1)
+    gaps = records[:, 0].astype(int) << 8 | records[:, 1]
+    assert gaps.tolist() == [9 if at == 18 else 0 for at in range(len(program.accesses))]
