@@ -65,7 +65,7 @@ def _load(path: Path = WORKFLOW) -> dict[str, Any]:
 def test_the_workflow_calls_what_exists() -> None:
     workflow = _load()
     assert problems(workflow) == []
-    assert set(workflow["jobs"]) == {"lint", "test", "docs"}
+    assert set(workflow["jobs"]) == {"lint", "test", "coverage", "docs"}
     calls = [step.get("run", "") for job in workflow["jobs"].values() for step in job["steps"]]
     assert {"make lint", "make docs"} <= set(calls)
     assert set(workflow["jobs"]["test"]["strategy"]["matrix"]["sim"]) == set(cli._HALVES) - {"both"}
