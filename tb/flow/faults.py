@@ -117,7 +117,8 @@ def plant(fault: Fault, folder: Path, root: Path = ROOT) -> None:
 def _run(block: Block, test: str, seed: int, params: dict[str, int], src_root: Path = ROOT) -> RunResult:
     """One run as `make sim` would make it with these parameters."""
     config = {"reduced": True} if params else {}
-    return run(block, "verilator", test, seed, params, config, src_root=src_root, variables={})
+    # A faulty build runs once.
+    return run(block, "verilator", test, seed, params, config, src_root=src_root, quick=src_root != ROOT, variables={})
 
 
 def try_fault(block: Block, fault: Fault) -> FaultResult:

@@ -24,7 +24,7 @@ def stimulus_file(tmp_path):
 
 
 def test_the_cpp_loop_does_what_the_model_predicts(stimulus_file):
-    done = run_cpp(bench.cpp_loop(bench.bench_block(), PARAMS), stimulus_file)
+    done = run_cpp(bench.cpp_loop(bench.bench_block(), PARAMS, quick=True), stimulus_file)
     want = predict(CORE, stimulus(TINY.program(CORE)))
     assert len(want.byp) > 0, "the program should have jobs that bypass"
     # The core is busy until its last bank is free and its last product and bypassed job have left.
@@ -39,12 +39,12 @@ def test_the_cpp_loop_reports_a_program_that_does_not_end(stimulus_file):
     words[3] = 20  # the bound on cycles
     stimulus_file.write_bytes(words.tobytes())
     with pytest.raises(BenchError, match="status 1"):
-        run_cpp(bench.cpp_loop(bench.bench_block(), PARAMS), stimulus_file)
+        run_cpp(bench.cpp_loop(bench.bench_block(), PARAMS, quick=True), stimulus_file)
 
 
 def test_a_round_accepts_equal_work_and_nothing_else(stimulus_file, monkeypatch):
     block = bench.bench_block()
-    program = bench.cpp_loop(block, PARAMS)
+    program = bench.cpp_loop(block, PARAMS, quick=True)
     done = bench.one_round(block, program, stimulus_file, TINY, TINY)
     assert done.work == {name: run_cpp(program, stimulus_file)[name] for name in ("cycles", "issues")}
     assert set(done.environment.seconds) == {"simulate", "check"}

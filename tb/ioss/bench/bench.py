@@ -31,10 +31,10 @@ def bench_block() -> Block:
     return replace(get_block("ioss"), test_module="tb.ioss.bench.tests")
 
 
-def cpp_loop(block: Block, params: dict[str, int], folder: Path = HERE) -> Path:
+def cpp_loop(block: Block, params: dict[str, int], folder: Path = HERE, quick: bool = False) -> Path:
     """The program of bench.cpp for `params` (by make variable)."""
     named = {block.params[name].sv_name: value for name, value in params.items()}
-    return build_cpp(block, folder / "bench.cpp", named, folder / "bench.vlt")
+    return build_cpp(block, folder / "bench.cpp", named, folder / "bench.vlt", quick)
 
 
 def simulate(block: Block, test: str, workload: Workload, **config: Any) -> tuple[dict[str, Any], float]:
