@@ -21,7 +21,7 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry(
         "training", "two iterations of the MLP; words that results fill in part leave: x on Icarus", sims=("verilator",)
     ),
-    TestEntry("shapes", "100 products a run", icarus_config={"factors": 1, "pairs": 6}),
+    TestEntry("shapes", "100 products a run", icarus_config={"factors": 1, "pairs": 6, "tiles": 40}),
     TestEntry("transfers", "every buffer beside every command in a run", icarus_config={"kinds": 0, "jobs": 200}),
     TestEntry("in_step", "everything in every run", icarus_config={"rounds": 6}),
     TestEntry("ports", "every port in a run", icarus_config={"rounds": 1}),

@@ -435,7 +435,8 @@ class reset_in_the_middle(BoundedTest):
 @pyuvm.test()
 class shapes(BoundedTest):
     """Products of every shape: tiles, chunks of K with every reduce factor; formats and precisions one behind the
-    other. Config: `factors`: how many; `pairs`: how many products in the sequence of formats."""
+    other. Config: `factors`: how many; `pairs`: how many products in the sequence of formats; `tiles` of the longest
+    product."""
 
     async def body(self) -> None:
         rng = self.run_info.rng()
@@ -472,7 +473,9 @@ class shapes(BoundedTest):
                     store_results(serial, gemm, params)
         await self.play(serial.take())
         many = {**small, "k": 1, "reduce_factor": 1, "y_bits": int(YBits.B4), "shift": 1, "biases": False}
-        gemm = random_product(rng, serial, params, **many, n=16 * 520 * params.cores, masks=False, write_masks=False)
+        tiles = self.run_info.config.get("tiles", 520)
+        n = 16 * tiles * params.cores
+        gemm = random_product(rng, serial, params, **many, n=n, masks=False, write_masks=False)
         serial.add(gemm)
         await self.play(serial.take())
         # Every format and every precision behind every other.
