@@ -1,10 +1,12 @@
 """Every block's test list on both simulators, and the comparison of what the two simulators logged.
 
 Each run is a simulation of its own. The same test, seed, parameters and configuration must leave byte-identical
-transaction logs.
+transaction logs. A run that is the same on both simulators is made once on each, by the comparison.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 
@@ -18,7 +20,10 @@ SIMS = ("verilator", "icarus")
 def _cases(sim: str) -> list:
     out = []
     for block in all_blocks():
+        compared = [replace(spec, sim="verilator") for spec in block_runs(block.tests, "icarus")]
         for spec in block_runs(block.tests, sim):
+            if spec in compared:
+                continue
             params = "".join(f"-{name}{value}" for name, value in spec.params.items())
             out.append(pytest.param(block, spec, id=f"{block.name}-{spec.test}-{sim}-{spec.seed}{params}"))
     return out

@@ -7,7 +7,7 @@ import pytest
 from tb.flow.blocks import Block, all_blocks
 from tb.flow.faults import Fault, load_faults, plant, try_fault
 
-EVERY = 9
+EVERY = 12
 SPARSE = {"top": 18}  # whose builds take a minute each
 
 # Faults that a block must have; gemm and regs have little RTL of their own.
