@@ -75,6 +75,10 @@ DRAWS_AHEAD = 4096
 MOST_COUNT = 255  # reading: ERROR.count stays there
 
 
+class OrderError(ValueError):
+    """An order of completion that is not one of the product's jobs."""
+
+
 class BusError(ValueError):
     """A register access that the processor answers with SLVERR or DECERR."""
 
@@ -623,7 +627,7 @@ def _places(order: Sequence[int] | None, first: int, jobs: int) -> I64:
     tags = np.asarray(order, np.int64)[-jobs:]
     places = (tags - first) % TAGS
     if len(tags) != jobs or (np.sort(places) != np.arange(jobs)).any():
-        raise ValueError(f"an order of completion names every job from {first % TAGS} on, {jobs} of them, once")
+        raise OrderError(f"an order of completion names every job from {first % TAGS} on, {jobs} of them, once")
     return places
 
 

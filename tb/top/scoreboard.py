@@ -20,7 +20,7 @@ from models.laps.config import LapsParams
 from models.optc.config import BOTH_MODES
 from models.top.config import Action, Code, Command, Engine, Gemm, Issue, Reg, TopParams
 from models.top.energy import Meter
-from models.top.value import Processor
+from models.top.value import OrderError, Processor
 from tb.common.scoreboard import EV_RESET, Scoreboard, Verdict, compare_tables, event_levels, reset_spans
 from tb.common.streams import SourceLog
 from tb.gemm.program import GemmParams
@@ -173,7 +173,11 @@ class TopScoreboard(Scoreboard):
             carried[engine].append(planned or command)
 
         orders = self._orders(ends, base)
-        answer = self.processor.run(actions, orders=lambda _: next(orders), seen=note)
+        try:
+            answer = self.processor.run(actions, orders=lambda _: next(orders), seen=note)
+        except OrderError as wrong:  # what leaves cannot be predicted then
+            self.verdict.diverge("sequence", end, "order of completion", "another", str(wrong))
+            return
         for engine in Engine:
             want = np.zeros(len(said[engine]), END_DTYPE)
             for at, (code, detail, number) in enumerate(said[engine]):
