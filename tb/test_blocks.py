@@ -14,8 +14,6 @@ from tb.common.testlist import block_runs
 from tb.flow.blocks import Block, RunSpec, all_blocks
 from tb.flow.simulate import RunResult, run, transaction_logs
 
-SIMS = ("verilator", "icarus")
-
 
 def _cases(sim: str) -> list:
     out = []

@@ -199,14 +199,14 @@ def store_results(serial: Serial, gemm: Gemm, params: TopParams) -> None:
                 serial.store(Buffer.A, gemm.a_first + core * gemm.a_step, masks)
 
 
-def supply(rng: np.random.Generator, serial: Serial, params: TopParams, gemm: Gemm, least: int = 0) -> None:
-    """Random words, of another kind every time, where X and W are not known as far as `gemm` reads, at least `least`:
-    what was never written is x on Icarus."""
+def supply(rng: np.random.Generator, serial: Serial, params: TopParams, gemm: Gemm) -> None:
+    """Random words, of another kind every time, where X and W are not known as far as `gemm` reads: what was never
+    written is x on Icarus."""
     for extent in extents(gemm, params):
         if extent.buffer not in (Buffer.X, Buffer.W) or (gemm.biases and extent.first == gemm.bias_first):
             continue
         place = (extent.buffer, extent.core)
-        first, end = serial.known.get(place, 0), max(least, extent.end)
+        first, end = serial.known.get(place, 0), extent.end
         if end > first:
             words = random_words(rng, end - first, float(rng.choice([0.1, 0.5, 0.9])))
             serial.load(extent.buffer, first, words, 1 << extent.core if extent.buffer == Buffer.W else 15)

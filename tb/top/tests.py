@@ -48,7 +48,6 @@ from tb.top.sequences import (
     fill,
     host_update,
     in_one_cycle,
-    random_gemm,
     random_issue,
     random_pass,
     random_product,
@@ -454,9 +453,7 @@ class shapes(BoundedTest):
                     store_results(serial, gemm, params)
             fixed = {**raw, **small, "k": span, "n": 16, "reduce_factor": factor, "n_x": 3, "n_w": 4}
             wide = {**fixed, "x_unsigned": False, "w_unsigned": False, "y_bits": int(YBits.RAW64)}
-            gemm = random_gemm(rng, params, **wide, masks=False, biases=False, write_masks=False)
-            supply(rng, serial, params, gemm)
-            serial.add(gemm)
+            serial.add(random_product(rng, serial, params, **wide, masks=False, biases=False, write_masks=False))
             for bits in range(6):  # of one tile, in part
                 rest = raw if bits >= YBits.RAW32 else {"relu": False, "y_unsigned": False, "shift": 3}
                 fixed = {**small, "k": 9, "n": 7, "reduce_factor": factor, **rest, "y_bits": bits}
@@ -515,11 +512,8 @@ class transfers(BoundedTest):
         jobs = self.run_info.config.get("jobs", 2100)
         for first, m in ((0, jobs), (params.a_words - 2, 16), (params.a_words - 1, 20)):
             fixed = {"m": m, "n": 16 * params.cores, "k": 1, "n_x": 1, "n_w": 1, "reduce_factor": 1, "shift": 3}
-            gemm = random_gemm(
-                rng, params, **fixed, y_bits=0, a_first=first, write_masks=True, masks=False, biases=False, min_order=0
-            )
-            supply(rng, serial, params, gemm)
-            serial.add(gemm)
+            rest = {"y_bits": 0, "a_first": first, "masks": False, "biases": False, "min_order": 0}
+            serial.add(random_product(rng, serial, params, **fixed, **rest, write_masks=True))
         for buffer in STORES:
             first, size = FREE[buffer], params.words_of(buffer)
             for count in (1, 7, 20, 260):
