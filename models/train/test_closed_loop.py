@@ -243,10 +243,14 @@ def test_min_order_of_the_controller_is_used() -> None:
 # ----------------------------------------------------------------------------------------------------------------- LAPS
 
 
-# Two coordinates and their errors need 8 bits.
+# Two coordinates, their weights and errors need 8 bits.
 RINGS = replace(
     SETTINGS,
-    classes={**SETTINGS.classes, E: ClassSettings(Band(-3072, 2048), n=2, fl=6)},
+    classes={
+        **SETTINGS.classes,
+        W: replace(SETTINGS.classes[W], n=2),
+        E: ClassSettings(Band(-3072, 2048), n=2, fl=6),
+    },
     pixels=Entry(fl=7, n=2, is_unsigned=True, pin_n=True),
 )
 
@@ -316,7 +320,8 @@ def test_settings_reach_the_registers() -> None:
     assert laps.entry(2, G).pin_n
     for at, weights in enumerate(start.weights):
         scaled = np.abs(weights).max() * 2.0 ** laps.entry(at, W).fl
-        assert 63 < scaled < 128
+        assert laps.entry(at, W).n == 1
+        assert 3.5 < scaled < 7.5
     assert (laps.band[E], laps.limits[E], laps.band[A]) == (Band(-3072, 0), Limits(), Band(128, 1280))
 
 
