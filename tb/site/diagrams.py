@@ -161,6 +161,41 @@ def ran() -> bytes:
     return s.svg()
 
 
+def gemm() -> bytes:
+    """The pair of IOSS core and RAN."""
+    s = Sheet()
+    s.box("joint", 4.6, 1.4, 4.2, 1.4, "Joint descriptor\nchecked by both, held,\nRAN first, core next", "control")
+    s.box("ioss", 10.6, 4.6, 4.4, 1.8, "IOSS core\ntile banks, dispatch,\nrows that skip slices", "data")
+    s.box("ran", 19.0, 4.6, 4.4, 1.8, "RAN\nshift, tree, accumulators,\nstart values, rounding", "data")
+    s.box("number", 4.6, 6.9, 3.4, 1.2, "Job number\n+1 a job", "control")
+    s.box("counters", 14.8, 8.6, 4.0, 1.2, "Counters\naddress bit 9: whose", "check")
+    s.text(0.1, 1.05, "descriptor", "left")
+    s.line([(0.1, 1.4), (2.5, 1.4)], name="descriptor")
+    s.line([(6.7, 1.1), (19.0, 1.1), (19.0, 3.7)], name="to the RAN")
+    s.text(14.8, 0.8, "n_jobs, RF, formats, start values")
+    s.line([(6.7, 1.7), (10.6, 1.7), (10.6, 3.7)], name="to the core")
+    s.text(10.75, 2.6, "slices, K, RF, min_order", "left")
+    s.text(0.1, 4.05, "tiles", "left")
+    s.line([(0.1, 4.4), (8.4, 4.4)], name="tiles")
+    s.text(0.1, 5.05, "vectors, masks", "left")
+    s.line([(0.1, 5.4), (8.4, 5.4)], name="vectors")
+    s.line([(4.6, 5.4), (4.6, 6.3)], name="last beats", dashed=True)
+    s.link("number.E", "ioss.S-1", "tag", shape="-|", at=(7.6, 6.6))
+    s.line([(12.8, 4.2), (16.8, 4.2)], name="products")
+    s.text(14.8, 3.9, "products, tags, bank")
+    s.line([(12.8, 5.0), (16.8, 5.0)], name="bypass")
+    s.text(14.8, 5.5, "bypassed and\nrefused jobs")
+    s.line([(21.2, 4.2), (25.2, 4.2)], name="out")
+    s.text(21.4, 3.9, "packed results", "left")
+    s.line([(21.2, 5.0), (25.2, 5.0)], name="statistics")
+    s.text(21.4, 5.35, "statistics of tensors", "left")
+    s.line([(19.0, 7.6), (19.0, 5.5)], name="sums in")
+    s.text(19.15, 7.0, "biases, partial sums, seed", "left")
+    s.line([(11.2, 5.5), (11.2, 8.6), (12.8, 8.6)], name="core to counters", dashed=True)
+    s.line([(18.2, 5.5), (18.2, 8.6), (16.8, 8.6)], name="RAN to counters", dashed=True)
+    return s.svg()
+
+
 def optc() -> bytes:
     """The OPTC's pipeline."""
     s = Sheet()

@@ -12,6 +12,7 @@ PICTURES: dict[str, Picture] = {
     ),
     "ioss": Picture("Inside the IOSS core.", diagrams.ioss),
     "ran": Picture("Inside the RAN.", diagrams.ran),
+    "gemm": Picture("The pair: one descriptor for both, job numbers, counters side by side.", diagrams.gemm),
     "optc": Picture("The pipeline of a lane of the OPTC; what belongs to ADAM alone in orange.", diagrams.optc),
     "laps": Picture("LAPS: the table, the steps of an update, a query.", diagrams.laps),
     "environment": Picture("The verification environment of a block.", diagrams.environment),
@@ -34,6 +35,11 @@ PICTURES: dict[str, Picture] = {
         "A tensor of 12 parameters, three beats of four lanes: 49 cycles from a beat to its result. Cycles of the "
         "cycle model.",
         waves.optc_pipeline,
+    ),
+    "laps-requests": Picture(
+        "A register read (R), an update (U) and a query (Q), all offered in cycle 1, and a second read of the same "
+        "entry while the machine is busy: it comes before the query that has waited longer. Cycles of the cycle model.",
+        waves.laps_requests,
     ),
     "register-access": Picture(
         "A write whose data come late and a read, offered together: the read is complete first. Cycles of the model of "

@@ -9,6 +9,8 @@ import numpy as np
 from models.ioss import cycle as ioss_cycle
 from models.ioss.config import CoreParams, Descriptor
 from models.ioss.value import pack_tile, pack_vector
+from models.laps import cycle as laps_cycle
+from models.laps.config import TensorStats
 from models.optc import cycle as optc_cycle
 from models.optc.config import Mode, OptcConfig, Scalar
 from models.ran import cycle as ran_cycle
@@ -148,6 +150,30 @@ def optc_pipeline() -> bytes:
     w.bit("out_valid_o", _waits(seen.out_valid, seen.out_accept))
     w.bus("result", {int(c): b for b, c in enumerate(seen.out_accept)}, "5")
     w.bit("stat_valid_o", [seen.stat[0][0]])
+    return w.svg()
+
+
+def laps_requests() -> bytes:
+    """A register access, an update and a query offered at once, and an access while the machine is busy."""
+    stim = laps_cycle.Stimulus(
+        regs=[laps_cycle.RegAccess(False, 0)] * 2, reg_offer=np.array([1, 4]),
+        upds=[laps_cycle.Update(0, 1, TensorStats(values=64, zeros=16, max_bit=7, sum_abs=1500))],
+        upd_offer=np.array([1]),
+        ords=[laps_cycle.Query((0, 0), (0, 1), (1, 0), 64)], ord_offer=np.array([1]), horizon=40,
+    )  # fmt: skip
+    seen = laps_cycle.predict(stim)
+    w = Waves((0, int(seen.ord_answer[0]) + 1))
+    w.bit("reg_valid_i", _waits(stim.reg_offer, seen.reg_accept))
+    w.bit("upd_valid_i", _waits(stim.upd_offer, seen.upd_accept))
+    w.bit("ord_valid_i", _waits(stim.ord_offer, seen.ord_accept))
+    taken = ((seen.reg_accept, "R"), (seen.upd_accept, "U"), (seen.ord_accept, "Q"))
+    w.bus("request taken", {int(at): name for accept, name in taken for at in accept}, "5")
+    begun = (int(seen.upd_accept[0]), int(seen.ord_accept[0]))
+    w.bit("busy_o", [at + ahead + 1 for at in begun for ahead in range(laps_cycle.BUSY_CYCLES)])
+    w.bit("reg_rsp_valid_o", seen.reg_answer)
+    w.bus("data", {int(seen.reg_answer[0]): "old", int(seen.reg_answer[1]): "new"}, "3")
+    w.bit("upd_rsp_valid_o", seen.upd_answer)
+    w.bit("ord_rsp_valid_o", seen.ord_answer)
     return w.svg()
 
 
