@@ -1,7 +1,7 @@
 `include "ts_trace.svh"
 
 // Listens to a stream inside a device and writes what a source and a sink of that stream would have logged (docs/environment.md, Transactors):
-// `<Name>.log.bin`, two words a record, the cycle of its offer and of its transfer (NEVER if a reset dropped it); `<Name>_0.log.bin`,
+// `<Name>.log.bin`, two words a record, the cycle of its offer and of its transfer (NEVER if a reset or its source dropped it); `<Name>_0.log.bin`,
 // changes of ready; and `<Name>.data.bin`, the payload of every offer, lowest word first.
 module ts_tap #(
   parameter Place = ".",
@@ -34,6 +34,8 @@ module ts_tap #(
       if (open_q) $fwrite(log_fd, "%u", Never);
       open_q <= 1'b0;
     end else begin
+      // An offer that is withdrawn is a record too: nothing behind it may move.
+      if (open_q && !valid_i) $fwrite(log_fd, "%u", Never);
       if (valid_i && !open_q) begin
         $fwrite(log_fd, "%u", cycle_i);
         /* verilator lint_off BLKSEQ */
