@@ -12,7 +12,7 @@ from dataclasses import replace
 import click
 from rich.console import Console
 
-from models.laps.config import Band, Entry, Limits, Rules, Slot, TensorClass, Tolerance
+from models.laps.config import RESET_BANDS, Band, Entry, Limits, Rules, Slot, TensorClass, Tolerance
 from models.train.closed_loop import ClassSettings, Settings
 from models.train.digits import DigitsError
 from models.train.fixed import FixedConfig
@@ -50,8 +50,14 @@ VARIANTS = (
         "activations 1 slice, tolerance 1.5 %",
         settings=_with(ACTIVATION, limits=ONE_SLICE, n=1, fl=2, tolerance=Tolerance(1000)),
     ),
-    Variant("weights 1 slice", settings=_with(WEIGHT, limits=ONE_SLICE, n=1)),
-    Variant("weights: 0.5 to 4.75", settings=_with(WEIGHT, band=Band(128, 1216))),
+    Variant("weights 1 slice", settings=_with(WEIGHT, limits=ONE_SLICE)),
+    Variant("weights: 0 to 8", settings=_with(WEIGHT, band=RESET_BANDS[WEIGHT])),
+    Variant("weights: 0 to 8, start with 2 slices", settings=_with(WEIGHT, band=RESET_BANDS[WEIGHT], n=2)),
+    Variant("weights start with 2 slices", settings=_with(WEIGHT, n=2)),
+    Variant(
+        "weights 1 slice for 5 epochs, then 2",
+        settings=replace(SETTINGS, schedule=(Slot(0, 0b10, 1, 1, 1), Slot(110, 0b10, 1, 2, 2))),
+    ),
     Variant(
         "activations and weights 12 bits for the last third",
         settings=replace(SETTINGS, schedule=(Slot(440, 0b11, 1, 3, 3),)),

@@ -97,6 +97,7 @@ def train(job: Job, per_epoch: int, console: Console) -> list[dict[str, Any]]:
             else:
                 follower = _Follower(folder / "progress", progress, task, first)
                 config = {
+                    "reduced": True,  # what one iteration of any network compares at least
                     "plan": asdict(job.plan), "first": first, "stop": stop, "evaluate": stop % per_epoch == 0,
                     "checkpoint_in": str(before) if before else None, "checkpoint_out": str(checkpoint),
                     "progress": str(follower.path),
