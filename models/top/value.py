@@ -548,7 +548,7 @@ class Processor:
 
         Args:
             actions: what a host does.
-            rng: picks among the engines that could start; None: load, then compute, then store.
+            rng: picks among the engines that could start; None: the oldest command, so that none is overtaken for long.
             orders: `execute`'s orders of the GEMM that is number n of this batch (from 0).
             seen: is told of every command.
 
@@ -584,7 +584,9 @@ class Processor:
                     f"{type(q[0][1].command).__name__} waits for {q[0][1].command.waits}" for q in queues if q
                 )
                 raise StuckError(f"no engine can go on with done counters {tuple(self.done)}: {heads}")
-            engine = ready[0] if rng is None else ready[int(rng.integers(len(ready)))]
+            engine = (
+                min(ready, key=lambda each: queues[each][0][0]) if rng is None else ready[int(rng.integers(len(ready)))]
+            )
             at, issue = queues[engine].popleft()
             order = None
             if isinstance(issue.command, Gemm):

@@ -203,8 +203,14 @@ def _runs(number: int, what: str) -> str:
 
 
 def _coverage(block: Block, records: Sequence[Mapping[str, Any]], request: Request) -> dict[str, Any]:
-    """Coverage merged over the runs of `block` that passed; None for what was not measured, `problems` in lines."""
-    passed = [record for record in records if record["block"] == block.name and record["status"] == "pass"]
+    """Coverage merged over the runs of `block` that passed with its default parameters, which is what bins and
+    exclusions speak of; None for what was not measured, `problems` in lines."""
+    usual = block.resolve_params(None)
+    passed = [
+        record
+        for record in records
+        if record["block"] == block.name and record["status"] == "pass" and record["params"] == usual
+    ]
     out: dict[str, Any] = {"functional": None, "code": None, "runs": 0, "problems": []}
     if request.sim != "verilator":
         return out

@@ -374,6 +374,19 @@ def test_coverage_of_a_failing_run_does_not_count(many, go, tmp_path, monkeypatc
     assert [each["functional"] and each["functional"]["percent"] for each in seen] == [100, None]
 
 
+def test_runs_with_other_parameters_do_not_cover(many, tmp_path):
+    block = many(TestEntry("good", ""), functional_coverage=lambda runs: {"percent": 10 * len(runs)})
+    request = Request((block,), store=tmp_path)
+    records = []
+    for name, params in (("a", {}), ("b", {"WIDTH": 4})):
+        place = jobs.folder(name, tmp_path)
+        place.mkdir(parents=True)
+        (place / jobs.FUNCTIONAL).write_text("{}")
+        usual = {"test": "good", "seed": 1, "sim": "verilator", "status": "pass", "coverage": False}
+        records.append({"id": name, "block": block.name, "params": block.resolve_params(params), **usual})
+    assert regress_report._coverage(block, records, request)["functional"]["percent"] == 10
+
+
 # --- order and placement ----------------------------------------
 
 
