@@ -118,7 +118,7 @@ def test_copies_have_the_format_that_laps_asks_for(data):
 
 
 def test_mlp_learns(data):
-    config = TrainConfig(epochs=4)
+    config = TrainConfig(epochs=6)
     net = processor_net(fixed=FixedConfig())
     reference = FloatNet(MLP, init_layers(MLP, np.random.default_rng([1, 0])), config)
     shares = []
@@ -132,7 +132,7 @@ def test_mlp_learns(data):
     assert 4 < tally.bits < 6.5
     assert tally.speedup > 16
     totals = net.trainer.totals
-    assert totals.iterations == 4 * 22
+    assert totals.iterations == 6 * 22
     assert totals.sat_w == totals.sat_m == totals.sat_g == 0
     assert net.backend.processor.laps.steps == totals.iterations
 

@@ -276,7 +276,7 @@ def test_a_killed_simulation_is_tried_again(many, go, tmp_path):
     assert go(many(TestEntry("hang", "")), timeout=4)[0]["kept"] == 0
 
 
-def test_an_interrupt_keeps_what_is_there(many, go, tmp_path):
+def test_an_interrupt_keeps_what_is_there(many, go, tmp_path, request):
     block = many(TestEntry("logged", "", seeds=(1,)), TestEntry("logged", "", seeds=(2, 3), config={"seconds": 20}))
 
     def interrupt():
@@ -284,6 +284,9 @@ def test_an_interrupt_keeps_what_is_there(many, go, tmp_path):
             time.sleep(0.05)
         os.kill(os.getpid(), signal.SIGINT)
 
+    # Started in the background, a process may have been told to ignore it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     # The longest begin first where times are known; here the list's order counts.
     threading.Thread(target=interrupt, daemon=True).start()
     start = time.monotonic()
