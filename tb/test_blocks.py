@@ -1,7 +1,8 @@
 """Every block's test list on both simulators, and the comparison of what the two simulators logged.
 
 Each run is a simulation of its own. The same test, seed, parameters and configuration must leave byte-identical
-transaction logs. A run that is the same on both simulators is made once on each, by the comparison.
+transaction logs. A run that is the same on both simulators is made once on each, by the comparison. What the runs have
+covered is kept for the floor of `make test`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import replace
 import pytest
 
 from tb.common.testlist import block_runs
+from tb.flow import floor
 from tb.flow.blocks import Block, RunSpec, all_blocks
 from tb.flow.simulate import RunResult, run, transaction_logs
 
@@ -32,6 +34,7 @@ def _run(block: Block, spec: RunSpec, label: str = "") -> RunResult:
     quick = bool(spec.params)
     result = run(block, spec.sim, spec.test, spec.seed, spec.params, spec.config, quick=quick, label=label)
     assert result.passed, result.summary()
+    floor.keep(block, spec, result)
     return result
 
 

@@ -77,10 +77,11 @@ class Block:
     command. `sim_options(options)` turns the values of `options` (by name), plus `TEST` (None if not given) and
     `PARAMS` (the parameters by name), into (test, config); `print_report(result)` prints `result.json` for a person.
     `lint_params` are parameter sets beside the default. `synth_variants` names parameter sets that `make synth`
-    compares the block with, one by one and in sum. `coverage_runs` is what `make coverage` simulates (code counts in
-    runs with the default parameters); `coverage_files` names the RTL whose code counts, all of it if empty: a block
-    made of others counts what it adds; `coverage_goals` gives per cents per kind; `functional_coverage(results)` gets
-    the list of `RunResult` and returns a JSON-able dict, with `passed` false if a functional goal is missed.
+    compares the block with, one by one and in sum. `coverage_runs` is what `make coverage` simulates; runs with their
+    parameters count in functional coverage elsewhere too (code counts in runs with the default parameters).
+    `coverage_files` names the RTL whose code counts, all of it if empty: a block made of others counts what it adds;
+    `coverage_goals` gives per cents per kind; `functional_coverage(results)` gets the list of `RunResult` and returns a
+    JSON-able dict, with `passed` false if a functional goal is missed.
     `bench(report path or None)` is called by the command of that name and returns an exit status. `faults_dir` holds
     the planted faults.
     `proofs` are what `make prove` proves.
@@ -137,6 +138,11 @@ class Block:
                 )
             values[name] = value
         return values
+
+    def covers(self, params: Mapping[str, int]) -> bool:
+        """Whether bins speak of runs with these parameters: those of `coverage_runs`, the default ones without any."""
+        sets = [self.resolve_params(spec.params) for spec in self.coverage_runs] or [self.resolve_params({})]
+        return self.resolve_params(params) in sets
 
 
 def block_names(root: Path = ROOT) -> list[str]:

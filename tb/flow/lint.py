@@ -2,7 +2,7 @@
 
 Verilator (-Wall) checks the RTL of every block at its default parameters and at those of `Block.lint_params`; verible
 checks style (rules in rtl/verible.rules); ruff checks Python (pyproject.toml); `Block.check` is the block's own
-check; what `make regs` makes must be up to date.
+check; what `make regs` makes must be up to date. `make test` makes every check too.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from tb.flow.blocks import Block, all_blocks
@@ -95,20 +96,26 @@ def lint_python() -> list[str]:
     return _outcome([sys.executable, "-m", "ruff", "check", "--quiet", "--no-cache", "--output-format=concise", "."])
 
 
-def lint() -> list[tuple[str, list[str]]]:
-    """Every check with its findings."""
+def checks() -> list[tuple[str, Callable[[], list[str]]]]:
+    """Every check by name; calling it gives its findings."""
     blocks = all_blocks()
-    checks: list[tuple[str, list[str]]] = []
+    out: list[tuple[str, Callable[[], list[str]]]] = []
     for block in blocks:
         for params in ({}, *block.lint_params):
             what = " ".join(f"{name}={value}" for name, value in block.resolve_params(params).items())
-            checks.append((f"verilator {block.name} {what}".strip(), lint_rtl(block, params)))
+            out.append((f"verilator {block.name} {what}".strip(), partial(lint_rtl, block, params)))
         if block.check is not None:
-            checks.append((f"checks of {block.name}", block.check()))
+            out.append((f"checks of {block.name}", block.check))
     return [
-        *checks,
-        ("verible", lint_style()),
-        ("sources", lint_sources(blocks)),
-        ("registers", stale_files()),
-        ("ruff", lint_python()),
+        *out,
+        ("verible", lint_style),
+        ("sources", lambda: lint_sources(blocks)),
+        ("registers", stale_files),
+        ("ruff", lint_python),
     ]
+
+
+def lint() -> Iterator[tuple[str, list[str]]]:
+    """Every check with its findings, as they come."""
+    for name, check in checks():
+        yield name, check()

@@ -203,18 +203,18 @@ def _runs(number: int, what: str) -> str:
 
 
 def _coverage(block: Block, records: Sequence[Mapping[str, Any]], request: Request) -> dict[str, Any]:
-    """Coverage merged over the runs of `block` that passed with its default parameters, which is what bins and
-    exclusions speak of; None for what was not measured, `problems` in lines."""
+    """Coverage merged over the runs of `block` that passed: functional over those of whose parameters bins speak
+    (`Block.covers`), code over those with the default ones; None for what was not measured, `problems` in lines."""
     usual = block.resolve_params(None)
-    passed = [
-        record
-        for record in records
-        if record["block"] == block.name and record["status"] == "pass" and record["params"] == usual
-    ]
+    passed = [record for record in records if record["block"] == block.name and record["status"] == "pass"]
     out: dict[str, Any] = {"functional": None, "code": None, "runs": 0, "problems": []}
     if request.sim != "verilator":
         return out
-    measured = [record for record in passed if (folder(record["id"], request.store) / FUNCTIONAL).is_file()]
+    measured = [
+        record
+        for record in passed
+        if block.covers(record["params"]) and (folder(record["id"], request.store) / FUNCTIONAL).is_file()
+    ]
     if block.functional_coverage is not None and measured:
         runs = [
             _Run(record["test"], record["seed"], record["sim"], True, folder(record["id"], request.store))
@@ -225,7 +225,11 @@ def _coverage(block: Block, records: Sequence[Mapping[str, Any]], request: Reque
         out["functional"] = {name: summary.get(name) for name in names}
         out["runs"] = len(measured)
         out["problems"] += [f"declared unreachable, but hit: {name}" for name in summary.get("contradictions") or ()]
-    files = [folder(record["id"], request.store) / CODE for record in passed if record["coverage"]]
+    files = [
+        folder(record["id"], request.store) / CODE
+        for record in passed
+        if record["coverage"] and record["params"] == usual
+    ]
     if files:
         try:
             merged = codecov.merge(files).of(block.coverage_files)

@@ -21,7 +21,7 @@ from rich.console import Console
 
 from tb.common.testlist import TestEntry
 from tb.flow import cli, codecov, jobs, regress, regress_report
-from tb.flow.blocks import get_block
+from tb.flow.blocks import RunSpec, get_block
 from tb.flow.errors import UserError
 from tb.flow.paths import ROOT
 from tb.flow.regress import NOT_RUN, Request
@@ -377,8 +377,11 @@ def test_coverage_of_a_failing_run_does_not_count(many, go, tmp_path, monkeypatc
     assert [each["functional"] and each["functional"]["percent"] for each in seen] == [100, None]
 
 
-def test_runs_with_other_parameters_do_not_cover(many, tmp_path):
-    block = many(TestEntry("good", ""), functional_coverage=lambda runs: {"percent": 10 * len(runs)})
+@pytest.mark.parametrize(("runs", "percent"), [((), 10), ((RunSpec("good"), RunSpec("good", params={"WIDTH": 4})), 20)])
+def test_runs_cover_with_the_parameters_of_the_coverage_runs_alone(many, tmp_path, runs, percent):
+    block = many(
+        TestEntry("good", ""), functional_coverage=lambda runs: {"percent": 10 * len(runs)}, coverage_runs=runs
+    )
     request = Request((block,), store=tmp_path)
     records = []
     for name, params in (("a", {}), ("b", {"WIDTH": 4})):
@@ -387,7 +390,7 @@ def test_runs_with_other_parameters_do_not_cover(many, tmp_path):
         (place / jobs.FUNCTIONAL).write_text("{}")
         usual = {"test": "good", "seed": 1, "sim": "verilator", "status": "pass", "coverage": False}
         records.append({"id": name, "block": block.name, "params": block.resolve_params(params), **usual})
-    assert regress_report._coverage(block, records, request)["functional"]["percent"] == 10
+    assert regress_report._coverage(block, records, request)["functional"]["percent"] == percent
 
 
 # --- order and placement ----------------------------------------

@@ -101,6 +101,8 @@ def test_the_halves_are_all_tests(monkeypatch: pytest.MonkeyPatch, capsys: pytes
         return type("Done", (), {"returncode": 0})
 
     monkeypatch.setattr("tb.flow.tools.ensure_simulator", lambda _: None)
+    monkeypatch.setattr("tb.flow.floor.clear", lambda: None)
+    monkeypatch.setattr(cli, "all_blocks", list)
     monkeypatch.setattr(cli.subprocess, "run", called)
     for sim in cli._HALVES:
         assert cli._test(sim, 1) == 0
