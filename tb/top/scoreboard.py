@@ -8,6 +8,7 @@ accesses), `command` (how each command ended), `sequence` (when), `store` (words
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -30,8 +31,9 @@ from tb.optc.scoreboard import OptcScoreboard
 from tb.ran.trace import EV_RSP
 from tb.top.program import READ, WRITE, Program
 from tb.top.timing import Checker, PairLog, PartLog, Run
-from tb.top.trace import M_DTYPE, PAIR_TAPS, PairProgram, laps_program, optc_program, pair_seen, within
+from tb.top.trace import EV_IRQ, M_DTYPE, PAIR_TAPS, PairProgram, laps_program, optc_program, pair_seen, within
 
+IRQ_DTYPE = np.dtype([("cycle", "<i8"), ("level", "?")])
 END_DTYPE = np.dtype([("cycle", "<i8"), ("code", "u1"), ("detail", "u1"), ("id", "u1")])
 
 
@@ -188,6 +190,7 @@ class TopScoreboard(Scoreboard):
         self.details = [[detail for _, detail, _ in codes] for codes in said]
         self._stored(answer.stored, base, end)
         self._registers(answer.read, base, end)
+        self._interrupts(ends, base, end)
         self._sequence(actions, ends, carried, [[each[0] for each in codes] for codes in said], base, end)
 
     def _stored(self, stored: Sequence[npt.NDArray[np.uint8]], base: int, end: int) -> None:
@@ -226,6 +229,29 @@ class TopScoreboard(Scoreboard):
             verdict.diverge("register", cycle, what, hex(got[at]), hex(read[at]), len(bad))
         if answered != given:
             verdict.diverge("register", end, "accesses answered", answered, given)
+
+    def _interrupts(self, ends: Sequence[npt.NDArray[np.void]], base: int, end: int) -> None:
+        """Every change of irq_o in its cycle, from the cycles of ends (compared before) and of the host's writes."""
+        axil = _span(self.seen["top_axil"], base, end)
+        set_at: dict[int, int] = defaultdict(int)
+        for engine, table in zip(Engine, ends, strict=True):
+            for cycle, code in zip(table["cycle"].tolist(), table["code"].tolist(), strict=True):
+                set_at[cycle + base] |= 1 << engine | (code != 0) << 3
+        written: dict[int, tuple[int, int]] = {}
+        for each in axil[(axil["op"] == WRITE << 16) & np.isin(axil["address"], (Reg.IRQ_STATUS, Reg.IRQ_ENABLE))]:
+            written[int(each["cycle"]) - 2] = int(each["address"]), int(each["data"])  # taken two before the answer
+        status = enable = level = 0
+        changes = []
+        for cycle in sorted({*set_at, *written}):
+            address, data = written.get(cycle, (None, 0))
+            enable = data if address == Reg.IRQ_ENABLE else enable
+            status = status & ~(data if address == Reg.IRQ_STATUS else 0) | set_at.get(cycle, 0)
+            if (status & enable != 0) != level:
+                level = int(not level)
+                changes.append((cycle + 2, level))
+        want = np.array([each for each in changes if each[0] < end], IRQ_DTYPE)
+        levels = event_levels(_span(self.seen["top_top_event"], base, end), EV_IRQ)
+        compare_tables(self.verdict, "interrupt", "change of irq_o", np.array(levels, IRQ_DTYPE), want)
 
     def _sequence(
         self, actions: Sequence[Action], done: list[npt.NDArray[np.void]], carried: list[list[Command]],

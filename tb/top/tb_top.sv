@@ -311,8 +311,9 @@ module tb_top #(
   // ---- what left, commands that are done ----------------
   localparam logic [7:0] EvReset = 8'd5;
   localparam logic [7:0] EvBusy = 8'd6;
+  localparam logic [7:0] EvIrq = 8'd7;
   integer m_fd, cmd_fd, start_fd, event_fd;
-  logic   rst_q, busy_q;
+  logic   rst_q, busy_q, irq_q;
   logic [31:0] m_since;
   ts_since u_m_since (.clk_i, .rst_ni, .cycle_i(cycle_q), .valid_i(m_valid), .ready_i(m_ready), .since_o(m_since));
   initial begin
@@ -322,13 +323,16 @@ module tb_top #(
     event_fd = $fopen("top_event.bin", "wb");
     rst_q    = 1'b0;
     busy_q   = 1'b0;
+    irq_q    = 1'b0;
   end
   always @(posedge clk_i) begin
     rst_q  <= rst_ni;
     busy_q <= rst_ni && busy;
+    irq_q  <= rst_ni && irq;
     if (rst_ni != rst_q) $fwrite(event_fd, "%u%u", cycle_q, {EvReset, 23'd0, rst_ni});
     if (rst_ni) begin
       if (busy != busy_q) $fwrite(event_fd, "%u%u", cycle_q, {EvBusy, 23'd0, busy});
+      if (irq != irq_q) $fwrite(event_fd, "%u%u", cycle_q, {EvIrq, 23'd0, irq});
       if (m_valid && m_ready) begin
         $fwrite(m_fd, "%u%u%u%u%u%u%u", m_since, cycle_q, {31'd0, m_last}, m_data[31:0], m_data[63:32], m_data[95:64],
                 m_data[127:96]);
@@ -354,6 +358,6 @@ module tb_top #(
   // ---- end of work ----------------
   logic active, unused;
   assign active = busy || host_valid || s_valid || host_played_o != host_credit_i || s_played_o != s_credit_i;
-  assign unused = ^{irq, s_payload[135:129]};
+  assign unused = ^s_payload[135:129];
   ts_quiet u_quiet (.clk_i, .rst_ni, .active_i(active), .quiet_o);
 endmodule

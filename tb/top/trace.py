@@ -38,7 +38,7 @@ AXIL_DTYPE = np.dtype([(name, "<u4") for name in ("since", "cycle", "op", "addre
 M_DTYPE = np.dtype([("valid", "<u4"), ("cycle", "<u4"), ("last", "<u4"), ("data", "u1", (16,))])
 CMD_DTYPE = np.dtype([("cycle", "<u4"), ("head", "<u4")])
 TOP_EVENT_DTYPE = np.dtype([("cycle", "<u4"), ("data", "<u4")])
-EV_BUSY = 6
+EV_BUSY, EV_IRQ = 6, 7
 PSUM_TRACES = ("psum_offer", "psum_accept")  # of the memory that the pair's own bench has
 
 
