@@ -8,8 +8,8 @@ from tb.flow.blocks import Block, all_blocks
 from tb.flow.faults import Fault, load_faults, plant, try_fault
 
 # Which of a block's list, by name: the processor's are built for a minute each, and a stopped RAN waits for minutes.
-SAMPLE = slice(0, None, 15)
-SAMPLES = {"top": slice(5, None, 30), "ran": slice(1, None, 15)}
+SAMPLE = slice(0, None, 20)
+SAMPLES = {"top": slice(5, None, 40), "ran": slice(1, None, 30)}
 
 # Faults that a block must have; gemm and regs have little RTL of their own.
 LEAST = {"gemm": 8, "regs": 15}

@@ -48,7 +48,7 @@ def test_below_the_floor(tmp_path: Path) -> None:
     ran(tmp_path, RunSpec("failed"), 1, passed=False)
     ran(tmp_path, RunSpec("other", params={"LANES": 2}), 1)
     assert lines(tmp_path) == [
-        "functional coverage of made is 50.0 % of 2 bins in 2 runs, the floor 95.0 %: not seen work.size: two"
+        "functional coverage of made is 50.0 % of 2 bins in 2 runs, the floor 100.0 %: not seen work.size: two"
     ]
     assert lines(tmp_path, 50.0) == []
 
@@ -69,7 +69,7 @@ def test_a_bin_called_unreachable_that_is_hit(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sim", "status", "seen", "verdict", "words"),
     [
-        ("both", 0, (0, 1), 0, "functional coverage of these runs: made 100.0 % (floor 95.0 %)"),
+        ("both", 0, (0, 1), 0, "functional coverage of these runs: made 100.0 % (floor 100.0 %)"),
         ("both", 0, (0,), 1, "FAIL functional coverage of made is 50.0 %"),
         ("both", 1, (0, 1), 1, "functional coverage is not compared with its floor: tests failed"),
         ("icarus", 0, (0,), 0, "functional coverage has no floor with SIM=icarus: that is half of the runs"),
