@@ -300,7 +300,7 @@ def regress(request: Request, console: Console) -> Outcome:
             with _cluster(request, len(todo)) as cluster:
                 workers = {name: portable(block) for name, block in blocks.items()}
                 _check_workers(cluster, workers[todo[0].block], request.sim, digests[todo[0].block])
-                _phases(cluster, request, outcome, workers, todo, deadline, console)
+                _Phases(cluster, request, outcome, workers, deadline, console).carry_out(todo)
         except KeyboardInterrupt:
             outcome.interrupted, outcome.killed = "interrupted", True
             _sweep(outcome, todo, request.store)
@@ -336,126 +336,118 @@ def task_key(kind: str, name: str, job: Job, digest: str, store: Path) -> tuple[
     return kind, f"{name}@{hashlib.sha256(facts.encode()).hexdigest()[:8]}"
 
 
-def _phases(
-    cluster: _Cluster,
-    request: Request,
-    outcome: Outcome,
-    blocks: Mapping[str, Block],
-    todo: Sequence[Job],
-    deadline: float | None,
-    console: Console,
-) -> None:
-    start = time.monotonic()
-    try:
-        ready = _build_phase(cluster, request, outcome, blocks, todo, deadline, console)
-    finally:
-        outcome.build_seconds = time.monotonic() - start
-    start = time.monotonic()
-    try:
-        _run_phase(cluster, request, outcome, blocks, ready, deadline, console)
-    finally:
-        outcome.run_seconds = time.monotonic() - start
+@dataclass(frozen=True)
+class _Phases:
+    """What the two phases of a regression, builds and runs, work with. `blocks` as workers get them; `deadline` in
+    seconds of time.time()."""
 
+    cluster: _Cluster
+    request: Request
+    outcome: Outcome
+    blocks: Mapping[str, Block]
+    deadline: float | None
+    console: Console
 
-def _build_phase(
-    cluster: _Cluster,
-    request: Request,
-    outcome: Outcome,
-    blocks: Mapping[str, Block],
-    todo: Sequence[Job],
-    deadline: float | None,
-    console: Console,
-) -> list[Job]:
-    """Builds every configuration once; the jobs whose build is there. The others get a record that says why not."""
-    users: dict[tuple[Any, ...], list[Job]] = defaultdict(list)
-    for job in todo:
-        users[job.configuration].append(job)
-    threads = max(1, request.workers // len(users))
-    ready: list[Job] = []
-
-    def name(key: tuple[Any, ...]) -> str:
-        block, sim, params, coverage = key
-        given = [f"{each}={value}" for each, value in params if value != blocks[block].params[each].default]
-        return " ".join([block, sim, *given, *(["coverage"] if coverage else [])])
-
-    def submit(key: tuple[Any, ...]) -> Future:
-        job = users[key][0]
-        block = blocks[job.block]
-        task = task_key("build", name(key).replace(" ", "-"), job, outcome.digests[job.block], request.store)
-        return cluster.client.submit(
-            build_job, block, job, outcome.digests[job.block], threads, deadline, key=task, pure=False
-        )
-
-    def done(key: tuple[Any, ...], future: Future) -> None:
-        error, tail, final = "", [], False
+    def carry_out(self, todo: Sequence[Job]) -> None:
+        """Builds, then runs `todo`; notes how long each took."""
+        start = time.monotonic()
         try:
-            result = future.result(timeout=CONNECT_SECONDS)
-            error, *tail = result["error"].splitlines() or [""]
-            final = bool(error)
-        except Exception as problem:
-            result, error = {"late": False, "seconds": 0.0}, _why(problem, "build")
-        progress.step(bool(error), result["late"])
-        if result["late"]:
-            return
-        outcome.builds[name(key)] = result["seconds"]
-        if not error:
-            ready.extend(users[key])
-            return
-        for job in users[key]:
-            record = failure(job, outcome.digests[job.block], error, final=final, tail=tail)
-            _note(outcome, record, request.store)
-
-    with _Progress(console, "build", len(users), cluster.threads) as progress:
-        cluster.drain({key: submit(key) for key in users}, done, progress.tick)
-    order = {job.id: index for index, job in enumerate(todo)}
-    return sorted(ready, key=lambda job: order[job.id])
-
-
-def _run_phase(
-    cluster: _Cluster,
-    request: Request,
-    outcome: Outcome,
-    blocks: Mapping[str, Block],
-    ready: Sequence[Job],
-    deadline: float | None,
-    console: Console,
-) -> None:
-    suspects: list[Job] = []
-    known = {job.id: job for job in ready}
-
-    def submit(job: Job) -> Future:
-        digest = outcome.digests[job.block]
-        arguments = (blocks[job.block], job, digest, request.store, request.timeout, deadline)
-        task = task_key("run", job.id, job, digest, request.store)
-        return cluster.client.submit(run_job, *arguments, key=task, pure=False)
-
-    def done(job_id: str, future: Future) -> None:
-        job = known[job_id]
+            ready = self._build(todo)
+        finally:
+            self.outcome.build_seconds = time.monotonic() - start
+        start = time.monotonic()
         try:
-            record = future.result(timeout=CONNECT_SECONDS)
-        except KilledWorker as problem:
-            if alone_now:
-                record = failure(job, outcome.digests[job.block], _why(problem, "run"))
-                save_record(record, request.store)
-            else:
-                # Its workers may have died of a neighbour: it gets another try, alone.
-                suspects.append(job)
+            self._run(ready)
+        finally:
+            self.outcome.run_seconds = time.monotonic() - start
+
+    def _build(self, todo: Sequence[Job]) -> list[Job]:
+        """Builds every configuration once; the jobs whose build is there. The others get a record that says why not."""
+        users: dict[tuple[Any, ...], list[Job]] = defaultdict(list)
+        for job in todo:
+            users[job.configuration].append(job)
+        threads = max(1, self.request.workers // len(users))
+        ready: list[Job] = []
+
+        def name(key: tuple[Any, ...]) -> str:
+            block, sim, params, coverage = key
+            given = [f"{each}={value}" for each, value in params if value != self.blocks[block].params[each].default]
+            return " ".join([block, sim, *given, *(["coverage"] if coverage else [])])
+
+        def submit(key: tuple[Any, ...]) -> Future:
+            job = users[key][0]
+            block = self.blocks[job.block]
+            task = task_key(
+                "build", name(key).replace(" ", "-"), job, self.outcome.digests[job.block], self.request.store
+            )
+            return self.cluster.client.submit(
+                build_job, block, job, self.outcome.digests[job.block], threads, self.deadline, key=task, pure=False
+            )
+
+        def done(key: tuple[Any, ...], future: Future) -> None:
+            error, tail, final = "", [], False
+            try:
+                result = future.result(timeout=CONNECT_SECONDS)
+                error, *tail = result["error"].splitlines() or [""]
+                final = bool(error)
+            except Exception as problem:
+                result, error = {"late": False, "seconds": 0.0}, _why(problem, "build")
+            progress.step(bool(error), result["late"])
+            if result["late"]:
                 return
-        except Exception as problem:
-            record = failure(job, outcome.digests[job.block], _why(problem, "run"))
-            save_record(record, request.store)
-        if record is not None:
-            outcome.records[job_id] = record
-            if record["status"] != "pass":
-                console.print(f"FAIL {job_id}: {record['error']}", markup=False, highlight=False, soft_wrap=True)
-        progress.step(record is not None and record["status"] != "pass", record is None)
+            self.outcome.builds[name(key)] = result["seconds"]
+            if not error:
+                ready.extend(users[key])
+                return
+            for job in users[key]:
+                record = failure(job, self.outcome.digests[job.block], error, final=final, tail=tail)
+                _note(self.outcome, record, self.request.store)
 
-    alone_now = False
-    with _Progress(console, "run", len(ready), cluster.threads) as progress:
-        cluster.drain({job.id: submit(job) for job in ready}, done, progress.tick)
-        alone_now = True
-        for job in suspects:
-            cluster.drain({job.id: submit(job)}, done, progress.tick)
+        with _Progress(self.console, "build", len(users), self.cluster.threads) as progress:
+            self.cluster.drain({key: submit(key) for key in users}, done, progress.tick)
+        order = {job.id: index for index, job in enumerate(todo)}
+        return sorted(ready, key=lambda job: order[job.id])
+
+    def _run(self, ready: Sequence[Job]) -> None:
+        """Runs every job; one that killed its worker again, alone."""
+        suspects: list[Job] = []
+        known = {job.id: job for job in ready}
+
+        def submit(job: Job) -> Future:
+            digest = self.outcome.digests[job.block]
+            arguments = (self.blocks[job.block], job, digest, self.request.store, self.request.timeout, self.deadline)
+            task = task_key("run", job.id, job, digest, self.request.store)
+            return self.cluster.client.submit(run_job, *arguments, key=task, pure=False)
+
+        def done(job_id: str, future: Future) -> None:
+            job = known[job_id]
+            try:
+                record = future.result(timeout=CONNECT_SECONDS)
+            except KilledWorker as problem:
+                if alone_now:
+                    record = failure(job, self.outcome.digests[job.block], _why(problem, "run"))
+                    save_record(record, self.request.store)
+                else:
+                    # Its workers may have died of a neighbour: it gets another try, alone.
+                    suspects.append(job)
+                    return
+            except Exception as problem:
+                record = failure(job, self.outcome.digests[job.block], _why(problem, "run"))
+                save_record(record, self.request.store)
+            if record is not None:
+                self.outcome.records[job_id] = record
+                if record["status"] != "pass":
+                    self.console.print(
+                        f"FAIL {job_id}: {record['error']}", markup=False, highlight=False, soft_wrap=True
+                    )
+            progress.step(record is not None and record["status"] != "pass", record is None)
+
+        alone_now = False
+        with _Progress(self.console, "run", len(ready), self.cluster.threads) as progress:
+            self.cluster.drain({job.id: submit(job) for job in ready}, done, progress.tick)
+            alone_now = True
+            for job in suspects:
+                self.cluster.drain({job.id: submit(job)}, done, progress.tick)
 
 
 def _note(outcome: Outcome, record: dict[str, Any], store: Path) -> None:
