@@ -16,12 +16,14 @@ does not build with it, is an error of the fault, not a catch.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ from tb.flow.simulate import BuildError, RunResult, locked, run, run_all
 from tb.flow.tools import require_programs
 
 _HEADER = re.compile(r"^#\s*(\w+)\s*:\s*(.*?)\s*$")
+_say = partial(print, flush=True)
 
 
 @dataclass(frozen=True)
@@ -146,8 +149,8 @@ def try_fault(block: Block, fault: Fault) -> FaultResult:
     )
 
 
-def try_faults(block: Block, jobs: int = 2) -> list[FaultResult]:
-    """Every fault of `block`, after its tests have been seen to pass without a fault.
+def try_faults(block: Block, jobs: int = 2, say: Callable[[str], None] = _say) -> list[FaultResult]:
+    """Every fault of `block`, after its tests have been seen to pass without a fault; `say` gets a line for each.
 
     Raises `UserError` if a test fails on the RTL as it is: a catch would then mean nothing.
     """
@@ -157,9 +160,17 @@ def try_faults(block: Block, jobs: int = 2) -> list[FaultResult]:
 
     def check(test: str, seed: int, params: Sequence[tuple[str, int]]) -> str:
         result = _run(block, test, seed, dict(params))
+        say(f"without a fault: {result.summary().splitlines()[0]}")
         return "" if result.passed else f"{test} fails without a fault: {result.error}; {result.replay}"
 
     problems = list(filter(None, run_all([lambda key=key: check(*key) for key in sorted(clean)], jobs)))
     if problems:
         raise UserError(problems[0])
-    return run_all([lambda fault=fault: try_fault(block, fault) for fault in faults], jobs)
+    done = itertools.count(1)
+
+    def judge(fault: Fault) -> FaultResult:
+        result = try_fault(block, fault)
+        say(f"{next(done)} of {len(faults)}: {fault.name} {result.outcome}, first at {result.boundary or '-'}")
+        return result
+
+    return run_all([lambda fault=fault: judge(fault) for fault in faults], jobs)

@@ -6,6 +6,7 @@ import os
 import runpy
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -90,6 +91,29 @@ def test_fault_that_does_not_build_is_an_error(toy, tmp_path, monkeypatch):
     result = faults.try_fault(dataclasses.replace(toy, rtl=("rtl/flow_toy.sv",)), fault)
     assert result.outcome == "error"
     assert result.detail.startswith("does not build")
+
+
+def test_faults_need_tests_that_pass_without_them_and_each_is_told(toy, tmp_path, monkeypatch):
+    fault = faults.load_fault(write_fault(toy, tmp_path))
+    both = [fault, dataclasses.replace(fault, name="other", test="good")]
+    clean = {"wrong": SimpleNamespace(passed=True, summary=lambda: "PASS wrong\nwaves: no")}
+    clean["good"] = SimpleNamespace(passed=True, summary=lambda: "PASS good")
+    monkeypatch.setattr(faults, "load_faults", lambda block: both)
+    monkeypatch.setattr(faults, "_run", lambda block, test, *_: clean[test])
+    monkeypatch.setattr(
+        faults, "try_fault", lambda block, each: faults.FaultResult(each.name, "t", "caught", ("count",), "count")
+    )
+    said: list[str] = []
+    assert [each.name for each in faults.try_faults(toy, 1, said.append)] == ["fault", "other"]
+    assert said == [
+        "without a fault: PASS good",
+        "without a fault: PASS wrong",
+        "1 of 2: fault caught, first at count",
+        "2 of 2: other caught, first at count",
+    ]
+    clean["good"] = SimpleNamespace(passed=False, error="it is bad", replay="make sim", summary=lambda: "FAIL good")
+    with pytest.raises(UserError, match="good fails without a fault: it is bad; make sim"):
+        faults.try_faults(toy, 1, said.append)
 
 
 def test_lint_of_rtl(toy):
