@@ -270,6 +270,17 @@ class RunCoverage:
         return cls(data["block"], data["test"], int(data["seed"]), data["sim"], passed, coverage)
 
 
+@dataclass(frozen=True)
+class KeptRun:
+    """A run that passed, of which only what it counted is kept, as `collect` wants it; `run_dir` has the file."""
+
+    test: str
+    seed: int
+    sim: str
+    run_dir: Path
+    passed: bool = True
+
+
 @dataclass
 class Merged:
     """Sum of runs; `notes` say what was left out."""

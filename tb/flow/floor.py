@@ -1,19 +1,18 @@
 """The floor that `make test` sets under functional coverage.
 
 Every run of a block's list that passed leaves its counts here (`keep`); when all tests have run, `missed` merges them.
-A change that lets a test see less, or drops one, so fails `make test` and not only `make coverage`, whose goals are
-higher and which counts code too. Counts of earlier calls do not count (`clear`).
+A change that lets a test see less, or drops one, so fails `make test` and not only `make coverage`, which counts code
+too. Counts of earlier calls do not count (`clear`).
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tb.common.coverage import FILE_NAME
+from tb.common.coverage import FILE_NAME, KeptRun
 from tb.flow.blocks import Block, RunSpec
 from tb.flow.paths import BUILD
 from tb.flow.simulate import RunResult
@@ -21,17 +20,6 @@ from tb.flow.simulate import RunResult
 FOLDER = BUILD / "tests"
 FLOOR = 100.0  # per cent of every block's bins: these runs are those of `make coverage`, and more
 NAMED = 10  # bins that a line of `missed` names
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """A run as `Block.functional_coverage` wants it."""
-
-    test: str
-    seed: int
-    sim: str
-    run_dir: Path
-    passed: bool = True
 
 
 def clear(folder: Path = FOLDER) -> None:
@@ -58,7 +46,7 @@ def measure(blocks: Sequence[Block], folder: Path = FOLDER) -> dict[str, Mapping
         kept = []
         for place in sorted((folder / block.name).glob("*")):
             test, sim, seed, _ = place.name.split("@")
-            kept.append(_Kept(test, int(seed), sim, place))
+            kept.append(KeptRun(test, int(seed), sim, place))
         summaries[block.name] = block.functional_coverage(kept)
     return summaries
 

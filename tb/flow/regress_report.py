@@ -11,7 +11,6 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ import matplotlib as mpl
 from junitparser import Error, Failure, JUnitXml, Properties, Property, TestCase, TestSuite
 from matplotlib.figure import Figure
 
+from tb.common.coverage import KeptRun
 from tb.common.coverage_report import Report
 from tb.common.testplan import CHECKS, STAGES, Testpoint, load_testplan
 from tb.flow import codecov
@@ -36,17 +36,6 @@ HISTORY_SHOWN = 40
 SLOWEST = 12
 JOBS_SHOWN = 6  # of a group of failures, before the rest is folded
 _PASS, _FAIL, _INK = "#1f8a5b", "#b9481f", "#64707d"
-
-
-@dataclass(frozen=True)
-class _Run:
-    """What a block's `functional_coverage` wants of a run."""
-
-    test: str
-    seed: int
-    sim: str
-    passed: bool
-    run_dir: Path
 
 
 # --- content ----------------------------------------
@@ -217,7 +206,7 @@ def _coverage(block: Block, records: Sequence[Mapping[str, Any]], request: Reque
     ]
     if block.functional_coverage is not None and measured:
         runs = [
-            _Run(record["test"], record["seed"], record["sim"], True, folder(record["id"], request.store))
+            KeptRun(record["test"], record["seed"], record["sim"], folder(record["id"], request.store))
             for record in measured
         ]
         summary = block.functional_coverage(runs)

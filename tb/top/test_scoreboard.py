@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from pyuvm import uvm_root
 
@@ -26,7 +27,7 @@ from tb.top.env import counters_program, counters_read
 from tb.top.program import READ, Program
 from tb.top.scoreboard import TopScoreboard
 from tb.top.timing import NEVER, behind, granted, offers, one_a_cycle, starts
-from tb.top.trace import tap_configs, trace_configs
+from tb.top.trace import EV_IRQ, tap_configs, trace_configs
 
 PARAMS = TopParams()
 Seen = dict[str, Any]
@@ -35,6 +36,7 @@ RUNS = {
     "passes": ("passes", 1, {"passes": 3}),
     "planned": ("planned", 1, {}),
     "smoke": ("smoke", 1, {}),
+    "interrupts": ("in_step", 1, {"rounds": 3}),
 }
 
 
@@ -206,6 +208,26 @@ def _pushed_late(seen: Seen) -> None:
     trace["cycle"][np.flatnonzero(trace["address"] == Reg.PUSH)[0]] += 9
 
 
+def _irq(change: Callable[[npt.NDArray[np.void], int], npt.NDArray[np.void]]) -> Callable[[Seen], None]:
+    """With the trace of events changed at the third change of irq_o."""
+
+    def fault(seen: Seen) -> None:
+        trace = seen["top_top_event"]
+        seen["top_top_event"] = change(trace, int(np.flatnonzero(trace["data"] >> 24 == EV_IRQ)[2]))
+
+    return fault
+
+
+def _late(trace: npt.NDArray[np.void], at: int) -> npt.NDArray[np.void]:
+    trace["cycle"][at] += 1
+    return trace
+
+
+def _irq_from_nowhere(seen: Seen) -> None:
+    more = np.array([(seen["top_m"]["cycle"][0], EV_IRQ << 24 | 1)], seen["top_top_event"].dtype)
+    seen["top_top_event"] = np.concatenate([seen["top_top_event"], more])
+
+
 def _two_jobs(seen: Seen) -> None:
     seen["core0_out_trace"]["head"][2] ^= 3  # one job becomes two, two one
 
@@ -222,6 +244,9 @@ VALUES = [
     ("smoke", _answer, "register"),
     ("smoke", _address, "register"),
     ("smoke", _drop("top_axil", 3), "register"),
+    ("interrupts", _irq(_late), "interrupt"),
+    ("interrupts", _irq(np.delete), "interrupt"),
+    ("smoke", _irq_from_nowhere, "interrupt"),
     ("planned", _read(Reg.PLAN), "register"),
     ("planned", _read(Reg.UPD_ANSWER), "register"),
     ("passes", _read(Reg.OPT_STAT), "register"),
