@@ -91,7 +91,7 @@ class FixedConfig:
 class TrainConfig:
     """One training run: layer sizes from input to output, batch, epochs, seed, and momentum SGD.
 
-    m' = beta m + g, w' = w - lr m', g = mean gradient of the batch.
+    m' = beta m + g, w' = w - lr m', g = mean gradient of the batch; lr halves behind each of `halvings` iterations.
     """
 
     sizes: tuple[int, ...] = (64, 64, 32, 10)
@@ -100,6 +100,11 @@ class TrainConfig:
     seed: int = 1
     lr: float = 0.125
     beta: float = 0.875
+    halvings: tuple[int, ...] = ()
+
+    def step_size(self, done: int) -> float:
+        """Step size of the iteration that follows on `done` others."""
+        return math.ldexp(self.lr, -sum(done >= each for each in self.halvings))
 
 
 # ----------------------------------------------------------------------------------------------------------- quantisers
@@ -247,17 +252,18 @@ def softmax_error(logits: FloatArray, labels: npt.NDArray[np.integer]) -> tuple[
 class _Momentum:
     """m' = beta m + g; w' = w - lr m', in the type of the parameters."""
 
-    def __init__(self, params: Params, lr: float, beta: float) -> None:
-        self._params = params
-        self._lr, self._beta = lr, beta
+    def __init__(self, params: Params, config: TrainConfig) -> None:
+        self._params, self._config, self._done = params, config, 0
         self._state = [np.zeros_like(p) for p in (*params.weights, *params.biases)]
 
     def update(self, grad_w: list[FloatArray], grad_b: list[FloatArray]) -> None:
         tensors = (*self._params.weights, *self._params.biases)
+        lr = self._config.step_size(self._done)
+        self._done += 1
         for tensor, grad, m in zip(tensors, (*grad_w, *grad_b), self._state, strict=True):
-            m *= m.dtype.type(self._beta)
+            m *= m.dtype.type(self._config.beta)
             m += grad
-            tensor -= tensor.dtype.type(self._lr) * m
+            tensor -= tensor.dtype.type(lr) * m
 
 
 class Adam:
@@ -297,7 +303,7 @@ class FloatNet:
         check_layers(layers)
         self.layers = tuple(layers)
         self.params = params.copy(np.float32)
-        self.optimiser = optimiser(self.params) if optimiser else _Momentum(self.params, config.lr, config.beta)
+        self.optimiser = optimiser(self.params) if optimiser else _Momentum(self.params, config)
 
     def _forward(self, pixels: FloatArray) -> tuple[list[FloatArray], list[npt.NDArray[np.bool_]], list[Any]]:
         """Columns that every layer multiplies, then the logits; ReLU' = 0 and routes of the hidden layers' outputs."""
@@ -445,7 +451,7 @@ class FixedNet:
         self.layers = tuple(layers)
         self.params = params.copy(np.float64)
         self.formats = formats
-        self.optimiser = optimiser(self.params) if optimiser else _Momentum(self.params, config.lr, config.beta)
+        self.optimiser = optimiser(self.params) if optimiser else _Momentum(self.params, config)
         self._fixed = fixed
         self._rng = rng
 
@@ -626,7 +632,7 @@ def make_networks(config: TrainConfig, fixed: FixedConfig) -> tuple[FixedMlp, Fl
     """The fixed-point network and its float32 reference, from the same start.
 
     `config.seed` has independent streams: 0 start, 1 rounding, 2 order of the images (`order_rng`), 3 split of the
-    data, 4 sample of recorded gradients.
+    data, 4 sample of recorded gradients, 5 generators on the chip, by the iteration at which they are seeded.
     """
     start = init_params(config.sizes, np.random.default_rng([config.seed, 0]))
     return FixedMlp(start, config, fixed, np.random.default_rng([config.seed, 1])), FloatMlp(start, config)

@@ -14,7 +14,7 @@ import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -38,8 +38,8 @@ from models.train.fixed import (
 )
 from models.train.layers import NETWORKS, Layer
 from models.train.make_tensors import count_issues
+from models.train.settings import TRAININGS
 
-LEARNING_RATE = {"mlp": 1 / 8, "cnn": 1 / 16}  # a convolution's gradients add up over places
 POLL = 0.2  # seconds
 COUNTED = 4  # the whole run's issues are those of every so many iterations; epoch 1 is counted in full
 
@@ -127,7 +127,7 @@ def run(
 ) -> Outcome:
     """One training on the digits; `tick` is called after every iteration."""
     layers = NETWORKS[net]
-    config = TrainConfig(epochs=epochs, seed=seed, lr=LEARNING_RATE[net])
+    config = replace(TRAININGS[net], epochs=epochs, seed=seed)
     data = load_digits(seed)
     network = variant.network(layers, config)
     total, first = Tally(), Tally()
@@ -196,7 +196,7 @@ def run_all(
     DigitsError, TrainingError.
     """
     images = len(load_digits(seeds[0]).train_labels)
-    total = len(variants) * len(seeds) * epochs * (images // TrainConfig.batch)
+    total = len(variants) * len(seeds) * epochs * (images // TRAININGS[net].batch)
     context = multiprocessing.get_context("spawn")
     done, stop = context.Value("q", 0), context.Value("b", 0)
     threads = os.environ.get("OPENBLAS_NUM_THREADS")

@@ -304,6 +304,7 @@ class OnProcessor:
             raise MapError(f"{fixed.random_bits} random bits: the RAN has {RAND_BITS}")
         self.layers, self.top, self.fixed, self.rng = tuple(layers), top, fixed, rng
         self.rule = rule or Rule(Mode.MOMENTUM, config.lr, config.beta)
+        self._config = None if rule else config  # whose step size changes
         self.batch, self.totals = config.batch, Totals()
         self.mapper = Mapper(top)
         self.products: list[Product] = []  # of the iteration under way, as the mapper was given them
@@ -606,12 +607,15 @@ class OnProcessor:
         if waiting is None:
             return []
         at, sums, acc_fl, dy = waiting
+        if self._config:
+            self.rule = replace(self.rule, lr=self._config.step_size(self.totals.iterations))
         out, adam = [], self.rule.mode == Mode.ADAM
         for tensor, g, fl, in_place in (
             (self.tensors[at], sums, acc_fl, True),
             (self.bias_tensors[at], dy.q.sum(axis=0, dtype=np.int64), dy.fl, False),
         ):
             moments = tensor.moments
+            moments.rule = self.rule
             copy = copies[at] if in_place else TableFormat(4, moments.fl_w - 16)  # a bias needs no copy
             top = int(np.abs(g).max())
             before, config = moments.passes(tensor.layout.count, top, fl, copy, not in_place or adam)

@@ -1,4 +1,5 @@
-"""Register settings of LAPS found by trainings of the digits networks (docs/laps/README.md, "Closed loop").
+"""How the digits networks are trained, and register settings of LAPS found by that (docs/laps/README.md, "Closed
+loop").
 
 Bands are in 1/256 of log2 LSBs, the signal being the mean magnitude of *all* values. At two slices it lies at 5.2 for
 the pixels, at 2.3 to 4.5 for other activations, at 3.4 to 5.6 for weights, at one slice by 4 lower: the pixels go to
@@ -12,6 +13,14 @@ from __future__ import annotations
 
 from models.laps.config import RESET_BANDS, Band, Entry, TensorClass
 from models.train.closed_loop import ClassSettings, Settings
+from models.train.fixed import TrainConfig
+
+TRAININGS = {
+    "mlp": TrainConfig(),
+    # A convolution's gradients add up over places, and so does the noise of its errors of 4 bits: its step is smaller,
+    # and halves behind epochs 8, 12, 16 and 20.
+    "cnn": TrainConfig(lr=1 / 16, halvings=(176, 264, 352, 440)),
+}
 
 SETTINGS = Settings(
     {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -227,6 +228,23 @@ def test_measuring_accuracy_does_not_change_a_run() -> None:
         accuracy(watched, pixels, labels)
     for a, b in zip(quiet.params.weights, watched.params.weights, strict=True):
         assert np.array_equal(a, b)
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["fixed", "float32"])
+def test_step_size_halves_behind_as_many_iterations(which: int) -> None:
+    pixels, labels = _rings(32)
+    config = TrainConfig(sizes=(2, 12, 3), batch=32, beta=0.0, lr=0.5, halvings=(1, 2, 2))
+    fixed = FixedConfig(16, 16, 16, error_rounding=NEAREST)
+    network, steady = make_networks(config, fixed)[which], make_networks(replace(config, halvings=()), fixed)[which]
+    for share in (1, 1 / 2, 1 / 8, 1 / 8):
+        steady.params.weights[:] = [each.copy() for each in network.params.weights]
+        steady.params.biases[:] = [each.copy() for each in network.params.biases]
+        start = network.params.weights[0].copy()
+        network.step(pixels, labels)
+        steady.step(pixels, labels)
+        moved = network.params.weights[0] - start
+        assert np.abs(moved).max() > 1e-4
+        assert np.allclose(moved, share * (steady.params.weights[0] - start), rtol=1e-4, atol=1e-6)
 
 
 def test_gemms_are_the_gradient_of_the_loss() -> None:

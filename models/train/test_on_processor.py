@@ -40,14 +40,20 @@ def processor_net(layers=MLP, top=TOP, rng=None, settings=SETTINGS, fixed=NEARES
     return Driven(trainer, ModelBackend(Processor(top), rng))
 
 
+def state_of(net, at):
+    """Weights of a layer's state, in values."""
+    tensor = net.trainer.tensors[at]
+    words = net.backend.processor.memory(Buffer.SW)[tensor.state : tensor.state + tensor.layout.words]
+    return np.ldexp(tensor.layout.gather(words.view("<i4").reshape(-1)).astype(float), -tensor.moments.fl_w)
+
+
 def check_first_step(net, step):
     """Momentum's first step: w - lr * mean gradient, to one unit of the state; and the copies behind it."""
     for at, tensor in enumerate(net.trainer.tensors):
         wg = next(each for each in step.gemms if each.name == f"wg{at + 1}")
         order = step.min_orders[step.gemms.index(wg)]
         g = np.ldexp(wg.product(order).astype(float), -wg.x_fl - wg.w_fl) / 64
-        words = net.backend.processor.memory(Buffer.SW)[tensor.state : tensor.state + tensor.layout.words]
-        w = np.ldexp(tensor.layout.gather(words.view("<i4").reshape(-1)).astype(float), -tensor.moments.fl_w)
+        w = state_of(net, at)
         start = Moments.start(net.trainer.rule, 64, tensor.start).fl_w
         rounded = np.ldexp(np.rint(np.ldexp(tensor.start, start)), -start)
         assert np.abs(w - (rounded - 0.125 * g)).max() <= 0.5 * 2.0**-tensor.moments.fl_w
@@ -85,6 +91,24 @@ def test_first_iteration_is_that_of_the_fixed_point_trainer(data, layers, top, s
         assert mine.backend.processor.laps.entry(*key) == other.controller.laps.entry(*key)
     assert (mine.trainer.totals.host_finished > 0) == (settings is FINE)
     check_first_step(mine, a)
+
+
+def test_step_size_halves(data):
+    """Behind one iteration: the second one moves weights half as far."""
+    nets = processor_net(), processor_net(halvings=(1,)), processor_net(halvings=(1, 1, 2))
+    before, after = [], []
+    for net in nets:
+        net.step(data.train_pixels[:64], data.train_labels[:64])
+        before.append(state_of(net, 0))
+        net.step(data.train_pixels[64:128], data.train_labels[64:128])
+        after.append(state_of(net, 0))
+    np.testing.assert_array_equal(before[0], before[1])
+    np.testing.assert_array_equal(before[0], before[2])
+    unit = max(2.0 ** -net.trainer.tensors[0].moments.fl_w for net in nets)
+    moved = [two - one for one, two in zip(before, after, strict=True)]
+    assert np.abs(moved[0]).max() > 1000 * unit
+    for each, share in zip(moved[1:], (1 / 2, 1 / 4), strict=True):
+        assert np.abs(each - share * moved[0]).max() <= 2 * unit
 
 
 def test_cores_and_order_of_engines_change_nothing(data):

@@ -7,6 +7,7 @@ docstring.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -36,10 +37,9 @@ from models.laps.oracle import Rule, Step, violations
 from models.train.closed_loop import Format, Query, Request
 from models.train.closed_loop import Update as TensorUpdate
 from models.train.digits import load_digits
-from models.train.fixed import TrainConfig, accuracy, batches, order_rng
+from models.train.fixed import accuracy, batches, order_rng
 from models.train.layers import NETWORKS
-from models.train.measure import LEARNING_RATE
-from models.train.settings import SETTINGS
+from models.train.settings import SETTINGS, TRAININGS
 from tb.common.scoreboard import Verdict
 from tb.common.waves import gaps
 from tb.laps.env import LapsTest
@@ -596,7 +596,7 @@ class closed_loop(LapsTest):
         seed = self.run_info.seed
         self.data = load_digits(seed)
         images = len(self.data.train_pixels)
-        config = TrainConfig(seed=seed, lr=LEARNING_RATE[net], epochs=iterations)  # an epoch is an iteration at least
+        config = replace(TRAININGS[net], seed=seed, epochs=iterations)  # an epoch is an iteration at least
         self.pair = LoopPair(NETWORKS[net], config, SETTINGS)
         self.read = {"ord_rsp": 0, "upd_rsp": 0}  # records of the traces
         await self.play(settings_program(self.pair.writes))

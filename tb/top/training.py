@@ -25,13 +25,12 @@ from models.top.mapper import Product
 from models.train.fixed import Adam, FixedConfig, FloatNet, Step, TrainConfig, accuracy, init_layers, order_rng, train
 from models.train.layers import NETWORKS
 from models.train.on_processor import OnProcessor, make_trainer
-from models.train.settings import SETTINGS
+from models.train.settings import SETTINGS, TRAININGS
 from tb.flow.blocks import get_block
 from tb.gemm.capture import Capture, replay_command, save_all
 from tb.gemm.program import Product as PairProduct
 from tb.top.timing import Run
 
-NETS = {"mlp": TrainConfig(), "cnn": TrainConfig(lr=1 / 16)}
 ADAM_LR = 4e-3
 SEGMENT = {"mlp": 22, "cnn": 1}  # iterations of a simulation: what is traced of them has to fit memory
 TEST_BATCH = 60
@@ -50,7 +49,7 @@ class Plan:
     @property
     def config(self) -> TrainConfig:
         """Of the training."""
-        return replace(NETS[self.net], seed=self.seed)
+        return replace(TRAININGS[self.net], seed=self.seed)
 
     @property
     def rule(self) -> Rule | None:
@@ -96,8 +95,9 @@ def batch_of(plan: Plan, iteration: int, images: int) -> npt.NDArray[np.int64]:
 
 
 def segment_seed(plan: Plan, first: int) -> int:
-    """Seed of the generators on the chip in the segment that begins with iteration `first`."""
-    return (plan.seed * 1_000_003 + first * 97 + 1) % ((1 << 31) - 1)
+    """Seed (31 bits) of the generators on the chip in the segment that begins with iteration `first`. Hashed: they are
+    linear, and draws behind seeds that lie near would differ by constants."""
+    return int(np.random.SeedSequence([plan.seed, 5, first]).generate_state(1)[0]) >> 1
 
 
 @dataclass(frozen=True)
