@@ -6,6 +6,7 @@ cycle. Signals are bundled with cocotb-bus.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ class BurstSequence(uvm_sequence):
 class PlaySequence(uvm_sequence):
     """Virtual sequence: plays bursts on several sources at the same time, by stream, each stream's in order."""
 
-    def __init__(self, name: str, bursts: dict[str, list[BurstItem]], sequencers: dict[str, uvm_sequencer]) -> None:
+    def __init__(self, name: str, bursts: Mapping[str, list[BurstItem]], sequencers: dict[str, uvm_sequencer]) -> None:
         super().__init__(name)
         self.bursts = bursts
         self.sequencers = sequencers

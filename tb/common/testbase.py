@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import cocotb
 import numpy as np
@@ -20,7 +20,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, RisingEdge, SimTimeoutError, Timer, with_timeout
 from pyuvm import uvm_test
 
-from tb.common.agents import ReadySequence
+from tb.common.agents import BurstItem, PlaySequence, ReadySequence
 from tb.common.env import BlockEnv
 from tb.common.runinfo import CLOCK_NS, RunInfo
 from tb.common.scoreboard import CounterTables, Verdict
@@ -159,3 +159,31 @@ class BlockTest(uvm_test):
 
     def _write(self, result: dict[str, Any]) -> None:
         (self.run_info.run_dir / "result.json").write_text(json.dumps(result, indent=1))
+
+
+class Program(Protocol):
+    """What a `ProgramTest` plays."""
+
+    def bursts(self) -> Mapping[str, list[BurstItem]]:
+        """What every source plays, by stream."""
+
+    def bound(self) -> int:
+        """Cycles after which it is over, if no sink holds."""
+
+
+class ProgramTest(BlockTest):
+    """A test that plays programs; `programs` are those that were started."""
+
+    def build_phase(self) -> None:
+        self.programs: list[Any] = []
+        super().build_phase()
+
+    async def start(self, program: Program) -> None:
+        """Hands a program to the sources without waiting for its end."""
+        self.programs.append(program)
+        await PlaySequence("program", program.bursts(), self.env.sequencers).start()
+
+    async def play(self, program: Program) -> bool:
+        """Plays a program to its end, with a bound."""
+        await self.start(program)
+        return await self.until_quiet(program.bound() + self.held)

@@ -11,39 +11,28 @@ from cocotb.triggers import FallingEdge
 from pyuvm import ConfigDB
 
 from models.laps.config import LapsParams, addresses
-from tb.common.agents import PlaySequence, StreamConfig, TraceConfig
+from tb.common.agents import StreamConfig, TraceConfig
 from tb.common.env import BlockEnv, EnvConfig
 from tb.common.scoreboard import Verdict
-from tb.common.testbase import BlockTest
+from tb.common.testbase import ProgramTest
 from tb.laps.coverage import sample
 from tb.laps.program import Program
 from tb.laps.scoreboard import LapsScoreboard
 from tb.laps.trace import DTYPES
 
 
-class LapsTest(BlockTest):
+class LapsTest(ProgramTest):
     """Base of LAPS' tests: plays programs, reads every register at the end, judges."""
 
     TESTPLAN = Path(__file__).parent / "testplan.hjson"
 
     def make_env(self) -> BlockEnv:
         self.params = LapsParams(self.run_info.params["LAYERS"])
-        self.programs: list[Program] = []
         folder = self.run_info.run_dir
         streams = tuple(StreamConfig(self.dut, name, folder) for name in ("reg", "upd", "ord", "step"))
         traces = tuple(TraceConfig(folder / f"{name}.bin", dtype, f"{name}_trace") for name, dtype in DTYPES.items())
         ConfigDB().set(self, "env", "CFG", EnvConfig(self.params, streams, traces, LapsScoreboard))
         return BlockEnv("env", self)
-
-    async def start(self, program: Program) -> None:
-        """Hands a program to the sources without waiting for its end."""
-        self.programs.append(program)
-        await PlaySequence("program", program.bursts(), self.env.sequencers).start()
-
-    async def play(self, program: Program) -> bool:
-        """Plays a program to its end, with a bound."""
-        await self.start(program)
-        return await self.until_quiet(program.bound())
 
     async def answers(self, name: str, since: int) -> npt.NDArray[Any]:
         """Records of a trace from number `since` on, while the simulation goes on."""

@@ -8,12 +8,11 @@ import numpy as np
 from pyuvm import ConfigDB
 
 from models.optc.config import Mode, has_mode
-from tb.common.agents import PlaySequence, StreamConfig, TraceConfig
+from tb.common.agents import StreamConfig, TraceConfig
 from tb.common.env import BlockEnv, EnvConfig
 from tb.common.scoreboard import Verdict
-from tb.common.testbase import BlockTest
+from tb.common.testbase import ProgramTest
 from tb.optc.coverage import sample
-from tb.optc.program import Program
 from tb.optc.report import run_report
 from tb.optc.scoreboard import STAT_DTYPE, OptcScoreboard, lane_dtype, out_dtype
 from tb.ran.trace import EVENT_DTYPE
@@ -31,7 +30,7 @@ def trace_dtypes(lanes: int) -> dict[str, np.dtype]:
     }
 
 
-class OptcTest(BlockTest):
+class OptcTest(ProgramTest):
     """Base of the OPTC's tests: plays programs, judges."""
 
     TESTPLAN = Path(__file__).parent / "testplan.hjson"
@@ -41,7 +40,6 @@ class OptcTest(BlockTest):
         self.modes = self.run_info.params["MODES"]
         self.rules = [mode for mode in Mode if has_mode(self.modes, mode)]
         self.only = self.rules[0] if len(self.rules) == 1 else None
-        self.programs: list[Program] = []
         folder = self.run_info.run_dir
         streams = [StreamConfig(self.dut, name, folder) for name in ("cfg", "in", "seed")]
         streams += [StreamConfig(self.dut, name, folder, sinks=1) for name in ("out", "stat")]
@@ -49,16 +47,6 @@ class OptcTest(BlockTest):
         traces = tuple(TraceConfig(folder / f"{name}.bin", dtype, f"{name}_trace") for name, dtype in kinds)
         ConfigDB().set(self, "env", "CFG", EnvConfig(lanes, tuple(streams), traces, OptcScoreboard))
         return BlockEnv("env", self)
-
-    async def start(self, program: Program) -> None:
-        """Hands a program to the sources without waiting for its end."""
-        self.programs.append(program)
-        await PlaySequence("program", program.bursts(), self.env.sequencers).start()
-
-    async def play(self, program: Program) -> bool:
-        """Plays a program to its end, with a bound."""
-        await self.start(program)
-        return await self.until_quiet(program.bound() + self.held)
 
     def judge(self, cycles: int) -> Verdict:
         board = self.env.scoreboard
