@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import webbrowser
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -621,36 +621,56 @@ def _train_model(NET: str, EPOCHS: int, SEED: int, SEEDS: int, REPORT: Path | No
     return 0
 
 
-def _help() -> int:
+def _help(BLOCK: str | None) -> int:
     console = Console(width=max(100, Console().width))
-    commands = _commands()
-    targets = Table("target", "what it does", "variables", title="make <target> [VARIABLE=value ...]", box=box.SIMPLE)
+    blocks = [get_block(BLOCK)] if BLOCK else all_blocks()
+    commands = _commands(blocks[0] if BLOCK else None)
+    title = "make <target> [VARIABLE=value ...]" + (f", block {BLOCK}" if BLOCK else "")
+    targets = Table("target", "what it does", "variables", title=title, box=box.SIMPLE)
     variables = Table("variable", "value", "default", "meaning", "targets", title="variables", box=box.SIMPLE)
-    rows: dict[tuple[str, str], tuple[click.Parameter, list[str]]] = {}
     for name, command in commands.items():
         targets.add_row(name, command.help, " ".join(str(param.envvar) for param in command.params))
-        for param in command.params:
-            rows.setdefault((str(param.envvar), getattr(param, "help", "") or ""), (param, []))[1].append(name)
     targets.add_row("setup", "make or renew .venv (every target does)", "PYTHON")
     targets.add_row("clean", "remove build/ (builds, runs, reports)", "")
-    for (name, text), (param, names) in rows.items():
-        default = param.default
-        words = (
-            ""
-            if default is None or repr(default).startswith("Sentinel")
-            else int(default)
-            if isinstance(default, bool)
-            else default
-        )
-        variables.add_row(name, param.type.name.lower(), str(words), text, " ".join(names))
+    for row in _variable_rows(commands, blocks):
+        variables.add_row(*row)
     variables.add_row("PYTHON", "program", "python3", "Python that .venv is made with", "all")
     console.print(targets)
     console.print(variables)
     console.print(
         "Variables go on make's command line. Relative paths count from the folder that make runs in; "
-        "docs/ says what a block does."
+        "make help BLOCK=<block> lists what sim and synth take for one block, docs/ says what it does."
     )
     return 0
+
+
+def _variable_rows(commands: Mapping[str, click.Command], blocks: Sequence[Block]) -> list[tuple[str, ...]]:
+    """Variable, kind of value, default, meaning, targets: a row for each meaning or default; with the blocks that have
+    it, unless all of `blocks` do."""
+    rows: dict[tuple[str, ...], dict[str, list[str]]] = {}
+    for target, command in commands.items():
+        make = _OF_BLOCK.get(target)
+        for block, each in [(block.name, make(block)) for block in blocks] if make else [("", command)]:
+            for param in each.params:
+                default = param.default
+                if default is None or repr(default).startswith("Sentinel"):
+                    default = ""
+                shown_default = str(int(default) if isinstance(default, bool) else default)
+                text = getattr(param, "help", "") or ""
+                row = str(param.envvar), param.type.name.lower(), shown_default, text
+                rows.setdefault(row, {}).setdefault(target, []).append(block)
+    out = []
+    for row, where in rows.items():
+        names = [
+            target if target not in _OF_BLOCK or len(have) == len(blocks) else f"{target} ({', '.join(have)})"
+            for target, have in where.items()
+        ]
+        out.append((*row, " ".join(names)))
+    return sorted(out, key=lambda row: list(dict.fromkeys(each[0] for each in out)).index(row[0]))
+
+
+# The commands whose variables depend on the block.
+_OF_BLOCK: Mapping[str, Callable[[Block], click.Command]] = {"sim": _sim_command, "synth": _synth_command}
 
 
 def _commands(block: Block | None = None) -> dict[str, click.Command]:
@@ -660,11 +680,10 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
 
     block_report: list[click.Parameter] = [_block_variable(), _report_variable("the figures")]
     made: list[click.Command] = []
-    of_block = (_sim_command, _synth_command)
     if block is not None:
-        made += [make(block) for make in of_block]
+        made += [make(block) for make in _OF_BLOCK.values()]
     elif block_names():
-        for make in of_block:
+        for make in _OF_BLOCK.values():
             one, *others = [make(each) for each in all_blocks()]
             for other in others:
                 have = {param.envvar for param in one.params}
@@ -765,12 +784,14 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
             ],
             help="train with LAPS choosing every number format, against float32 and fixed formats",
         ),
-        click.Command("help", callback=_help, help="this list"),
+        click.Command(
+            "help",
+            callback=_help,
+            params=[_variable("BLOCK", _Choice(block_names()), "list what sim and synth take for this block alone")],
+            help="this list",
+        ),
     ]
     return {str(command.name): command for command in made}
-
-
-_OF_BLOCK = ("sim", "synth")  # the commands whose variables depend on the block
 
 
 def _chosen_block(name: str) -> Block | None:

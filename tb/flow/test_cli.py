@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from dataclasses import replace
 
 import pytest
 
@@ -164,6 +165,30 @@ def test_help_lists_every_target_and_variable(make):
     makefile = (ROOT / "Makefile").read_text()
     targets = next(line for line in makefile.splitlines() if line.startswith("TARGETS")).split(":=")[1].split()
     assert set(targets) == set(cli._commands())
+
+
+def test_help_says_which_blocks_a_variable_is_for(toy, make, monkeypatch):
+    other = replace(toy, name="other_toy", params={"WIDTH": replace(toy.params["WIDTH"], default=4)}, options=())
+    blocks = {"flow_toy": toy, "other_toy": other}
+    monkeypatch.setattr(cli, "get_block", lambda name: blocks[name])
+    monkeypatch.setattr(cli, "all_blocks", lambda: list(blocks.values()))
+    monkeypatch.setattr(cli, "block_names", lambda: list(blocks))
+
+    def rows(out, name):
+        return [line.split() for line in out[out.index(" meaning ") :].splitlines() if line.startswith(f"  {name} ")]
+
+    out = make("help")[1]
+    widths = rows(out, "WIDTH")
+    assert len(widths) == 2
+    assert {row[2] for row in widths} == {"4", "8"}
+    assert "(other_toy)" in out
+    assert len(rows(out, "CYCLES")) == 1
+    out = make("help", BLOCK="other_toy")[1]
+    assert ", block other_toy" in out
+    assert [row[2] for row in rows(out, "WIDTH")] == ["4"]
+    assert not rows(out, "CYCLES")
+    assert "(other_toy)" not in out
+    assert make("help", BLOCK="nothing")[0] == 2
 
 
 def test_unknown_target(make):
