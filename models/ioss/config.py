@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from models.common.counters import GlobalIndex, RowIndex
 from models.common.slices import values_per_beat
 
 LEGAL_ROWS = (1, 2, 4, 8, 16, 32)
@@ -36,7 +37,7 @@ class JobErr(IntEnum):
     TILE = 3
 
 
-class RowCounter(IntEnum):
+class RowCounter(RowIndex):
     """Index of a row counter."""
 
     ISSUES = 0
@@ -49,7 +50,7 @@ class RowCounter(IntEnum):
     SKIP_ORDER = 7
 
 
-class GlobalCounter(IntEnum):
+class GlobalCounter(GlobalIndex):
     """Index of a global counter."""
 
     CYCLES = 0
@@ -60,17 +61,6 @@ class GlobalCounter(IntEnum):
     JOBS_REFUSED = 5
     DESCS_REFUSED = 6
     VEC_WAIT = 7
-
-
-def counter_address(counter: RowCounter | GlobalCounter, row: int | None = None) -> int:
-    """Nine-bit address of a counter: ``{global, row[4:0], index[2:0]}``; row counters need ``row``."""
-    if isinstance(counter, GlobalCounter):
-        if row is not None:
-            raise ValueError(f"global counter {counter.name} has no row")
-        return 0x100 | int(counter)
-    if row is None or not 0 <= row < 32:
-        raise ValueError(f"row counter {counter.name} needs a row in 0..31, not {row}")
-    return (row << 3) | int(counter)
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from models.common.counters import counter_address
 from models.ioss.config import (
     CoreParams,
     Descriptor,
     GlobalCounter,
     RowCounter,
     RspCode,
-    counter_address,
     member_lengths,
     member_tile_beats,
     member_vec_beats,

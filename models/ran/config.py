@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from models.common.counters import GlobalIndex, RowIndex
 from models.ioss.config import LEGAL_LANES, LEGAL_REDUCE, LEGAL_ROWS
 
 LEGAL_ACC_W = (40, 48)
@@ -81,7 +82,7 @@ class RspCode(IntEnum):
     BOUND = 10
 
 
-class RowCounter(IntEnum):
+class RowCounter(RowIndex):
     """Index of a row counter."""
 
     PRODUCTS = 0
@@ -90,7 +91,7 @@ class RowCounter(IntEnum):
     STALL_DRAIN = 3
 
 
-class GlobalCounter(IntEnum):
+class GlobalCounter(GlobalIndex):
     """Index of a global counter."""
 
     CYCLES = 0
@@ -106,17 +107,6 @@ class GlobalCounter(IntEnum):
     OVERFLOWS = 10
     CLAMPED = 11
     DRAWS = 12
-
-
-def counter_address(counter: RowCounter | GlobalCounter, row: int | None = None) -> int:
-    """Nine-bit address of a counter; row counters need ``row``."""
-    if isinstance(counter, GlobalCounter):
-        if row is not None:
-            raise ValueError(f"global counter {counter.name} has no row")
-        return 0x100 | int(counter)
-    if row is None or not 0 <= row < 32:
-        raise ValueError(f"row counter {counter.name} needs a row in 0..31, not {row}")
-    return (row << 3) | int(counter)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
+from models.common.counters import counter_address
 from models.common.slices import operand_range
 from models.ioss.oracle import kept_product
 from models.ran.config import (
@@ -16,7 +17,6 @@ from models.ran.config import (
     RowCounter,
     RspCode,
     YBits,
-    counter_address,
     sum_bound,
 )
 

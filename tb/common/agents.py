@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -151,20 +151,29 @@ class StreamMonitor(uvm_monitor):
             self.ap.write((name, SourceLog.read(folder / f"{name}.log.bin", records[0])))
 
 
-class StreamAgent(uvm_agent):
-    """Sequencer, driver and monitor of one stream."""
+class Agent(uvm_agent):
+    """Sequencer, driver and monitor of one port, the last two of the classes named here; its CFG is theirs."""
+
+    DRIVER: ClassVar[type[uvm_driver]]
+    MONITOR: ClassVar[type[uvm_monitor]]
 
     def build_phase(self) -> None:
         super().build_phase()
-        cfg: StreamConfig = ConfigDB().get(self, "", "CFG")
+        cfg = ConfigDB().get(self, "", "CFG")
         for child in ("driver", "monitor"):
             ConfigDB().set(self, child, "CFG", cfg)
         self.sequencer = uvm_sequencer("sequencer", self)
-        self.driver = BurstDriver("driver", self)
-        self.monitor = StreamMonitor("monitor", self)
+        self.driver = self.DRIVER("driver", self)
+        self.monitor = self.MONITOR("monitor", self)
 
     def connect_phase(self) -> None:
         self.driver.seq_item_port.connect(self.sequencer.seq_item_export)
+
+
+class StreamAgent(Agent):
+    """Agent of one stream."""
+
+    DRIVER, MONITOR = BurstDriver, StreamMonitor
 
     def collect(self, cycles: int) -> None:
         """Publishes what the transactor logged."""

@@ -21,14 +21,14 @@ from cocotb.triggers import Event, RisingEdge
 from cocotb_bus.bus import Bus
 from pyuvm import (
     ConfigDB,
-    uvm_agent,
     uvm_analysis_port,
     uvm_driver,
     uvm_monitor,
     uvm_sequence,
     uvm_sequence_item,
-    uvm_sequencer,
 )
+
+from tb.common.agents import Agent
 
 STROBE_ALL = 0xF
 BOUND = 1000  # cycles that one transfer may take
@@ -231,20 +231,10 @@ class AxilMonitor(uvm_monitor):
         self.ap.write((self.cfg.name, AxilLog({each: table[table["channel"] == each] for each in Channel})))
 
 
-class AxilAgent(uvm_agent):
-    """Sequencer, driver and monitor of one AXI4-Lite port."""
+class AxilAgent(Agent):
+    """Agent of one AXI4-Lite port."""
 
-    def build_phase(self) -> None:
-        super().build_phase()
-        cfg: AxilConfig = ConfigDB().get(self, "", "CFG")
-        for child in ("driver", "monitor"):
-            ConfigDB().set(self, child, "CFG", cfg)
-        self.sequencer = uvm_sequencer("sequencer", self)
-        self.driver = AxilDriver("driver", self)
-        self.monitor = AxilMonitor("monitor", self)
-
-    def connect_phase(self) -> None:
-        self.driver.seq_item_port.connect(self.sequencer.seq_item_export)
+    DRIVER, MONITOR = AxilDriver, AxilMonitor
 
     def collect(self, cycles: int) -> None:
         """Publishes what was traced."""

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
-from enum import IntEnum
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -20,6 +19,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, RisingEdge, SimTimeoutError, Timer, with_timeout
 from pyuvm import uvm_test
 
+from models.common.counters import GlobalIndex, RowIndex, counter_address
 from tb.common.agents import BurstItem, PlaySequence, ReadySequence
 from tb.common.env import BlockEnv
 from tb.common.runinfo import CLOCK_NS, RunInfo
@@ -115,12 +115,11 @@ class BlockTest(uvm_test):
         return int(self.dut.ctr_data_o.value)
 
     async def read_counters(
-        self, rows: int, of_row: type[IntEnum], of_all: type[IntEnum], address: Callable[..., int], base: int = 0
+        self, rows: int, of_row: type[RowIndex], of_all: type[GlobalIndex], base: int = 0
     ) -> CounterTables:
-        """All counters: of each row (rows, indices) and of the whole (indices,); `address` maps (counter, row or None),
-        `base` is added."""
-        each = [[await self.read_counter(base | address(one, row)) for one in of_row] for row in range(rows)]
-        whole = [await self.read_counter(base | address(one)) for one in of_all]
+        """All counters: of each row (rows, indices) and of the whole (indices,); `base` is added to addresses."""
+        each = [[await self.read_counter(base | counter_address(one, row)) for one in of_row] for row in range(rows)]
+        whole = [await self.read_counter(base | counter_address(one)) for one in of_all]
         return np.array(each, np.int64), np.array(whole, np.int64)
 
     async def until_quiet(self, bound: int) -> bool:

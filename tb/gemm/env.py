@@ -10,8 +10,7 @@ from pyuvm import ConfigDB
 
 from models.ioss.config import GlobalCounter as CoreGlobal
 from models.ioss.config import RowCounter as CoreRow
-from models.ioss.config import counter_address as core_address
-from models.ran.config import GlobalCounter, RowCounter, counter_address
+from models.ran.config import GlobalCounter, RowCounter
 from tb.common.agents import PlaySequence, StreamConfig, TraceConfig
 from tb.common.env import BlockEnv, EnvConfig
 from tb.common.scoreboard import Verdict
@@ -99,8 +98,8 @@ class GemmTest(BlockTest):
     async def before_collect(self) -> None:
         await FallingEdge(self.dut.clk_i)
         rows = self.params.core.rows
-        core = await self.read_counters(rows, CoreRow, CoreGlobal, core_address)
-        ran = await self.read_counters(rows, RowCounter, GlobalCounter, counter_address, RAN_COUNTERS)
+        core = await self.read_counters(rows, CoreRow, CoreGlobal)
+        ran = await self.read_counters(rows, RowCounter, GlobalCounter, RAN_COUNTERS)
         self.counters = (core, ran)
 
     def judge(self, cycles: int) -> Verdict:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from cocotb.triggers import FallingEdge
 from pyuvm import ConfigDB
 
-from models.ioss.config import CoreParams, GlobalCounter, RowCounter, counter_address
+from models.ioss.config import CoreParams, GlobalCounter, RowCounter
 from models.ioss.oracle import PairCount, count_pairs, kept_product
 from tb.common.agents import PlaySequence, StreamConfig, TraceConfig
 from tb.common.env import BlockEnv, EnvConfig
@@ -125,7 +125,7 @@ class IossTest(BlockTest):
     async def before_collect(self) -> None:
         if self.READ_COUNTERS:
             await FallingEdge(self.dut.clk_i)
-            self.counters = await self.read_counters(self.params.rows, RowCounter, GlobalCounter, counter_address)
+            self.counters = await self.read_counters(self.params.rows, RowCounter, GlobalCounter)
 
     def judge(self, cycles: int) -> Verdict:
         board = self.env.scoreboard

@@ -14,9 +14,10 @@ import pyuvm
 from cocotb.triggers import FallingEdge, RisingEdge
 from cocotb_bus.bus import Bus
 
+from models.common.counters import counter_address
 from models.common.slices import operand_range
 from models.common.tensors import load_matrix, load_set
-from models.ioss.config import Descriptor, GlobalCounter, RowCounter, counter_address
+from models.ioss.config import Descriptor, GlobalCounter, RowCounter
 from models.ioss.oracle import kept_product
 from models.ioss.value import accumulate, pack_tile
 from tb.common.commands import save_arrays

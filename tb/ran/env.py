@@ -10,7 +10,7 @@ import numpy.typing as npt
 from cocotb.triggers import FallingEdge
 from pyuvm import ConfigDB
 
-from models.ran.config import GlobalCounter, RanParams, RowCounter, counter_address
+from models.ran.config import GlobalCounter, RanParams, RowCounter
 from tb.common.agents import PlaySequence, StreamConfig
 from tb.common.env import BlockEnv, EnvConfig
 from tb.common.scoreboard import Verdict
@@ -82,7 +82,7 @@ class RanTest(BlockTest):
 
     async def before_collect(self) -> None:
         await FallingEdge(self.dut.clk_i)
-        self.counters = await self.read_counters(self.params.rows, RowCounter, GlobalCounter, counter_address)
+        self.counters = await self.read_counters(self.params.rows, RowCounter, GlobalCounter)
 
     def judge(self, cycles: int) -> Verdict:
         board = self.env.scoreboard

@@ -10,12 +10,11 @@ import numpy as np
 from cocotb.triggers import FallingEdge
 from pyuvm import ConfigDB
 
+from models.common.counters import counter_address
 from models.ioss.config import GlobalCounter as CoreGlobal
 from models.ioss.config import RowCounter as CoreRow
-from models.ioss.config import counter_address as core_address
 from models.ran.config import GlobalCounter as RanGlobal
 from models.ran.config import RowCounter as RanRow
-from models.ran.config import counter_address as ran_address
 from models.top.config import Action, Answer, Reg, Store, TopParams
 from models.top.config import Issue as IssueAction
 from tb.common.agents import PlaySequence, StreamConfig
@@ -29,15 +28,16 @@ from tb.top.scoreboard import TopScoreboard
 from tb.top.trace import AXIL_DTYPE, M_DTYPE, folders, tap_configs, trace_configs
 
 PARAMS = {"CORES": "cores", "ROWS": "rows", "DEPTH": "depth", "ACC_W": "acc_w", "BANKS": "banks", "LAYERS": "layers"}
-_KINDS = ((CoreRow, CoreGlobal, core_address, 0), (RanRow, RanGlobal, ran_address, RAN_COUNTERS))
+_KINDS = ((CoreRow, CoreGlobal, 0), (RanRow, RanGlobal, RAN_COUNTERS))
 
 
 def counters_program(params: TopParams, staged: list[int | None]) -> Program:
     """Reads of every counter of every pair, in the order of `counters_read`."""
     program = Program(staged=staged)
     for core in range(params.cores):
-        for of_row, of_all, number, base in _KINDS:
-            numbers = [*(number(one, row) for row in range(params.rows) for one in of_row), *map(number, of_all)]
+        for of_row, of_all, base in _KINDS:
+            numbers = [counter_address(one, row) for row in range(params.rows) for one in of_row]
+            numbers += [counter_address(one) for one in of_all]
             for each in numbers:
                 program.access(READ, Reg.COUNTERS + 0x1000 * core + 4 * (base | each))
     return program
@@ -45,7 +45,7 @@ def counters_program(params: TopParams, staged: list[int | None]) -> Program:
 
 def counters_read(params: TopParams, read: Sequence[int]) -> list[Any] | None:
     """Of every pair: those of the IOSS core, of the RAN (rows, whole). None if the processor did not answer all."""
-    per_core = sum(params.rows * len(of_row) + len(of_all) for of_row, of_all, _, _ in _KINDS)
+    per_core = sum(params.rows * len(of_row) + len(of_all) for of_row, of_all, _ in _KINDS)
     if len(read) < params.cores * per_core:
         return None
     answer = iter(read)
@@ -55,7 +55,7 @@ def counters_read(params: TopParams, read: Sequence[int]) -> list[Any] | None:
                 np.array([[next(answer) for _ in of_row] for _ in range(params.rows)], np.int64),
                 np.array([next(answer) for _ in of_all], np.int64),
             )
-            for of_row, of_all, _, _ in _KINDS
+            for of_row, of_all, _ in _KINDS
         )
         for _ in range(params.cores)
     ]
