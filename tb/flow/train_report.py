@@ -16,6 +16,7 @@ from models.top.energy import Counts, Energies, dense_energy, processor_energy, 
 
 TEMPLATE = Path(__file__).with_name("train_report.html.j2")
 CLASSES = ("activation", "weight", "error", "gradient")
+LINES = ("-", "--", ":", "-.")  # of layers; colours are of classes
 PHASE_LABELS = {
     "fp": "forward products",
     "bp": "products of errors",
@@ -172,10 +173,15 @@ def pictures(data: Mapping[str, Any], records: Sequence[Mapping[str, Any]], fold
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import MaxNLocator
 
     folder.mkdir(parents=True, exist_ok=True)
     steps = [step for record in records for step in record["steps"]]
     epochs, out = data["epochs"], []
+
+    def by_epoch(axis: Any) -> None:
+        axis.set_xlim(0, len(epochs) + 1)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
     def save(figure: Any, name: str) -> None:
         path = folder / f"{name}.png"
@@ -202,6 +208,7 @@ def pictures(data: Mapping[str, Any], records: Sequence[Mapping[str, Any]], fold
     for each in axes:
         each.legend()
         each.grid(alpha=0.3)
+        by_epoch(each)
     save(figure, "accuracy")
 
     names = sorted(steps[0]["formats"], key=lambda name: (CLASSES.index(name.split(".")[1]), int(name.split(".")[0])))
@@ -216,12 +223,16 @@ def pictures(data: Mapping[str, Any], records: Sequence[Mapping[str, Any]], fold
         vmax=16,
         extent=(1, len(steps) + 1, len(names) - 0.5, -0.5),
     )
-    labels = [f"layer {int(layer) + 1} {cls}" for layer, cls in (name.split(".") for name in names)]
+    parts = [(int(layer), cls) for layer, cls in (name.split(".") for name in names)]
+    labels = [f"layer {layer + 1} {cls}" for layer, cls in parts]
     axes[0].set_yticks(range(len(names)), labels, fontsize=7)
     axes[0].set(xlabel="iteration", title="bits")
     figure.colorbar(image, ax=axes[0], ticks=(4, 8, 12, 16))
-    for name, label in zip(names, labels, strict=True):
-        axes[1].plot(range(1, len(steps) + 1), [step["formats"][name][1] for step in steps], label=label, lw=1)
+    colours = {cls: f"C{number}" for number, cls in enumerate(dict.fromkeys(cls for _, cls in parts))}
+    for name, label, (layer, cls) in zip(names, labels, parts, strict=True):
+        values = [step["formats"][name][1] for step in steps]
+        style = LINES[layer % len(LINES)]
+        axes[1].plot(range(1, len(steps) + 1), values, style, color=colours[cls], label=label, lw=1.2)
     axes[1].set(xlabel="iteration", title="fraction length")
     axes[1].legend(fontsize=6, bbox_to_anchor=(1, 1), loc="upper left")
     axes[1].grid(alpha=0.3)
@@ -230,6 +241,7 @@ def pictures(data: Mapping[str, Any], records: Sequence[Mapping[str, Any]], fold
     figure, axes = plt.subplots(1, 2, figsize=(11, 3.6))
     factors = list(data["speedup_split"])
     axes[0].bar(factors, [data["speedup_split"][name] for name in factors], color="tab:blue")
+    axes[0].margins(y=0.1)
     for place, name in enumerate(factors):
         axes[0].text(
             place,
@@ -244,6 +256,7 @@ def pictures(data: Mapping[str, Any], records: Sequence[Mapping[str, Any]], fold
     axes[1].plot(at, [e["speedup"] for e in epochs], "o-", label="speed-up")
     axes[1].plot(at, [e["average_bits"] for e in epochs], "s--", label="average bits")
     axes[1].set(xlabel="epoch", ylim=(0, None))
+    by_epoch(axes[1])
     axes[1].legend()
     axes[1].grid(alpha=0.3)
     save(figure, "speedup")
@@ -252,9 +265,10 @@ def pictures(data: Mapping[str, Any], records: Sequence[Mapping[str, Any]], fold
     ends = np.zeros(len(epochs))
     for phase, label in PHASE_LABELS.items():
         values = np.array([each["phases"][phase] for each in epochs]) / 1e3
-        axis.bar([str(each) for each in at], values, bottom=ends, label=label)
+        axis.bar(at, values, bottom=ends, label=label)
         ends += values
     axis.set(xlabel="epoch", ylabel="thousand cycles", title="cycles by what the compute engine does")
+    by_epoch(axis)
     axis.legend(fontsize=7, bbox_to_anchor=(1, 1), loc="upper left")
     save(figure, "phases")
 
