@@ -134,9 +134,10 @@ class Moments:
         return cls(rule, batch, fl_w, (int(np.rint(math.ldexp(top, fl_w))).bit_length(), 0, 0))
 
     def passes(
-        self, count: int, largest: int, fl_g: int, copy: TableFormat, free: bool = False
+        self, lr: float, count: int, largest: int, fl_g: int, copy: TableFormat, free: bool = False
     ) -> tuple[list[OptcConfig], OptcConfig]:
-        """Passes that only rescale, and the step's own, for gradients of at most `largest` with fraction length `fl_g`.
+        """Passes that only rescale, and the step's own, for gradients of at most `largest` with fraction length `fl_g`;
+        `lr` is the step's, the rule's that of the first.
 
         The step's FL of gradients may be another one, which they must then be moved to; `free`: the host loads them
         anyway. Only the step's pass belongs to `done`. Raises `HostError` if there is none.
@@ -159,7 +160,7 @@ class Moments:
             target = min(31 - _exponent(v_top), 43 - _exponent(big * big), most) if v_top else 2 * (fl_g - 1)
             fl_v = _follow(fl_v, v_bits, target & ~1, even=True)
             low, high = max(low, -(-fl_v // 2)), min(high, (fl_v + 63) // 2)
-        step = adam_step(rule.lr, rule.beta1, rule.beta2, self.t) if adam else rule.lr / self.batch
+        step = adam_step(lr, rule.beta1, rule.beta2, self.t) if adam else lr / self.batch
         change = step * (MAX_CLIP / 65536 if adam else m_top)
         w_top = math.ldexp(1.0, w_bits - self.fl_w) + change
         # Momentum: the finest weights that a step in units of m can move.
@@ -181,7 +182,7 @@ class Moments:
         eps = rule.eps * self.batch * math.sqrt(1 - rule.beta2**self.t)
         config = OptcConfig(
             rule.mode, count, fl_w, fl_m, fl_v, max(low, min(fl_g, high)), Scalar.of(1 - rule.beta1), scalar,
-            Scalar.of(1 - rule.beta2) if adam else Scalar(0, 0), Scalar.of(rule.lr * rule.weight_decay),
+            Scalar.of(1 - rule.beta2) if adam else Scalar(0, 0), Scalar.of(lr * rule.weight_decay),
             *(eps_of(eps, fl_v) if adam else ()), pre_w=pre[0], pre_m=pre[1], pre_v=pre[2], copy_format=copy.n - 1,
             copy_shift=fl_w - copy.fl,
         )  # fmt: skip
@@ -607,18 +608,16 @@ class OnProcessor:
         if waiting is None:
             return []
         at, sums, acc_fl, dy = waiting
-        if self._config:
-            self.rule = replace(self.rule, lr=self._config.step_size(self.totals.iterations))
+        lr = self._config.step_size(self.totals.iterations) if self._config else self.rule.lr
         out, adam = [], self.rule.mode == Mode.ADAM
         for tensor, g, fl, in_place in (
             (self.tensors[at], sums, acc_fl, True),
             (self.bias_tensors[at], dy.q.sum(axis=0, dtype=np.int64), dy.fl, False),
         ):
             moments = tensor.moments
-            moments.rule = self.rule
             copy = copies[at] if in_place else TableFormat(4, moments.fl_w - 16)  # a bias needs no copy
             top = int(np.abs(g).max())
-            before, config = moments.passes(tensor.layout.count, top, fl, copy, not in_place or adam)
+            before, config = moments.passes(lr, tensor.layout.count, top, fl, copy, not in_place or adam)
             if not in_place:
                 config = replace(config, copy_shift=16)
             if config.fl_g != fl or not in_place:

@@ -184,7 +184,7 @@ def test_state_follows_gradients_whose_fraction_length_jumps(mode):
         fl = int(rng.choice([1, 9, 24])) if t % 7 == 0 else 12
         q = np.rint(np.ldexp(g, fl)).astype(np.int64)
         exact = np.ldexp(q.astype(float), -fl)
-        before, config = moments.passes(50, int(np.abs(q).max()), fl, Format(2, 5), mode == Mode.ADAM)
+        before, config = moments.passes(rule.lr, 50, int(np.abs(q).max()), fl, Format(2, 5), mode == Mode.ADAM)
         rescales += len(before)
         for each in before:
             state = update(each, state, rng.integers(-(1 << 31), 1 << 31, 50)).state
@@ -228,4 +228,4 @@ def test_errors_in_one_line(data):
         Moments.start(Rule(Mode.MOMENTUM, 0.1), 1, np.ones(3)).copy_only(3, Format(2, 60))
     moments = Moments(Rule(Mode.MOMENTUM, 1000.0), 1, 40, (30, 0, 0))
     with pytest.raises(HostError, match="RspFl"):
-        moments.passes(3, 1, -70, Format(2, -70))
+        moments.passes(1000.0, 3, 1, -70, Format(2, -70))
