@@ -652,21 +652,25 @@ def _variable_rows(commands: Mapping[str, click.Command], blocks: Sequence[Block
         make = _OF_BLOCK.get(target)
         for block, each in [(block.name, make(block)) for block in blocks] if make else [("", command)]:
             for param in each.params:
-                default = param.default
-                if default is None or repr(default).startswith("Sentinel"):
-                    default = ""
-                shown_default = str(int(default) if isinstance(default, bool) else default)
                 text = getattr(param, "help", "") or ""
-                row = str(param.envvar), param.type.name.lower(), shown_default, text
+                row = str(param.envvar), param.type.name.lower(), _shown_default(param), text
                 rows.setdefault(row, {}).setdefault(target, []).append(block)
     out = []
-    for row, where in rows.items():
+    order = list(dict.fromkeys(row[0] for row in rows))  # the rows of a variable stand together
+    for row, where in sorted(rows.items(), key=lambda item: order.index(item[0][0])):
         names = [
             target if target not in _OF_BLOCK or len(have) == len(blocks) else f"{target} ({', '.join(have)})"
             for target, have in where.items()
         ]
         out.append((*row, " ".join(names)))
-    return sorted(out, key=lambda row: list(dict.fromkeys(each[0] for each in out)).index(row[0]))
+    return out
+
+
+def _shown_default(param: click.Parameter) -> str:
+    default = param.default
+    if default is None or repr(default).startswith("Sentinel"):
+        return ""
+    return str(int(default) if isinstance(default, bool) else default)
 
 
 # The commands whose variables depend on the block.
