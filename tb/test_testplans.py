@@ -17,7 +17,7 @@ POINT = """
 
 def _plan(tmp_path: Path, *points: str) -> Path:
     path = tmp_path / "plan.hjson"
-    path.write_text("{testpoints: [" + ",".join(points) + "]}")
+    path.write_text("{testpoints: [" + ",".join(points) + "]}", encoding="utf-8")
     return path
 
 
@@ -61,12 +61,12 @@ def test_doubles_and_broken_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(TestplanError, match="stands twice"):
         load_testplan(_plan(tmp_path, one, one))
     path = tmp_path / "broken.hjson"
-    path.write_text("{testpoints: [")
+    path.write_text("{testpoints: [", encoding="utf-8")
     with pytest.raises(TestplanError, match="cannot be read"):
         load_testplan(path)
 
 
 def test_tests_are_found_by_their_mark(tmp_path: Path) -> None:
     path = tmp_path / "tests.py"
-    path.write_text("import pyuvm\n\n\n@pyuvm.test()\nclass one: ...\n\n\nclass Base: ...\n")
+    path.write_text("import pyuvm\n\n\n@pyuvm.test()\nclass one: ...\n\n\nclass Base: ...\n", encoding="utf-8")
     assert uvm_tests(path) == ["one"]

@@ -48,12 +48,12 @@ class Energies:
     def load(cls, path: Path = DEFAULT) -> Energies:
         """Reads and checks a file. Raises `EnergyError`."""
         try:
-            raw = hjson.loads(path.read_text())
+            raw = hjson.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise EnergyError(f"{path}: cannot be read ({error.strerror or error})") from None
         except (hjson.HjsonDecodeError, UnicodeDecodeError) as error:
             raise EnergyError(f"{path}: no Hjson ({' '.join(str(error).split())})") from None
-        known = hjson.loads(DEFAULT.read_text())
+        known = hjson.loads(DEFAULT.read_text(encoding="utf-8"))
         missing, extra = known.keys() - raw.keys(), raw.keys() - known.keys()
         if missing or extra:
             what = f"has no {', '.join(sorted(missing))}" if missing else f"has unknown keys {', '.join(sorted(extra))}"

@@ -100,10 +100,10 @@ def test_counts_of_a_product(energies):
 
 
 def test_a_users_file(tmp_path, energies):
-    own = hjson.loads(DEFAULT.read_text())
+    own = hjson.loads(DEFAULT.read_text(encoding="utf-8"))
     path = tmp_path / "own.hjson"
     own["mult"]["8"] = 0.4
-    path.write_text(hjson.dumps(own))
+    path.write_text(hjson.dumps(own), encoding="utf-8")
     assert Energies.load(path).mult(8, 8) == pytest.approx(0.4)
     for change, text in (
         ({"mult": None}, "mult must give"),
@@ -113,15 +113,15 @@ def test_a_users_file(tmp_path, energies):
         ({"optimiser": {"adam": {}}}, "form that"),
         ({"more": 1}, "unknown keys more"),
     ):
-        path.write_text(hjson.dumps({**own, **change}))
+        path.write_text(hjson.dumps({**own, **change}), encoding="utf-8")
         with pytest.raises(EnergyError, match=text) as caught:
             Energies.load(path)
         assert "\n" not in str(caught.value)
     own.pop("sram")
-    path.write_text(hjson.dumps(own))
+    path.write_text(hjson.dumps(own), encoding="utf-8")
     with pytest.raises(EnergyError, match="has no sram"):
         Energies.load(path)
-    path.write_text("{a: [")
+    path.write_text("{a: [", encoding="utf-8")
     with pytest.raises(EnergyError, match="no Hjson"):
         Energies.load(path)
     with pytest.raises(EnergyError, match="No such file"):

@@ -358,7 +358,7 @@ def test_make_updates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert set(data.files) == {"writes", *COLUMNS}
         assert len(data["values"]) == 2 * 2 * 12
         assert data["values"][:2].tolist() == [64 * 64, 64 * 64]
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     done = CliRunner().invoke(make_updates.main, ["--out", str(tmp_path / "file" / "u.npz"), "--epochs", "1"])
     assert done.exit_code == 1
     assert done.output.splitlines()[-1].startswith("Error: cannot write")

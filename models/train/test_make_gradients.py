@@ -41,7 +41,7 @@ def test_rows_are_gradients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_file_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(make_gradients, "load_digits", _synthetic)
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     done = CliRunner().invoke(make_gradients.main, ["--out", str(tmp_path / "file" / "g.npz"), "--epochs", "1"])
     assert done.exit_code == 1
     assert done.output.splitlines()[-1].startswith("Error: cannot write")

@@ -178,7 +178,7 @@ def test_program_writes_both_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_program_says_where_it_cannot_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(make_tensors, "load_digits", _synthetic)
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     result = CliRunner().invoke(main, ["--out", str(tmp_path / "file" / "sub"), "--epochs", "1", "--batch", "16"])
     assert result.exit_code == 1
     assert result.output.strip().splitlines()[-1].startswith("Error: ")

@@ -99,6 +99,8 @@ def _make(
             text=True,
             check=False,
             env={"VERILATOR_ROOT": str(root), "PATH": os.environ.get("PATH", os.defpath)},
+            encoding="utf-8",
+            errors="replace",
         )
         if done.returncode != 0:
             lines = (done.stdout + done.stderr).splitlines()[-20:]
@@ -109,7 +111,9 @@ def _make(
 
 def run_cpp(program: Path, stimulus: Path) -> dict[str, Any]:
     """What the C++ loop prints. Raises `BenchError` if it does not end well."""
-    done = subprocess.run([str(program), str(stimulus)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [str(program), str(stimulus)], capture_output=True, text=True, check=False, encoding="utf-8", errors="replace"
+    )
     if done.returncode != 0:
         raise BenchError(f"the C++ loop ended with status {done.returncode}: {(done.stderr or done.stdout).strip()}")
     return json.loads(done.stdout)
@@ -190,5 +194,5 @@ def publish(result: Result, report: Path | None) -> None:
     console.print(f"The environment's time (median of {result.runs} runs): {parts}")
     if report:
         report.parent.mkdir(parents=True, exist_ok=True)
-        report.write_text(json.dumps(asdict(result), indent=1) + "\n")
+        report.write_text(json.dumps(asdict(result), indent=1) + "\n", encoding="utf-8")
         console.print(f"report: {shown(report)}")

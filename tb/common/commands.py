@@ -17,7 +17,17 @@ def run_target(target: str, **variables: object) -> subprocess.CompletedProcess[
     env = {name: value for name, value in os.environ.items() if not name.startswith(("COCOTB", "MAKE", "MFLAGS"))}
     env |= {name: str(value) for name, value in variables.items()}
     command = [sys.executable, "-m", "tb.flow", target]
-    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=900)
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+        encoding="utf-8",
+        errors="replace",
+    )
 
 
 def save_arrays(folder: Path, **arrays: np.ndarray) -> dict[str, Path]:

@@ -252,17 +252,17 @@ class RunCoverage:
         """Writes `functional.json` into a run's folder."""
         path = run_dir / FILE_NAME
         head = {name: getattr(self, name) for name in ("block", "test", "seed", "sim", "passed")}
-        path.write_text(json.dumps({**head, "groups": self.coverage.as_dict()}, indent=1))
+        path.write_text(json.dumps({**head, "groups": self.coverage.as_dict()}, indent=1), encoding="utf-8")
         return path
 
     @classmethod
     def read(cls, groups: Sequence[CoverGroup], path: Path) -> RunCoverage:
         """Reads a run's `functional.json`. A `result.json` beside it that says otherwise overrules its `passed`."""
-        data = json.loads(path.read_text())
+        data = json.loads(path.read_text(encoding="utf-8"))
         passed = bool(data["passed"])
         result = path.with_name("result.json")
         if result.exists():
-            passed = passed and json.loads(result.read_text()).get("status") == "pass"
+            passed = passed and json.loads(result.read_text(encoding="utf-8")).get("status") == "pass"
         try:
             coverage = Coverage.from_dict(groups, data["groups"])
         except CoverageError as error:
@@ -435,7 +435,7 @@ def write_ucis(path: Path, block: str, merged: Merged) -> Path:
                 data = CoverData(CoverTypeT.CVGBIN if reason is None else CoverTypeT.IGNOREBIN, 0)
                 data.data = count
                 node.createNextCover(label, data, None)
-    with path.open("w") as file:
+    with path.open("w", encoding="utf-8") as file:
         XmlFactory.write(db, file)
     return path
 

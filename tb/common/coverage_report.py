@@ -79,8 +79,8 @@ class Report:
         """Writes both files into `folder`; returns their paths, the page first."""
         folder.mkdir(parents=True, exist_ok=True)
         page, data = folder / HTML_NAME, folder / JSON_NAME
-        page.write_text(self.html())
-        data.write_text(json.dumps(self.as_dict(), indent=1) + "\n")
+        page.write_text(self.html(), encoding="utf-8")
+        data.write_text(json.dumps(self.as_dict(), indent=1) + "\n", encoding="utf-8")
         return page, data
 
     def _tiles(self) -> list[dict[str, Any]]:
@@ -130,7 +130,7 @@ def _share(value: float) -> str:
 
 def _source(path: Path, number: int) -> str:
     try:
-        lines = path.read_text(errors="replace").splitlines()
+        lines = path.read_text(errors="replace", encoding="utf-8").splitlines()
     except OSError:
         return ""
     return " ".join(lines[number - 1].split()) if 0 < number <= len(lines) else ""

@@ -36,7 +36,7 @@ class RunInfo:
             test=env["TS_TEST"],
             seed=int(env["TS_SEED"]),
             params=json.loads(env["TS_PARAMS"]),
-            config=json.loads(Path(env["TS_CONFIG"]).read_text()),
+            config=json.loads(Path(env["TS_CONFIG"]).read_text(encoding="utf-8")),
             run_dir=Path(env["TS_RUN_DIR"]),
         )
 

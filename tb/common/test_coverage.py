@@ -127,7 +127,7 @@ def test_bad_declarations_and_samples_are_refused() -> None:
 def test_a_file_gives_back_what_was_written(tmp_path: Path) -> None:
     coverage = sampled([0, 1], [0, 9])
     path = run(coverage, seed=7).write(tmp_path)
-    data = json.loads(path.read_text())
+    data = json.loads(path.read_text(encoding="utf-8"))
     assert {name: data[name] for name in ("block", "test", "seed", "sim", "passed")} == {
         "block": "demo", "test": "t", "seed": 7, "sim": "verilator", "passed": True,
     }  # fmt: skip
@@ -173,7 +173,7 @@ def test_collect_trusts_no_file_against_the_verdict(tmp_path: Path) -> None:
         folder.mkdir()
     for folder in folders[:3]:
         run(sampled([0], [0])).write(folder)
-    (folders[2] / "result.json").write_text('{"status": "fail"}')
+    (folders[2] / "result.json").write_text('{"status": "fail"}', encoding="utf-8")
     results = [Result(folders[0]), Result(folders[1], passed=False), Result(folders[2]), Result(folders[3])]
     merged = collect(GROUPS, [*results, Result(folders[4], passed=False)])
     assert merged.coverage.bins("things", "colour")["red"] == 1
@@ -255,7 +255,7 @@ def test_ucis_names_runs_and_holds_large_counts(tmp_path: Path) -> None:
     coverage = Coverage(GROUPS)
     coverage.sample("things", 3 * 10**9, colour=1)
     path = write_ucis(tmp_path / "functional.xml", "demo", merge(GROUPS, [run(coverage, test="smoke", seed=42)]))
-    assert 'logicalName="smoke seed 42 verilator"' in path.read_text()
+    assert 'logicalName="smoke seed 42 verilator"' in path.read_text(encoding="utf-8")
     assert read_ucis(path)["things"]["colour"]["green"] == 3 * 10**9
 
 
@@ -263,7 +263,7 @@ def test_ucis_names_runs_and_holds_large_counts(tmp_path: Path) -> None:
 def code_report(root: Path) -> object:
     source = root / "rtl" / "thing.sv"
     source.parent.mkdir()
-    source.write_text("module thing;\n  assign a = b & <c>;\n  if (x) y <= 1;\nendmodule\n")
+    source.write_text("module thing;\n  assign a = b & <c>;\n  if (x) y <= 1;\nendmodule\n", encoding="utf-8")
     counts = {
         Point("line", "rtl/thing.sv", 2, 1, "block"): {"top.a": 4},
         Point("branch", "rtl/thing.sv", 3, 1, "else"): {"top.a": 0},
@@ -283,7 +283,7 @@ def test_report_files_show_what_is_missing(tmp_path: Path, functional: bool, cod
         ["make sim TEST=sick"], {"line": 98.0}, tmp_path,
     )  # fmt: skip
     html_path, json_path = page.write(tmp_path / "reports")
-    html, data = html_path.read_text(), json.loads(json_path.read_text())
+    html, data = html_path.read_text(encoding="utf-8"), json.loads(json_path.read_text(encoding="utf-8"))
     assert html_path.name == "coverage.html"
     assert json_path.name == "coverage.json"
     assert (data["block"], data["runs"], data["failed_runs"]) == ("demo", 2, ["make sim TEST=sick"])
@@ -320,5 +320,5 @@ def test_report_files_show_what_is_missing(tmp_path: Path, functional: bool, cod
 
 def test_report_of_full_coverage(tmp_path: Path) -> None:
     html_path, json_path = Report("demo", "", summarise(merge(GROUPS, [run(everything())])), None, 1).write(tmp_path)
-    assert "Every functional bin has been seen" in html_path.read_text()
-    assert json.loads(json_path.read_text())["uncovered"]["functional"] == []
+    assert "Every functional bin has been seen" in html_path.read_text(encoding="utf-8")
+    assert json.loads(json_path.read_text(encoding="utf-8"))["uncovered"]["functional"] == []

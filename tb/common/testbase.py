@@ -157,7 +157,7 @@ class BlockTest(uvm_test):
         assert not error, error
 
     def _write(self, result: dict[str, Any]) -> None:
-        (self.run_info.run_dir / "result.json").write_text(json.dumps(result, indent=1))
+        (self.run_info.run_dir / "result.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
 
 
 class Program(Protocol):

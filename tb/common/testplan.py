@@ -41,7 +41,7 @@ class Testpoint:
 def load_testplan(path: Path) -> list[Testpoint]:
     """The testpoints of a plan. Raises `TestplanError` that names the testpoint and the field that is wrong."""
     try:
-        plan: Any = hjson.loads(path.read_text())
+        plan: Any = hjson.loads(path.read_text(encoding="utf-8"))
         entries = plan["testpoints"]
     except (OSError, KeyError, TypeError, hjson.HjsonDecodeError) as error:
         raise TestplanError(f"{path.name}: cannot be read: {str(error).splitlines()[0]}") from error
@@ -80,7 +80,7 @@ def minimum_checks(points: list[Testpoint], test: str, reduced: bool = False) ->
 
 def uvm_tests(path: Path) -> list[str]:
     """Names of the classes under `@pyuvm.test()` in a test module, without importing it."""
-    tree = ast.parse(path.read_text())
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     return [
         node.name
         for node in tree.body

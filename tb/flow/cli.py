@@ -204,7 +204,7 @@ def _param_variables(block: Block) -> list[click.Parameter]:
 
 def _write_report(path: Path | None, content: Mapping[str, Any]) -> None:
     if path is not None:
-        path.write_text(json.dumps(content, indent=1, default=str) + "\n")
+        path.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
         print(f"report: {shown(path)}")
 
 
@@ -271,7 +271,7 @@ def _sim_command(block: Block) -> click.Command:
 
 def _load_config(path: Path) -> dict[str, Any]:
     try:
-        config = json.loads(path.read_text())
+        config = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"CONFIG={path} is not JSON: {error}") from error
     if not isinstance(config, dict):
@@ -594,7 +594,7 @@ def _train(
     span = "1 epoch" if EPOCHS == 1 else f"{EPOCHS} epochs"
     title = f"{NET} trained on the RTL: {span}, {OPT}, {'LAPS' if LAPS else '8 bits'}, seed {SEED}"
     page = write_page(report, title, images, folder / "train.html")
-    (folder / "train.json").write_text(json.dumps(report, indent=1) + "\n")
+    (folder / "train.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     print(
         f"accuracy {report['accuracy']:.2%} (float32 {report['float32_accuracy']:.2%}), "
         f"{report['average_bits']:.2f} bits, speed-up {report['speedup']:.1f} "

@@ -218,7 +218,7 @@ def _mend_wide_toggles(merged: dict[Point, dict[str, int]]) -> None:
 def load_exclusions(block: str, path: Path = EXCLUSIONS) -> list[Exclusion]:
     """The exclusions of a block; `UserError` for an entry of any block without a reason or otherwise unfit."""
     try:
-        blocks = hjson.loads(path.read_text())
+        blocks = hjson.loads(path.read_text(encoding="utf-8"))
     except (OSError, hjson.HjsonDecodeError) as error:
         raise UserError(f"cannot read exclusions {shown(path)}: {error}") from error
     if not isinstance(blocks, dict) or not all(isinstance(entries, list) for entries in blocks.values()):
@@ -395,6 +395,6 @@ def write_lcov(coverage: CodeCoverage, folder: Path) -> list[Path]:
                 text += [f"BRF:{len(points)}", f"BRH:{sum(coverage.count(point) > 0 for point in points)}"]
             text.append("end_of_record")
         path = folder / f"{kind}.info"
-        path.write_text("\n".join(text) + "\n")
+        path.write_text("\n".join(text) + "\n", encoding="utf-8")
         written.append(path)
     return written

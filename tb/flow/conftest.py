@@ -114,9 +114,9 @@ async def poke(dut):
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Block:
     """The block; its sources lie in `tmp_path`, the RTL in rtl/ of it."""
     (tmp_path / "rtl").mkdir()
-    (tmp_path / "rtl" / "flow_toy.sv").write_text(RTL)
-    (tmp_path / "flow_toy_tb.sv").write_text(BENCH)
-    (tmp_path / "flow_toy_tests.py").write_text(TESTS)
+    (tmp_path / "rtl" / "flow_toy.sv").write_text(RTL, encoding="utf-8")
+    (tmp_path / "flow_toy_tb.sv").write_text(BENCH, encoding="utf-8")
+    (tmp_path / "flow_toy_tests.py").write_text(TESTS, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     return Block(
         name="flow_toy",

@@ -151,7 +151,7 @@ def cover_all(jobs: int) -> dict[str, Any]:
         table.add_row(name, *("-" if row[kind] is None else f"{row[kind]} %" for kind in kinds))
     Console().print(table)
     content["blocks"] = blocks
-    (REPORTS / ALL / JSON_NAME).write_text(json.dumps(content, indent=1) + "\n")
+    (REPORTS / ALL / JSON_NAME).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return content
 
 

@@ -29,7 +29,7 @@ from typing import Any
 
 from tb.flow.blocks import Block
 from tb.flow.errors import UserError
-from tb.flow.paths import BUILD, ROOT, shown
+from tb.flow.paths import BUILD, ROOT, shown, source_files
 from tb.flow.simulate import BuildError, RunResult, locked, run, run_all
 from tb.flow.tools import require_programs
 
@@ -71,7 +71,7 @@ class FaultResult:
 def load_fault(path: Path) -> Fault:
     """The fault in the file `path`; `UserError` if its header is incomplete."""
     header: dict[str, str] = {}
-    for line in path.read_text().splitlines():
+    for line in path.read_text(encoding="utf-8").splitlines():
         if line.startswith(("---", "diff ")):
             break
         entry = _HEADER.match(line)
@@ -92,8 +92,7 @@ def load_fault(path: Path) -> Fault:
 
 def load_faults(block: Block) -> list[Fault]:
     """All faults of `block`, by name; `UserError` if it has none."""
-    folder = ROOT / block.faults_dir if block.faults_dir else None
-    faults = [load_fault(path) for path in sorted(folder.glob("*.patch"))] if folder else []
+    faults = [load_fault(path) for path in source_files([block.faults_dir], {".patch"})] if block.faults_dir else []
     if not faults:
         raise UserError(f"block {block.name} has no planted faults")
     return faults
@@ -109,7 +108,16 @@ def plant(fault: Fault, folder: Path, root: Path = ROOT) -> None:
     environment = os.environ | {"GIT_CEILING_DIRECTORIES": str(folder.resolve().parent), "GIT_CONFIG_NOSYSTEM": "1"}
     environment.pop("GIT_DIR", None)
     command = ["git", "apply", "-p1", "--whitespace=nowarn", str(fault.path.resolve())]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        encoding="utf-8",
+        errors="replace",
+    )
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or ["git apply failed"])[0]
         raise UserError(f"{shown(fault.path)} does not apply: {reason.removeprefix('error: ')}")

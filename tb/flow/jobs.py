@@ -27,14 +27,14 @@ from typing import Any
 from tb.common.testlist import block_runs
 from tb.flow.blocks import Block
 from tb.flow.errors import UserError
-from tb.flow.paths import BUILD, ROOT, shown
+from tb.flow.paths import BUILD, ROOT, shown, source_files
 from tb.flow.simulate import BuildError, RunResult, build, run, transaction_logs
 from tb.flow.tools import tool_versions
 
 REGRESS = BUILD / "regress"
 FUNCTIONAL, CODE = "functional.json", "coverage.dat.gz"
 LABEL = "regress"  # of run folders: nobody else empties them
-_SOURCES = ("rtl", "tb", "models", "data")
+_SOURCES = ("rtl", "tb", "models", "data", "requirements.txt")
 _KEPT = {"config.json", "sim.log", "result.json", "results.xml"}  # of a run that passed; its traces take too much room
 # What a run does not take, and a worker cannot (functions of the block's command line).
 _LOCAL = ("options", "sim_options", "print_report", "functional_coverage", "bench", "check", "tests", "coverage_runs")
@@ -96,10 +96,8 @@ def portable(block: Block) -> Block:
 
 
 def _files(block: Block) -> list[Path]:
-    folders = [ROOT / top for top in _SOURCES]
-    paths = [path for top in folders for path in top.rglob("*") if path.suffix != ".pyc" and path.is_file()]
     own = [ROOT / name for name in (*block.rtl, *block.tb_sources)]  # absolute names stay
-    return sorted({*paths, *own, ROOT / "requirements.txt"})
+    return sorted({*source_files(_SOURCES), *own})
 
 
 _digests: dict[tuple[Any, ...], str] = {}
@@ -126,7 +124,7 @@ def source_digest(block: Block, sim: str) -> str:
 def _flow_digest() -> str:
     """Digest of the code that a worker holds in memory."""
     digest = hashlib.sha256()
-    for path in sorted((*(ROOT / "tb" / "flow").glob("*.py"), *(ROOT / "tb" / "common").glob("*.py"))):
+    for path in source_files(("tb/flow", "tb/common"), {".py"}):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -150,14 +148,14 @@ def write_json(path: Path, content: Any) -> None:
     """Writes `path` so that it is there whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f"{path.name}.{socket.gethostname()}.{os.getpid()}")
-    scratch.write_text(json.dumps(content, indent=1, default=str) + "\n")
+    scratch.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
     scratch.replace(path)
 
 
 def read_json(path: Path) -> Any:
     """The content of a JSON file; None if there is none, or it is broken."""
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
 
@@ -305,7 +303,7 @@ def _record(job: Job, digest: str, result: RunResult) -> dict[str, Any]:
 
 def _tail(log: Path, lines: int = 20) -> list[str]:
     try:
-        return log.read_text(errors="replace").splitlines()[-lines:]
+        return log.read_text(errors="replace", encoding="utf-8").splitlines()[-lines:]
     except OSError:
         return []
 

@@ -1,12 +1,14 @@
 """`make lint`: static checks of RTL, Python and testplans. Any finding fails.
 
 Verilator (-Wall) checks the RTL of every block at its default parameters and at those of `Block.lint_params`; verible
-checks style (rules in rtl/verible.rules); ruff checks Python (pyproject.toml); `Block.check` is the block's own
-check; what `make regs` makes must be up to date. `make test` makes every check too.
+checks style (rules in rtl/verible.rules); ruff checks Python (pyproject.toml), and `lint_encodings` what ruff cannot:
+that every text file is opened with its encoding; `Block.check` is the block's own check; what `make regs` makes must
+be up to date. `make test` makes every check too.
 """
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -16,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from tb.flow.blocks import Block, all_blocks
-from tb.flow.paths import ROOT
+from tb.flow.paths import ROOT, source_files
 from tb.flow.regmap import stale_files
 from tb.flow.tools import verible_lint, verilator_root
 
@@ -32,6 +34,8 @@ def _call(command: Sequence[str], **environment: str) -> tuple[int, str]:
         capture_output=True,
         text=True,
         check=False,
+        encoding="utf-8",
+        errors="replace",
     )
     return done.returncode, (done.stdout + done.stderr).replace(f"{ROOT}/", "").strip()
 
@@ -66,7 +70,7 @@ def lint_rtl(block: Block, params: Mapping[str, int]) -> list[str]:
 
 def lint_style() -> list[str]:
     """Findings of verible in all SystemVerilog files."""
-    files = sorted(str(path.relative_to(ROOT)) for folder in ("rtl", "tb") for path in (ROOT / folder).rglob("*.sv*"))
+    files = [str(path.relative_to(ROOT)) for path in source_files(("rtl", "tb"), {".sv", ".svh"}, ROOT)]
     if not files:
         return []
     rules = [f"--rules_config={_VERIBLE_RULES}"] if (ROOT / _VERIBLE_RULES).is_file() else []
@@ -77,13 +81,11 @@ def lint_sources(blocks: Sequence[Block]) -> list[str]:
     """RTL that no block names, and coverage switched off in the source, where it would need no reason."""
     findings: list[str] = []
     named = {path for block in blocks for path in block.rtl}
-    for path in sorted((ROOT / "rtl").rglob("*.sv*")):
+    for path in source_files(("rtl",), {".sv"}, ROOT):  # not macros, which expand in many places
         name = path.relative_to(ROOT).as_posix()
-        if path.suffix == ".sv" and name not in named:
+        if name not in named:
             findings.append(f"{name}: belongs to no block, so nothing checks it")
-        if path.suffix != ".sv":
-            continue  # macros, which expand in many places
-        for number, line in enumerate(path.read_text().splitlines(), start=1):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
             if re.search(r"verilator\s+coverage_o(ff|n)|pragma\s+coverage", line):
                 findings.append(
                     f"{name}:{number}: coverage exclusions belong into the block's exclusions file, with a reason"
@@ -94,6 +96,45 @@ def lint_sources(blocks: Sequence[Block]) -> list[str]:
 def lint_python() -> list[str]:
     """Findings of ruff."""
     return _outcome([sys.executable, "-m", "ruff", "check", "--quiet", "--no-cache", "--output-format=concise", "."])
+
+
+_TEXT_METHODS = {"read_text": 1, "write_text": 2}  # with the number of arguments that include an encoding
+_NO_FILES = ("os", "gzip", "webbrowser")  # whose `open` is another one
+
+
+def _opens_text(call: ast.Call) -> bool:
+    """Whether a call reads or writes text, and leaves the encoding to the caller's locale."""
+    keywords = {each.arg: each.value for each in call.keywords}
+    if "encoding" in keywords or None in keywords:
+        return False
+    if isinstance(call.func, ast.Name):
+        if call.func.id != "open":
+            return False
+        name, mode = "open", call.args[1] if len(call.args) > 1 else keywords.get("mode")
+    elif isinstance(call.func, ast.Attribute):
+        name, owner = call.func.attr, call.func.value
+        mode = call.args[0] if call.args else keywords.get("mode")
+        if name in _TEXT_METHODS:
+            return len(call.args) < _TEXT_METHODS[name]
+        if name in ("run", "Popen", "check_output"):
+            return "text" in keywords or "universal_newlines" in keywords
+        if name != "open" or (isinstance(owner, ast.Name) and owner.id in _NO_FILES):
+            return False
+    else:
+        return False
+    if mode is None:
+        return True
+    return isinstance(mode, ast.Constant) and isinstance(mode.value, str) and "b" not in mode.value
+
+
+def lint_encodings() -> list[str]:
+    """Text that is read or written in whatever encoding the caller's locale has."""
+    return [
+        f"{path.relative_to(ROOT).as_posix()}:{node.lineno}: text without encoding="
+        for path in source_files(("models", "tb"), {".py"}, ROOT)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and _opens_text(node)
+    ]
 
 
 def checks() -> list[tuple[str, Callable[[], list[str]]]]:
@@ -112,6 +153,7 @@ def checks() -> list[tuple[str, Callable[[], list[str]]]]:
         ("sources", lambda: lint_sources(blocks)),
         ("registers", stale_files),
         ("ruff", lint_python),
+        ("encodings", lint_encodings),
     ]
 
 

@@ -76,7 +76,7 @@ def _program(name: str) -> str:
 def _run(command: Sequence[str], folder: Path, timeout: float) -> str:
     """Runs SymbiYosys; an error line, or ''. Ends its children with it."""
     environment = os.environ | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])}
-    with (folder / "sby.log").open("w") as log:
+    with (folder / "sby.log").open("w", encoding="utf-8") as log:
         _, late = supervise(command, folder, environment, log, timeout)
     return f"no end after {timeout:.0f} s: killed" if late else ""
 
@@ -114,7 +114,7 @@ def prove(block: Block, proof: Proof, *, src_root: Path = ROOT, timeout: float =
             depth=proof.depth, cover_depth=proof.cover_depth, names=names, top=proof.top,
             files="\n".join(path.name for path in sources),
         )  # fmt: skip
-        (folder / "p.sby").write_text(text)
+        (folder / "p.sby").write_text(text, encoding="utf-8")
         tools = [f"--{option}={_program(f'yowasp-{name}')}" for option, name in (
             ("yosys", "yosys"), ("smtbmc", "yosys-smtbmc"), ("witness", "yosys-witness"),
         )]  # fmt: skip
@@ -141,12 +141,12 @@ def prove(block: Block, proof: Proof, *, src_root: Path = ROOT, timeout: float =
 
 def _status(path: Path) -> str:
     try:
-        return path.read_text().split()[0]
+        return path.read_text(encoding="utf-8").split()[0]
     except (OSError, IndexError):
         return "without a result"
 
 
 def _reason(folder: Path) -> str:
-    lines = (folder / "sby.log").read_text(errors="replace").splitlines()
+    lines = (folder / "sby.log").read_text(errors="replace", encoding="utf-8").splitlines()
     found = [line for line in lines if re.search(r"ERROR|error:", line)]
     return f"{(found or lines or ['no output'])[0]} (log: {shown(folder / 'sby.log')})"

@@ -256,7 +256,7 @@ def load_map(path: Path = SOURCE) -> RegisterMap:
     """The register map in `path`. Raises `UserError`, one line, for the first thing that is wrong with it."""
     reader = _Reader(path)
     try:
-        content = hjson.loads(path.read_text(), object_pairs_hook=_pairs_once)
+        content = hjson.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_pairs_once)
     except (OSError, ValueError) as error:
         raise UserError(f"{shown(path)}: cannot be read: {str(error).splitlines()[0]}") from error
     top = reader.entry(content, "the map", {"name": str, "registers": list, "windows": list}, {})
@@ -373,9 +373,13 @@ def made_files(regs: RegisterMap) -> dict[Path, str]:
 
 def make_files(regs: RegisterMap) -> list[Path]:
     """Writes the files that are not up to date; returns them."""
-    changed = [path for path, text in made_files(regs).items() if not path.is_file() or path.read_text() != text]
+    changed = [
+        path
+        for path, text in made_files(regs).items()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text
+    ]
     for path in changed:
-        path.write_text(made_files(regs)[path])
+        path.write_text(made_files(regs)[path], encoding="utf-8")
     return changed
 
 
@@ -388,5 +392,5 @@ def stale_files() -> list[str]:
     return [
         f"{shown(path)}: is not what {shown(SOURCE)} makes: run `make regs`"
         for path, text in made.items()
-        if not path.is_file() or path.read_text() != text
+        if not path.is_file() or path.read_text(encoding="utf-8") != text
     ]

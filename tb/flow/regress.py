@@ -265,7 +265,7 @@ class _Progress:
 def alone(store: Path) -> Iterator[None]:
     """One regression at a time writes to `store`."""
     store.mkdir(parents=True, exist_ok=True)
-    with (store / "lock").open("w") as handle:
+    with (store / "lock").open("w", encoding="utf-8") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

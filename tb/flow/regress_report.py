@@ -274,10 +274,10 @@ def add_history(data: Mapping[str, Any], store: Path) -> list[dict[str, Any]]:
     line["coverage"] = _overall(data["coverage"])
     line["seconds"] = data["wall_seconds"]
     path = store / HISTORY
-    with path.open("a") as handle:
+    with path.open("a", encoding="utf-8") as handle:
         handle.write(json.dumps(line) + "\n")
     lines = []
-    for text in path.read_text().splitlines():
+    for text in path.read_text(encoding="utf-8").splitlines():
         try:
             entry = json.loads(text)
         except ValueError:
@@ -467,7 +467,7 @@ def write_reports(outcome: Outcome, request: Request) -> tuple[dict[str, Any], d
     write_json(files["json"], data)
     write_junit(data, files["junit"])
     history = add_history(data, store)
-    files["page"].write_text(page(data, history, request.blocks, outcome.started))
+    files["page"].write_text(page(data, history, request.blocks, outcome.started), encoding="utf-8")
     return data, files
 
 

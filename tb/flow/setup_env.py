@@ -30,7 +30,7 @@ def main():
 
     def ready():
         try:
-            with open(stamp) as handle:
+            with open(stamp, encoding="utf-8") as handle:
                 return handle.read() == wanted and os.path.exists(python)
         except OSError:
             return False
@@ -39,13 +39,13 @@ def main():
         return None
     os.makedirs("build", exist_ok=True)
     log = os.path.join("build", "setup.log")
-    with open(os.path.join("build", "setup.lock"), "w") as lock:
+    with open(os.path.join("build", "setup.lock"), "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if ready():
             return None
         print("setting up .venv ...", flush=True)
         shutil.rmtree(venv, ignore_errors=True)
-        with open(log, "w") as out:
+        with open(log, "w", encoding="utf-8") as out:
             if subprocess.call([sys.executable, "-m", "venv", venv], stdout=out, stderr=subprocess.STDOUT) != 0:
                 shutil.rmtree(venv, ignore_errors=True)
                 return (
@@ -57,10 +57,10 @@ def main():
             command = [python, "-m", "pip", "install", *options, "-r", requirements]
             if subprocess.call(command, stdout=out, stderr=subprocess.STDOUT) != 0:
                 out.flush()
-                with open(log) as text:
+                with open(log, encoding="utf-8") as text:
                     said = [line.strip() for line in text if "ERROR" in line] or ["see the log"]
                 return "pip could not install requirements.txt: %s (log: %s)" % (said[-1], log)
-        with open(stamp + ".tmp", "w") as handle:
+        with open(stamp + ".tmp", "w", encoding="utf-8") as handle:
             handle.write(wanted)
         os.replace(stamp + ".tmp", stamp)
     return None

@@ -39,7 +39,7 @@ from cocotb_tools import runner as cocotb_runner
 from tb.flow import guard, objcache
 from tb.flow.blocks import Block
 from tb.flow.errors import UserError
-from tb.flow.paths import BUILD, ROOT, shown
+from tb.flow.paths import BUILD, ROOT, shown, source_files
 from tb.flow.tools import ensure_simulator, fst_headers, tool_versions, verilator_root
 
 T = TypeVar("T")
@@ -129,7 +129,7 @@ def locked(path: Path, patience: float = 2 * DEFAULT_TIMEOUT) -> Iterator[None]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     deadline, pause = time.monotonic() + patience, 0.002
-    with path.open("w") as handle:
+    with path.open("w", encoding="utf-8") as handle:
         while True:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -258,7 +258,7 @@ class _FlowRunner(cocotb_runner.Runner):
         self.gui = False
 
     def _execute(self, cmds: Sequence[list[str]], cwd: cocotb_runner.PathLike) -> None:
-        with self.flow_log.open("w") as log:
+        with self.flow_log.open("w", encoding="utf-8") as log:
             for command in cmds:
                 self.exit_status = self._supervise(command, cwd, log)
                 if self.exit_status != 0:
@@ -374,9 +374,7 @@ def build(
         sources.insert(0, public)
     inputs = {f"{index}:{path.name}": path for index, path in enumerate(sources)}
     for folder in includes:
-        inputs |= {
-            f"{folder.name}/{path.name}": path for path in sorted(folder.glob("*")) if path.suffix in _HDL_SUFFIXES
-        }
+        inputs |= {f"{folder.name}/{path.name}": path for path in source_files([str(folder)], _HDL_SUFFIXES)}
     args = _build_args(block, sim, coverage)
     if sim == "verilator" and src_root != ROOT:
         args.append("-Wno-fatal")  # a planted fault may well earn a warning
@@ -415,7 +413,7 @@ def build(
                 jobs=jobs,
                 timeout=timeout,
             )
-        record = json.loads(done.read_text())
+        record = json.loads(done.read_text(encoding="utf-8"))
     return Build(path, block.name, sim, values, coverage, waves, tuple(record["warnings"]), record["seconds"])
 
 
@@ -447,7 +445,7 @@ def _make(
         # Counting in the test bench would only cost time.
         off = path / "test_bench.vlt"
         lines = [f'coverage_off -file "*/{Path(source).name}"' for source in block.tb_sources]
-        off.write_text("\n".join(["`verilator_config", *lines]) + "\n")
+        off.write_text("\n".join(["`verilator_config", *lines]) + "\n", encoding="utf-8")
         sources = [off, *sources]
     runner.flow_log, runner.flow_waves, runner.flow_timeout = path / "build.log", waves, timeout
     start = time.monotonic()
@@ -467,7 +465,7 @@ def _make(
     if elsewhere:
         shutil.copytree(elsewhere, path, dirs_exist_ok=True)
         shutil.rmtree(elsewhere)
-    text = (path / "build.log").read_text(errors="replace")
+    text = (path / "build.log").read_text(errors="replace", encoding="utf-8")
     messages = [line for line in text.splitlines() if re.search(r"warning|sorry|error", line, re.IGNORECASE)]
     messages = [line for line in messages if not _ICARUS_HARMLESS.search(line)]
     if runner.exit_status != 0:
@@ -483,7 +481,7 @@ def _make(
     )
     record = {"warnings": warnings, "seconds": round(time.monotonic() - start, 2)}
     scratch = path / "done.tmp"
-    scratch.write_text(json.dumps(record))
+    scratch.write_text(json.dumps(record), encoding="utf-8")
     scratch.replace(path / "done.json")
 
 
@@ -531,7 +529,7 @@ def run(
         shutil.rmtree(run_dir, ignore_errors=True)
         run_dir.mkdir(parents=True)
         config_path = run_dir / "config.json"
-        config_path.write_text(config_text)
+        config_path.write_text(config_text, encoding="utf-8")
         if variables is None and config:
             variables = {"CONFIG": shown(config_path)}
         replay = replay_line(block, sim, test, seed, values, variables)
@@ -586,7 +584,7 @@ def _simulate(
         )
     seconds = time.monotonic() - start
     log = run_dir / "sim.log"
-    lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
+    lines = log.read_text(errors="replace", encoding="utf-8").splitlines() if log.is_file() else []
     result, error, show_tail = _judge(runner, sim, results_xml, run_dir / "result.json", lines, test, timeout)
     coverage = run_dir / "coverage.dat"
     return RunResult(
@@ -617,7 +615,7 @@ def _judge(
     """(result.json, error line or '', whether the log's end belongs to the message). Every doubt is a failure."""
     result: dict[str, Any] | None = None
     with contextlib.suppress(OSError, ValueError):
-        loaded = json.loads(result_json.read_text())
+        loaded = json.loads(result_json.read_text(encoding="utf-8"))
         result = loaded if isinstance(loaded, dict) else None
     if runner.timed_out:
         return result, f"no end after {timeout:.0f} s: killed", True

@@ -203,9 +203,12 @@ def read_netlist(netlist: Mapping[str, Any], params: Mapping[str, int]) -> Cost:
 
 
 def _read_gates(folder: Path, sources: Sequence[str]) -> tuple[Counter[str], dict[str, int]]:
-    counts = [int(text) for text in re.findall(r"^(\d+) objects", (folder / "gates.txt").read_text(), re.MULTILINE)]
+    counts = [
+        int(text)
+        for text in re.findall(r"^(\d+) objects", (folder / "gates.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    ]
     owners = [*(Path(name).stem for name in sources), "other"]
-    by_type = json.loads((folder / "gates.json").read_text())["design"]["num_cells_by_type"]
+    by_type = json.loads((folder / "gates.json").read_text(encoding="utf-8"))["design"]["num_cells_by_type"]
     kinds = {gate: int(by_type.get(f"$_{gate}_", 0)) for gate in GATES}
     gates = Counter({owner: count for owner, count in zip(owners, counts, strict=True) if count})
     if gates.total() != sum(kinds.values()):
@@ -216,7 +219,7 @@ def _read_gates(folder: Path, sources: Sequence[str]) -> tuple[Counter[str], dic
 def _reason(log: Path) -> str:
     """The line of Yosys' log that says what is wrong: slang's first error, else the first finding of its `check`, else
     its own error, else the last line."""
-    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    lines = [line.strip() for line in log.read_text(errors="replace", encoding="utf-8").splitlines() if line.strip()]
     check = r"^Warning: found logic loop|^Warning: multiple"
     for pattern in (r"^\S+:\d+: ERROR: ", check, r"^ERROR: ", r"error|exception"):
         for line, behind in zip(lines, [*lines[1:], ""], strict=True):
@@ -235,14 +238,14 @@ def prepare() -> None:
 
     def tick(_: float) -> None:
         nonlocal told
-        if not told and "Preparing" in log.read_text(errors="replace"):
+        if not told and "Preparing" in log.read_text(errors="replace", encoding="utf-8"):
             told = True
             print("preparing Yosys (once on this machine, about a minute) ...", flush=True)
 
     log.parent.mkdir(parents=True, exist_ok=True)
     # One lock for all that use this .venv: the cache is not written atomically.
     with _prepared, locked(Path(sys.prefix) / "yosys.lock"):
-        with log.open("w") as out:
+        with log.open("w", encoding="utf-8") as out:
             status, timed_out = supervise([str(yosys()), "-V"], BUILD, None, out, PREPARE_TIMEOUT, tick, 1.0)
     if timed_out:
         raise UserError(f"Yosys was not ready after {PREPARE_TIMEOUT:.0f} s: see {shown(log)}")
@@ -263,7 +266,7 @@ def synthesise(block: Block, given: Mapping[str, int], gates: bool = False, time
 
     def tick(seconds: float) -> None:
         nonlocal step, said
-        steps = re.findall(rf"^{_STEP}(.+)$", log.read_text(errors="replace"), re.MULTILINE)
+        steps = re.findall(rf"^{_STEP}(.+)$", log.read_text(errors="replace", encoding="utf-8"), re.MULTILINE)
         if steps and steps[-1] != step:
             step, said = steps[-1], seconds
             print(f"synth {what}: {step}", flush=True)
@@ -276,10 +279,10 @@ def synthesise(block: Block, given: Mapping[str, int], gates: bool = False, time
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         sources, includes = _copy_sources(block, folder)
-        (folder / "script.ys").write_text(_script(block, params, sources, includes, gates))
+        (folder / "script.ys").write_text(_script(block, params, sources, includes, gates), encoding="utf-8")
         log = folder / "yosys.log"
         print(f"synth {what}: {step}", flush=True)
-        with log.open("w") as out:
+        with log.open("w", encoding="utf-8") as out:
             command = [str(yosys()), "-s", "script.ys"]
             status, timed_out = supervise(command, folder, None, out, timeout, tick, 0.5)
         if timed_out:
@@ -289,7 +292,7 @@ def synthesise(block: Block, given: Mapping[str, int], gates: bool = False, time
             )
         if status:
             raise UserError(f"Yosys does not take {what}: {_reason(log)} (log: {shown(log)})")
-        cost = read_netlist(json.loads((folder / "netlist.json").read_text()), params)
+        cost = read_netlist(json.loads((folder / "netlist.json").read_text(encoding="utf-8")), params)
         if gates:
             cost.gates, cost.gate_kinds = _read_gates(folder, sources)
     cost.seconds = time.monotonic() - start

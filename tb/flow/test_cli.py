@@ -78,7 +78,7 @@ def test_sim_passes_and_reports(make, tmp_path):
     status, out, err = make("sim", SIM="icarus", SEED="5", CYCLES="9", REPORT=str(path))
     assert (status, err) == (0, "")
     assert "PASS flow_toy good icarus seed 5" in out
-    content = json.loads(path.read_text())
+    content = json.loads(path.read_text(encoding="utf-8"))
     facts = {
         "block": "flow_toy",
         "sim": "icarus",
@@ -98,26 +98,26 @@ def test_sim_fails_and_reports(make, tmp_path):
     assert status == 1
     assert "FAIL flow_toy wrong icarus seed 1" in out
     assert "replay: make sim BLOCK=flow_toy SIM=icarus TEST=wrong SEED=1 WIDTH=8" in out
-    content = json.loads(path.read_text())
+    content = json.loads(path.read_text(encoding="utf-8"))
     assert (content["status"], content["error"], content["seed"]) == ("fail", "count is wrong", 1)
 
 
 def test_sim_that_does_not_build_reports(make, toy, tmp_path):
-    (tmp_path / "rtl" / "flow_toy.sv").write_text("nonsense")
+    (tmp_path / "rtl" / "flow_toy.sv").write_text("nonsense", encoding="utf-8")
     path = tmp_path / "r.json"
     status, _, err = make("sim", SIM="icarus", REPORT=str(path))
     assert status == 2
     assert err.startswith("error: building flow_toy failed")
-    assert json.loads(path.read_text())["status"] == "error"
+    assert json.loads(path.read_text(encoding="utf-8"))["status"] == "error"
 
 
 def test_config_file_replays(make, tmp_path):
     path = tmp_path / "config.json"
-    path.write_text('{"cycles": 3}')
+    path.write_text('{"cycles": 3}', encoding="utf-8")
     status, _, _ = make("sim", SIM="icarus", CONFIG=str(path), REPORT=str(tmp_path / "r.json"))
     assert status == 0
-    assert json.loads((tmp_path / "r.json").read_text())["value"] == 3
-    path.write_text("[]")
+    assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["value"] == 3
+    path.write_text("[]", encoding="utf-8")
     assert make("sim", SIM="icarus", CONFIG=str(path))[2].endswith("is not a JSON object\n")
     assert "CONFIG already says" in make("sim", SIM="icarus", CONFIG=str(path), CYCLES="3")[2]
 
@@ -137,19 +137,19 @@ def test_synth_reports(make, tmp_path):
     status, out, err = make("synth", WIDTH="4", GATES="1", REPORT=str(path))
     assert (status, err) == (0, "")
     assert "PASS synth of flow_toy: 0 multipliers, 0 products with constants, 4 flip-flop bits, 0 memory bits" in out
-    content = json.loads(path.read_text())
+    content = json.loads(path.read_text(encoding="utf-8"))
     assert (content["status"], content["parameters"], content["flip_flop_bits"]) == ("pass", {"WIDTH": 4}, 4)
     assert content["gates"] == sum(content["gate_kinds"].values()) > 0
 
 
 def test_synth_that_fails_reports(make, tmp_path):
-    (tmp_path / "rtl" / "flow_toy.sv").write_text("nonsense")
+    (tmp_path / "rtl" / "flow_toy.sv").write_text("nonsense", encoding="utf-8")
     path = tmp_path / "r.json"
     status, _, err = make("synth", REPORT=str(path))
     assert status == 2
     assert err.startswith("error: Yosys does not take flow_toy WIDTH=8: rtl/flow_toy.sv:1: ERROR: ")
     assert err.count("\n") == 1
-    assert json.loads(path.read_text())["status"] == "error"
+    assert json.loads(path.read_text(encoding="utf-8"))["status"] == "error"
     for variables, error in (({"WIDTH": "7"}, "WIDTH=7: choose one of 4, 8"), ({"SEED": "1"}, "make synth takes no")):
         status, _, err = make("synth", **variables)
         assert status == 2
@@ -162,7 +162,7 @@ def test_help_lists_every_target_and_variable(make):
     words = set(out.split())
     assert {"sim", "test", "coverage", "lint", "faults", "bench", "synth", "tensors", "help", "clean", "setup"} <= words
     assert set(NAMES) | {"PYTHON"} <= words
-    makefile = (ROOT / "Makefile").read_text()
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = next(line for line in makefile.splitlines() if line.startswith("TARGETS")).split(":=")[1].split()
     assert set(targets) == set(cli._commands())
 
@@ -210,10 +210,12 @@ def test_given_variables(flags, names):
 
 
 def test_given_variables_of_a_real_make(tmp_path):
-    (tmp_path / "Makefile").write_text('all:\n\t@printf "%s" "$$MAKEFLAGS"\n')
+    (tmp_path / "Makefile").write_text('all:\n\t@printf "%s" "$$MAKEFLAGS"\n', encoding="utf-8")
     command = ["make", "-s", "-k", "-C", str(tmp_path), "BLOK=ioss", "X=a file.npy", "Y=1 Z=2"]
     environment = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
-    flags = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
+    flags = subprocess.run(
+        command, capture_output=True, text=True, check=True, env=environment, encoding="utf-8", errors="replace"
+    ).stdout
     assert sorted(makevars.given_variables(flags)) == ["BLOK", "X", "Y"]
 
 

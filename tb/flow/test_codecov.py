@@ -27,7 +27,7 @@ def write_dat(path, records):
     for count, fields in records:
         text = "".join(f"\x01{key}\x02{value}" for key, value in fields.items())
         lines.append(f"C '{text}' {count}")
-    path.write_text("\n".join(lines) + "\n")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 
 
@@ -81,17 +81,17 @@ def test_what_is_not_understood_is_refused(tmp_path):
     odd = write_dat(tmp_path / "odd.dat", [(1, record(tmp_path, "newkind", 1, "x"))])
     with pytest.raises(UserError, match=r"unknown kind 'v_newkind/a' at rtl/a.sv:1"):
         merge([odd], tmp_path)
-    odd.write_text("something else\n")
+    odd.write_text("something else\n", encoding="utf-8")
     with pytest.raises(UserError, match="not a coverage file"):
         merge([odd], tmp_path)
-    odd.write_text("# SystemC::Coverage-3\nC 'cut off\n")
+    odd.write_text("# SystemC::Coverage-3\nC 'cut off\n", encoding="utf-8")
     with pytest.raises(UserError, match=r"odd.dat:2: not a coverage record"):
         merge([odd], tmp_path)
 
 
 def exclusions(tmp_path, text):
     path = tmp_path / "exclusions.hjson"
-    path.write_text(f"{{\na: {text}\nb: []\n}}")
+    path.write_text(f"{{\na: {text}\nb: []\n}}", encoding="utf-8")
     return load_exclusions("a", path)
 
 
@@ -137,10 +137,10 @@ def test_unused_exclusion_is_an_error(dat, tmp_path, where):
 
 def test_exclusions_are_of_one_block_and_all_are_checked(tmp_path):
     path = tmp_path / "exclusions.hjson"
-    path.write_text("{a: [{kind: line\nfile: rtl/a.sv\nline: 1\nreason: r\n}]\nb: [{kind: line\n}]}")
+    path.write_text("{a: [{kind: line\nfile: rtl/a.sv\nline: 1\nreason: r\n}]\nb: [{kind: line\n}]}", encoding="utf-8")
     with pytest.raises(UserError, match="b, exclusion 1 has no reason"):
         load_exclusions("a", path)
-    path.write_text("[]")
+    path.write_text("[]", encoding="utf-8")
     with pytest.raises(UserError, match="must give every block a list"):
         load_exclusions("a", path)
     assert load_exclusions("no such block") == []
@@ -178,7 +178,9 @@ def test_grouped_toggles():
 
 
 def test_lcov_has_a_file_per_kind(dat, tmp_path):
-    paths = {path.stem: path.read_text() for path in write_lcov(merge([dat], tmp_path), tmp_path / "lcov")}
+    paths = {
+        path.stem: path.read_text(encoding="utf-8") for path in write_lcov(merge([dat], tmp_path), tmp_path / "lcov")
+    }
     assert set(paths) == set(codecov.KINDS)
     assert [line for line in paths["line"].splitlines() if line.startswith("DA:")] == [
         "DA:10,5", "DA:11,5", "DA:13,5", "DA:20,0"
@@ -195,7 +197,7 @@ def test_counts_of_a_real_run(toy, tmp_path):
     assert result.passed
     assert result.coverage.parent == result.run_dir
     merged = merge([result.coverage], tmp_path)
-    source = Path(tmp_path, "rtl/flow_toy.sv").read_text().splitlines()
+    source = Path(tmp_path, "rtl/flow_toy.sv").read_text(encoding="utf-8").splitlines()
 
     def line_of(text):
         return next(number for number, line in enumerate(source, start=1) if text in line)

@@ -54,8 +54,8 @@ def test_blocks_fill_each_others_gaps_in_code_but_not_in_bins(made_up: dict[str,
     assert content["missed"] == ["b: functional coverage misses its goal", "all: functional coverage misses its goal"]
     assert content["blocks"]["a"]["line"] == 50.0
     assert content["runs"] == 2
-    assert json.loads((tmp_path / "all" / "coverage.json").read_text()) == content
-    page = (tmp_path / "all" / "coverage.html").read_text()
+    assert json.loads((tmp_path / "all" / "coverage.json").read_text(encoding="utf-8")) == content
+    page = (tmp_path / "all" / "coverage.html").read_text(encoding="utf-8")
     assert page.index("Not covered</h2>") < page.index("b.work.size") < page.index("Functional coverage</h2>")
     assert (tmp_path / "a" / "coverage.html").exists()
 

@@ -28,7 +28,7 @@ endmodule
 
 def _toy(tmp_path: Path, toy: Block, text: str) -> tuple[Block, Proof]:
     path = tmp_path / "toy_proof.sv"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return toy, Proof("toy", "toy", (str(path),), depth=2, cover_depth=8)
 
 

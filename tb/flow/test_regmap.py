@@ -18,7 +18,8 @@ WIN = '{name: "WIN", offset: "0x100", size: "0x80", count: 2, access: "rw", doc:
 def load(tmp_path, *registers, windows=(WIN,)):
     path = tmp_path / "map.hjson"
     path.write_text(
-        "{\n name: t\n registers: [\n" + "\n".join(registers) + "\n]\n windows: [\n" + "\n".join(windows) + "\n]\n}\n"
+        "{\n name: t\n registers: [\n" + "\n".join(registers) + "\n]\n windows: [\n" + "\n".join(windows) + "\n]\n}\n",
+        encoding="utf-8",
     )
     return regmap.load_map(path)
 
@@ -115,13 +116,15 @@ def test_lint_finds_files_that_are_not_up_to_date(tmp_path, monkeypatch):
     assert regmap.stale_files() == []
     paths = {"PACKAGE": tmp_path / "p.sv", "TABLE": tmp_path / "t.md"}
     for name, path in paths.items():
-        path.write_text(getattr(regmap, name).read_text())
+        path.write_text(getattr(regmap, name).read_text(encoding="utf-8"), encoding="utf-8")
         monkeypatch.setattr(regmap, name, path)
     assert regmap.stale_files() == []
-    paths["PACKAGE"].write_text(paths["PACKAGE"].read_text().replace("AddrSeed = 32", "AddrSeed = 36"))
+    paths["PACKAGE"].write_text(
+        paths["PACKAGE"].read_text(encoding="utf-8").replace("AddrSeed = 32", "AddrSeed = 36"), encoding="utf-8"
+    )
     paths["TABLE"].unlink()
     monkeypatch.setattr(lint, "all_blocks", list)
-    for check in ("lint_style", "lint_sources", "lint_python"):
+    for check in ("lint_style", "lint_sources", "lint_python", "lint_encodings"):
         monkeypatch.setattr(lint, check, lambda *_: [])
     findings = dict(lint.lint())["registers"]
     assert [line.split(":")[0].rpartition("/")[2] for line in findings] == ["p.sv", "t.md"]
@@ -129,6 +132,8 @@ def test_lint_finds_files_that_are_not_up_to_date(tmp_path, monkeypatch):
     assert regmap.make_files(regmap.load_map()) == list(paths.values())
     assert regmap.stale_files() == []
     source = tmp_path / "map.hjson"
-    source.write_text(regmap.SOURCE.read_text().replace('access: "w1c"', 'access: "w2c"'))
+    source.write_text(
+        regmap.SOURCE.read_text(encoding="utf-8").replace('access: "w1c"', 'access: "w2c"'), encoding="utf-8"
+    )
     monkeypatch.setattr(regmap, "load_map", lambda load=regmap.load_map: load(source))
     assert "unknown access 'w2c'" in regmap.stale_files()[0]

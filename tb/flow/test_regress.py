@@ -69,7 +69,7 @@ async def down(dut):
 def many(toy, tmp_path):
     """The toy with more tests, and a function that gives it a list of them."""
     path = tmp_path / "flow_toy_tests.py"
-    path.write_text(path.read_text() + MORE_TESTS)
+    path.write_text(path.read_text(encoding="utf-8") + MORE_TESTS, encoding="utf-8")
     return lambda *tests, **more: dataclasses.replace(toy, tests=tests, **more)
 
 
@@ -92,7 +92,7 @@ def go(tmp_path, threads):
         outcome = regress.regress(request, Console(file=sys.stdout))
         data, files = regress_report.write_reports(outcome, request)
         print("\n".join(regress_report.summary_lines(data, files)))
-        assert json.loads(files["json"].read_text())["status"] == data["status"]
+        assert json.loads(files["json"].read_text(encoding="utf-8"))["status"] == data["status"]
         return data, files
 
     return run
@@ -100,7 +100,7 @@ def go(tmp_path, threads):
 
 def _attempts(tmp_path):
     path = tmp_path / "attempts"
-    return path.read_text().split() if path.exists() else []
+    return path.read_text(encoding="utf-8").split() if path.exists() else []
 
 
 def _logs(data):
@@ -143,7 +143,7 @@ def test_digest_covers_what_decides_a_result(many, tmp_path, monkeypatch):
     first = jobs.source_digest(block, "icarus")
     assert first == jobs.source_digest(block, "icarus") != jobs.source_digest(block, "verilator")
     jobs.check_sources(block, "icarus", first)
-    Path(block.rtl[0]).write_text(Path(block.rtl[0]).read_text() + "// changed\n")
+    Path(block.rtl[0]).write_text(Path(block.rtl[0]).read_text(encoding="utf-8") + "// changed\n", encoding="utf-8")
     assert jobs.source_digest(block, "icarus") != first
     with pytest.raises(UserError, match="sees other sources"):
         jobs.check_sources(block, "icarus", first)
@@ -194,7 +194,7 @@ def test_failures_are_found_grouped_and_replayed(many, go, tmp_path, monkeypatch
     assert "replay: make sim BLOCK=flow_toy" in text
 
     # The page: self-contained, and every failure two clicks from its top: its group, then (at most) the job.
-    page = files["page"].read_text()
+    page = files["page"].read_text(encoding="utf-8")
     assert not re.search(r"(src|href)=\"(?!#)", page)
     links, anchors = set(re.findall(r'href="#([^"]+)"', page)), re.findall(r' id="([^"]+)"', page)
     assert len(anchors) == len(set(anchors))
@@ -227,7 +227,7 @@ def test_failures_are_found_grouped_and_replayed(many, go, tmp_path, monkeypatch
 
 def test_sources_that_do_not_build_fail_every_job(many, go):
     block = many(TestEntry("good", "", seeds=(1, 2)))
-    Path(block.rtl[0]).write_text("nonsense")
+    Path(block.rtl[0]).write_text("nonsense", encoding="utf-8")
     data, _ = go(block)
     assert (data["status"], data["failed"]) == ("fail", 2)
     assert len(data["failures"]) == 1
@@ -261,12 +261,12 @@ def test_resumes_only_what_is_missing(many, go, tmp_path):
     assert sorted(_attempts(tmp_path)) == ["1", "1", "2", "2", "3"]
     # A record that is cut short, or of other sources, does not count.
     path = jobs.folder(data["jobs"][0]["id"], tmp_path / "store") / "job.json"
-    path.write_text(path.read_text()[:50])
+    path.write_text(path.read_text(encoding="utf-8")[:50], encoding="utf-8")
     assert go(many(entry))[0]["kept"] == 1
     rtl = tmp_path / "rtl" / "flow_toy.sv"
-    rtl.write_text(rtl.read_text() + "// another\n")
+    rtl.write_text(rtl.read_text(encoding="utf-8") + "// another\n", encoding="utf-8")
     assert go(many(entry))[0]["kept"] == 0
-    history = (tmp_path / "store" / "history.jsonl").read_text().splitlines()
+    history = (tmp_path / "store" / "history.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["passed"] for line in history] == [2, 3, 2, 2, 2]
 
 
@@ -296,7 +296,7 @@ def test_an_interrupt_keeps_what_is_there(many, go, tmp_path, request):
     assert len(data["not_run"]) == 2
     suite = next(iter(JUnitXml.fromfile(str(files["junit"]))))
     assert (suite.tests, suite.failures, suite.errors) == (3, 0, 2)
-    assert "Regression INCOMPLETE" in files["page"].read_text()
+    assert "Regression INCOMPLETE" in files["page"].read_text(encoding="utf-8")
     assert not _simulations(tmp_path)
     block = many(TestEntry("logged", "", seeds=(1,)), TestEntry("logged", "", seeds=(2,)))
     data, _ = go(block)
@@ -311,7 +311,7 @@ def test_time_is_over(many, go, capsys):
     said = capsys.readouterr().out
     assert "NOT RUN: 2 of 2 jobs (TIME=0 minutes were over)" in said
     assert "INCOMPLETE 0 of 2 jobs passed" in said
-    assert "did not run: TIME=0 minutes were over" in files["page"].read_text()
+    assert "did not run: TIME=0 minutes were over" in files["page"].read_text(encoding="utf-8")
     assert go(many(TestEntry("logged", "", seeds=(1, 2))))[0]["status"] == "pass"
 
 
@@ -335,7 +335,7 @@ PLAN = """
 
 def test_closure_says_what_each_testpoint_lacks(many, go, tmp_path):
     plan = tmp_path / "plan.hjson"
-    plan.write_text(PLAN)
+    plan.write_text(PLAN, encoding="utf-8")
     tests = (TestEntry("logged", ""), TestEntry("wrong", ""), TestEntry("hang", "", sims=("verilator",)))
     data, _ = go(many(*tests, testplan=str(plan)))
     lacks = {point["name"]: point["lacks"] for point in data["testplan"]["points"]}
@@ -363,11 +363,16 @@ def test_coverage_of_a_failing_run_does_not_count(many, go, tmp_path, monkeypatc
     monkeypatch.setattr(regress_report.codecov, "merge", partial(codecov.merge, root=tmp_path))
     tests = tmp_path / "flow_toy_tests.py"
     rtl = tmp_path / "rtl" / "flow_toy.sv"
-    rtl.write_text(rtl.read_text() + f"// {tmp_path}\n")  # a build's counts name the files that it was made of
+    rtl.write_text(
+        rtl.read_text(encoding="utf-8") + f"// {tmp_path}\n", encoding="utf-8"
+    )  # a build's counts name the files that it was made of
     block = many(TestEntry("good", "", directed=True), TestEntry("down", "", directed=True), functional_coverage=_seen)
     seen = []
     for status in ("pass", "fail"):
-        tests.write_text(tests.read_text().replace('finish("pass") # down', f'finish("{status}") # down'))
+        tests.write_text(
+            tests.read_text(encoding="utf-8").replace('finish("pass") # down', f'finish("{status}") # down'),
+            encoding="utf-8",
+        )
         data, _ = go(block, sim="verilator", coverage=True, restart=True)
         assert data["failed"] == (status == "fail")
         seen.append(data["coverage"]["flow_toy"])
@@ -387,7 +392,7 @@ def test_runs_cover_with_the_parameters_of_the_coverage_runs_alone(many, tmp_pat
     for name, params in (("a", {}), ("b", {"WIDTH": 4})):
         place = jobs.folder(name, tmp_path)
         place.mkdir(parents=True)
-        (place / jobs.FUNCTIONAL).write_text("{}")
+        (place / jobs.FUNCTIONAL).write_text("{}", encoding="utf-8")
         usual = {"test": "good", "seed": 1, "sim": "verilator", "status": "pass", "coverage": False}
         records.append({"id": name, "block": block.name, "params": block.resolve_params(params), **usual})
     assert regress_report._coverage(block, records, request)["functional"]["percent"] == percent
@@ -400,7 +405,7 @@ def _processes():
     """(pid, parent, command line) of every process that has not ended."""
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            stat = (folder / "stat").read_text().rpartition(") ")[2].split()
+            stat = (folder / "stat").read_text(encoding="utf-8").rpartition(") ")[2].split()
             command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
@@ -414,7 +419,7 @@ def _simulations(tmp_path):
     found = {}
     for pid, parent, command in _processes():
         try:
-            ours = str(tmp_path) in Path(f"/proc/{pid}/environ").read_text(errors="replace")
+            ours = str(tmp_path) in Path(f"/proc/{pid}/environ").read_text(errors="replace", encoding="utf-8")
         except OSError:
             continue
         if ours and "vvp " in command and "guard.py" not in command:
@@ -442,7 +447,7 @@ def dask_cluster(tmp_path):
     running = []
     try:
         for number, command in enumerate(commands):
-            log = (tmp_path / f"dask{number}.log").open("w")
+            log = (tmp_path / f"dask{number}.log").open("w", encoding="utf-8")
             running.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT))
             _wait(file.is_file)
         yield _wait(lambda: (jobs.read_json(file) or {}).get("address")), {each.pid: each for each in running[1:]}
@@ -463,7 +468,7 @@ def test_same_logs_in_any_order_and_a_killed_worker_loses_nothing(many, go, tmp_
 
     def in_the_middle():
         """A simulation of the cluster that has begun, and its worker."""
-        begun = (tmp_path / "begun").read_text().split()
+        begun = (tmp_path / "begun").read_text(encoding="utf-8").split()
         running = _simulations(tmp_path).items()
         return next(((pid, worker) for pid, worker in running if worker in workers and str(pid) in begun), None)
 

@@ -83,7 +83,7 @@ def test_hang_is_killed(toy, sim):
 def test_assertion_in_the_design_fails_the_run(toy, sim):
     result = run(toy, sim, "poke")
     assert not result.passed
-    assert "poked" in result.log.read_text()
+    assert "poked" in result.log.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("sim", SIMS)
@@ -97,7 +97,9 @@ def test_assertion_that_only_prints_fails_the_run(toy, sim):
 def test_stale_result_does_not_count(toy):
     passed = run(toy, "icarus", "good")
     source = Path(toy.tb_sources[0]).parent / "flow_toy_tests.py"
-    source.write_text(source.read_text().replace('finish("pass", report', "dict(report"))
+    source.write_text(
+        source.read_text(encoding="utf-8").replace('finish("pass", report', "dict(report"), encoding="utf-8"
+    )
     result = run(toy, "icarus", "good")
     assert result.run_dir == passed.run_dir
     assert result.error == "the test left no result.json"
@@ -123,18 +125,18 @@ def test_build_is_cached_by_content(toy, tmp_path):
     included = dataclasses.replace(toy, include_dirs=(str(tmp_path / "inc"),))
     paths = {first.path}
     for text in ("// 1", "// 2"):
-        (tmp_path / "inc" / "macros.svh").write_text(text)
+        (tmp_path / "inc" / "macros.svh").write_text(text, encoding="utf-8")
         paths.add(build(included, "icarus").path)
     assert len(paths) == 3
     rtl = Path(toy.rtl[0])
-    rtl.write_text(rtl.read_text() + "// another\n")
+    rtl.write_text(rtl.read_text(encoding="utf-8") + "// another\n", encoding="utf-8")
     assert build(toy, "icarus").path != first.path
 
 
 def test_interrupted_build_is_made_again(toy):
     first = build(toy, "icarus", {"WIDTH": 4}, waves=True)
     (first.path / "done.json").unlink()
-    (first.path / "sim.vvp").write_text("half a file")
+    (first.path / "sim.vvp").write_text("half a file", encoding="utf-8")
     again = build(toy, "icarus", {"WIDTH": 4}, waves=True)
     assert again.path == first.path
     assert (again.path / "sim.vvp").stat().st_size > 100
@@ -154,7 +156,7 @@ def test_parallel_callers_build_once(toy, monkeypatch):
 @pytest.mark.parametrize("sim", SIMS)
 def test_sources_that_do_not_build(toy, sim):
     rtl = Path(toy.rtl[0])
-    rtl.write_text(rtl.read_text().replace("endmodule", "nonsense endmodule"))
+    rtl.write_text(rtl.read_text(encoding="utf-8").replace("endmodule", "nonsense endmodule"), encoding="utf-8")
     with pytest.raises(BuildError, match=r"(?s)does not accept the sources.*flow_toy.sv:\d+.*syntax error"):
         build(toy, sim)
 
@@ -162,9 +164,9 @@ def test_sources_that_do_not_build(toy, sim):
 def test_harmless_messages_of_icarus_are_dropped(toy):
     rtl = Path(toy.rtl[0])
     extra = "logic a, b; assign b = 1'b0; always_comb a = count_o[0];\nlogic [1:0] c; assign c = 4'd9;\n"
-    rtl.write_text(rtl.read_text().replace("endmodule", extra + "endmodule"))
+    rtl.write_text(rtl.read_text(encoding="utf-8").replace("endmodule", extra + "endmodule"), encoding="utf-8")
     result = build(dataclasses.replace(toy, icarus_args=("-Wall", "-Wno-timescale")), "icarus")
-    assert "sorry: constant selects" in (result.path / "build.log").read_text()
+    assert "sorry: constant selects" in (result.path / "build.log").read_text(encoding="utf-8")
     assert not [line for line in result.warnings if "sorry: constant selects" in line]
 
 
@@ -198,7 +200,7 @@ def test_replay_line(toy):
     assert line == "make sim BLOCK=flow_toy SIM=icarus TEST=good SEED=3 WIDTH=4 X='my file.npy'"
     result = run(toy, "icarus", "unhappy", 3, None, {"deep": [1]})
     name = result.replay.rpartition("CONFIG=")[2]
-    assert json.loads((ROOT / name).read_text()) == {"deep": [1]}
+    assert json.loads((ROOT / name).read_text(encoding="utf-8")) == {"deep": [1]}
 
 
 def test_run_all_keeps_order_and_ends_on_error():
@@ -221,7 +223,7 @@ def test_a_command_ends_with_who_started_it_and_holds_its_lock(tmp_path):
     holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], cwd=ROOT)
     child = tmp_path / "child"
     deadline = time.monotonic() + 20
-    while not (child.is_file() and child.read_text().strip()):
+    while not (child.is_file() and child.read_text(encoding="utf-8").strip()):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     with pytest.raises(UserError, match=r"another process holds .*: end it"), simulate.locked(tmp_path / "lock", 0.2):
@@ -229,8 +231,8 @@ def test_a_command_ends_with_who_started_it_and_holds_its_lock(tmp_path):
     holder.kill()
     holder.wait()
     with simulate.locked(tmp_path / "lock", 5):  # free once the grandchild is gone, too
-        state = Path(f"/proc/{child.read_text().strip()}/stat")
-        assert not state.exists() or ") Z " in state.read_text()
+        state = Path(f"/proc/{child.read_text(encoding='utf-8').strip()}/stat")
+        assert not state.exists() or ") Z " in state.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -243,14 +245,14 @@ def test_a_command_ends_with_who_started_it_and_holds_its_lock(tmp_path):
     ],
 )
 def test_status_and_signals_of_a_command_are_its_own(tmp_path, command, status):
-    with (tmp_path / "log").open("w") as log:
+    with (tmp_path / "log").open("w", encoding="utf-8") as log:
         assert simulate.supervise(command, tmp_path, None, log, 20) == (status, False)
 
 
 def test_a_command_that_is_not_there(tmp_path):
-    with (tmp_path / "log").open("w") as log:
+    with (tmp_path / "log").open("w", encoding="utf-8") as log:
         assert simulate.supervise(["no-such-program"], tmp_path, None, log, 20) == (127, False)
-    assert (tmp_path / "log").read_text() == "cannot run no-such-program: No such file or directory\n"
+    assert (tmp_path / "log").read_text(encoding="utf-8") == "cannot run no-such-program: No such file or directory\n"
 
 
 def test_no_space_leaves_ordinary_paths_alone(tmp_path, monkeypatch):
@@ -258,8 +260,8 @@ def test_no_space_leaves_ordinary_paths_alone(tmp_path, monkeypatch):
     spaced = tmp_path / "a clone"
     spaced.mkdir()
     monkeypatch.setattr(simulate, "ROOT", spaced)
-    (spaced / "file").write_text("here")
+    (spaced / "file").write_text("here", encoding="utf-8")
     link = simulate._no_space(spaced / "file")
     assert " " not in str(link)
-    assert link.read_text() == "here"
+    assert link.read_text(encoding="utf-8") == "here"
     os.unlink(link.parent)

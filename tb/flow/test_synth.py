@@ -15,7 +15,9 @@ LOOP = "Warning: found logic loop in module flow_toy: .*rtl/flow_toy.sv:2"
 
 
 def write_rtl(toy, body):
-    Path(toy.rtl[0]).write_text(f"module flow_toy #(parameter int Width = 8) ({PORTS});\n{body}\nendmodule\n")
+    Path(toy.rtl[0]).write_text(
+        f"module flow_toy #(parameter int Width = 8) ({PORTS});\n{body}\nendmodule\n", encoding="utf-8"
+    )
 
 
 @pytest.fixture
@@ -103,7 +105,7 @@ def test_time_limit(toy, build):
 
 def test_progress_is_seen(toy, build, tmp_path, monkeypatch, capsys):
     slow = tmp_path / "yosys"
-    slow.write_text('#!/bin/sh\n[ "$1" = -V ] && exit\necho "TS_STEP mapping"\nsleep 60\n')
+    slow.write_text('#!/bin/sh\n[ "$1" = -V ] && exit\necho "TS_STEP mapping"\nsleep 60\n', encoding="utf-8")
     slow.chmod(0o755)
     monkeypatch.setattr(synth, "yosys", lambda: slow)
     monkeypatch.setattr(synth, "TICK", 0.5)
@@ -116,12 +118,12 @@ def test_progress_is_seen(toy, build, tmp_path, monkeypatch, capsys):
 
 def test_yosys_that_does_not_start(toy, build, tmp_path, monkeypatch):
     broken = tmp_path / "yosys"
-    broken.write_text("#!/bin/sh\necho 'no space left'\nexit 1\n")
+    broken.write_text("#!/bin/sh\necho 'no space left'\nexit 1\n", encoding="utf-8")
     broken.chmod(0o755)
     monkeypatch.setattr(synth, "yosys", lambda: broken)
     with pytest.raises(UserError, match="Yosys does not start: no space left"):
         synthesise(toy, {})
-    broken.write_text("#!/bin/sh\nsleep 60\n")
+    broken.write_text("#!/bin/sh\nsleep 60\n", encoding="utf-8")
     monkeypatch.setattr(synth, "PREPARE_TIMEOUT", 1.0)
     with pytest.raises(UserError, match="Yosys was not ready after 1 s"):
         synthesise(toy, {})

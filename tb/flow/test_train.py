@@ -43,7 +43,7 @@ def test_a_training_goes_on_to_the_same_bits_and_reports(tmp_path: Path, monkeyp
     assert 4 <= report["average_bits"] <= 16
     assert report["speedup"] == pytest.approx(report["cycles_dense16"] / report["cycles"])
     images = pictures(report, both, tmp_path / "report")
-    page = write_page(report, "a training", images, tmp_path / "report" / "train.html").read_text()
+    page = write_page(report, "a training", images, tmp_path / "report" / "train.html").read_text(encoding="utf-8")
     assert page.count("data:image/png;base64,") == len(images) == 5
     assert "0 mismatches" in page
 

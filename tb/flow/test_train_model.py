@@ -37,7 +37,7 @@ def test_a_short_training(make, tmp_path):
     path = tmp_path / "r.json"
     status, out, err = make(EPOCHS="1", SEED="3", SEEDS="2", REPORT=str(path))
     assert (status, err) == (0, "")
-    report = json.loads(path.read_text())
+    report = json.loads(path.read_text(encoding="utf-8"))
     for row in report["table"]:
         assert f"{row['accuracy']:.2%}" in out
     assert [row["variant"] for row in report["table"]] == [each.name for each in train_model.VARIANTS]
@@ -80,7 +80,7 @@ def test_a_picture_that_cannot_be_written(tmp_path, monkeypatch):
     one = Outcome("LAPS", 1, [0.5], [1.0], 6.0, 20.0, 19.0, [[[(1, 3), (2, 7), (1, 3), (4, 11)]]])
     other = Outcome("float32", 1, [0.6], [1.0], 32.0, None, None)
     monkeypatch.setattr(train_model, "run_all", lambda *_: [other, one])
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(UserError, match="cannot write"):
         train_model.train_model("mlp", 1, [1], 1, tmp_path / "file" / "p.png")
 

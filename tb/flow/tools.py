@@ -89,13 +89,13 @@ def _install_icarus() -> None:
             raise UserError(advice)
         sudo = ["sudo", "-n"]
     BUILD.mkdir(parents=True, exist_ok=True)
-    with (BUILD / "apt.lock").open("w") as lock:
+    with (BUILD / "apt.lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if shutil.which("iverilog"):
             return
         print("installing iverilog with apt-get ...", flush=True)
         log = BUILD / "apt.log"
-        with log.open("w") as out:
+        with log.open("w", encoding="utf-8") as out:
             for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", "iverilog"]):
                 environment = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", *command]
                 # An update that reaches only some of its sources is good enough if the install succeeds.
@@ -108,7 +108,7 @@ def _install_icarus() -> None:
 
 @functools.cache
 def _first_line(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, encoding="utf-8", errors="replace")
     lines = (done.stdout or done.stderr).strip().splitlines()
     return lines[0] if lines else ""
 
@@ -129,4 +129,5 @@ def fst_headers() -> bool:
     """Whether C++ code that includes zlib.h and lz4.h compiles here: Verilator's FST writer needs both."""
     command = ["c++", "-E", "-x", "c++", "-", "-o", os.devnull]
     text = "#include <zlib.h>\n#include <lz4.h>\n"
-    return subprocess.run(command, input=text, text=True, capture_output=True, check=False).returncode == 0
+    done = subprocess.run(command, input=text.encode(), capture_output=True, check=False)
+    return done.returncode == 0

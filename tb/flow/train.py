@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tb.flow.blocks import get_block
 from tb.flow.errors import UserError
-from tb.flow.paths import BUILD, ROOT, shown
+from tb.flow.paths import BUILD, ROOT, shown, source_files
 from tb.flow.simulate import RunResult, run
 from tb.top.report import capture_lines
 
@@ -51,14 +51,9 @@ class Job:
         return BUILD / "train" / f"{name}-{digest.hexdigest()[:12]}"
 
 
-def _sources() -> Iterator[Path]:
-    for entry in SOURCES:
-        path = ROOT / entry
-        files = [path] if path.is_file() else sorted(path.rglob("*"))
-        for each in files:
-            ours = each.suffix in SUFFIXES and "faults" not in each.parts and not each.name.startswith("test_")
-            if ours and each.is_file():
-                yield each
+def _sources() -> list[Path]:
+    files = source_files(SOURCES, SUFFIXES)
+    return [path for path in files if "faults" not in path.parts and not path.name.startswith("test_")]
 
 
 class TrainError(UserError):
@@ -93,7 +88,7 @@ def train(job: Job, per_epoch: int, console: Console) -> list[dict[str, Any]]:
             record_path, checkpoint = folder / f"{stop}.json", folder / f"{stop}.ckpt"
             capture = job.capture is not None and first <= job.capture_at < stop
             if record_path.is_file() and checkpoint.is_file() and not capture:
-                record = json.loads(record_path.read_text())
+                record = json.loads(record_path.read_text(encoding="utf-8"))
             else:
                 follower = _Follower(folder / "progress", progress, task, first)
                 config = {
@@ -108,7 +103,7 @@ def train(job: Job, per_epoch: int, console: Console) -> list[dict[str, Any]]:
                     result = run(block, "verilator", "training", job.plan.seed, job.params, config, label="train")
                 record = _record(result)
                 scratch = record_path.with_suffix(".tmp")
-                scratch.write_text(json.dumps(record))
+                scratch.write_text(json.dumps(record), encoding="utf-8")
                 scratch.replace(record_path)
                 # A segment's traces are large, and checked.
                 for path in result.run_dir.rglob("*.bin"):
@@ -172,7 +167,7 @@ class _Follower:
     def _follow(self) -> None:
         while not self._end.wait(0.3):
             if self.path.is_file():
-                lines = self.path.read_text().splitlines()
+                lines = self.path.read_text(encoding="utf-8").splitlines()
                 self.progress.update(self.task, completed=self.first + len(lines))
 
 

@@ -289,5 +289,7 @@ def write_page(data: Mapping[str, Any], title: str, images: Sequence[Path], path
     """The page, with its pictures inside."""
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATE.parent), autoescape=True)
     inline = [(each.stem, base64.b64encode(each.read_bytes()).decode()) for each in images]
-    path.write_text(environment.get_template(TEMPLATE.name).render(data=data, title=title, images=inline))
+    path.write_text(
+        environment.get_template(TEMPLATE.name).render(data=data, title=title, images=inline), encoding="utf-8"
+    )
     return path

@@ -30,7 +30,7 @@ def test_raw_sums_are_the_matrix_product(tmp_path: Path, sim: str, shape: tuple[
     assert done.returncode == 0, done.stdout + done.stderr
     want = x.astype(np.int64) @ w + b
     assert np.array_equal(np.load(files["OUT"]), want)
-    report = json.loads(files["REPORT"].read_text())
+    report = json.loads(files["REPORT"].read_text(encoding="utf-8"))
     assert (report["block"], report["status"], report["mismatches"]) == ("gemm", "pass", 0)
     assert report["ran"]["overflows"] == 0
     assert {"stall_out", "stall_drain", "stall_member", "operand"} <= set(report["stalls"])

@@ -39,7 +39,7 @@ def test_own_tensors(tmp_path: Path, sim: str) -> None:
     y = np.load(files["OUT"])
     assert y.dtype == np.int64
     assert np.array_equal(y, x.astype(np.int64) @ w)
-    report = json.loads(files["REPORT"].read_text())
+    report = json.loads(files["REPORT"].read_text(encoding="utf-8"))
     assert report["issues"] == _issues(x, w, 2, 3, 16, 0) == count_pairs(x, w, 2, 3, 16).issues
     assert report["issues_dense"] == 6 * 150 * 16 * 2
     assert (report["block"], report["sim"], report["seed"], report["status"]) == ("ioss", sim, 3, "pass")
@@ -56,7 +56,7 @@ def test_options_reach_the_core(tmp_path: Path) -> None:
     files = {"X": tmp_path / "x.npy", "W": tmp_path / "w.npy", "REPORT": tmp_path / "r.json", "OUT": tmp_path / "y.npy"}
     done = _sim(MIN_ORDER=1, COMPENSATE=1, REDUCE_FACTOR=4, ROWS=4, LANES=8, DEPTH=32, **files)
     assert done.returncode == 0, done.stdout + done.stderr
-    report = json.loads(files["REPORT"].read_text())
+    report = json.loads(files["REPORT"].read_text(encoding="utf-8"))
     assert report["issues"] == _issues(x, w, 2, 2, 8, 1)
     error = np.abs(np.load(files["OUT"]) - x @ w)
     assert 0 < error.max() < 90 * 15 * 15
@@ -67,7 +67,7 @@ def test_bad_input_gets_one_line(tmp_path: Path) -> None:
     names = {"good": good, "float": good / 2, "big": good * 127, "tall": np.ones((5, 2), int), "flat": np.ones(4, int)}
     for name, array in names.items():
         np.save(tmp_path / f"{name}.npy", array)
-    (tmp_path / "text.npy").write_text("no matrix")
+    (tmp_path / "text.npy").write_text("no matrix", encoding="utf-8")
     path = {name: str(tmp_path / f"{name}.npy") for name in (*names, "text", "missing")}
     cases: list[tuple[dict[str, object], str]] = [
         ({"X": path["float"], "W": path["tall"]}, "X"),

@@ -500,7 +500,7 @@ def test_a_run_leaves_its_file_and_a_divergence_leaves_none(tmp_path: Path) -> N
         folder.mkdir()
         info = RunInfo("ioss", "verilator", "some_test", seed, run_dir=folder)
         coverage = sample(info, CORE, board([epoch], diverged))
-        data = json.loads((folder / "functional.json").read_text())
+        data = json.loads((folder / "functional.json").read_text(encoding="utf-8"))
         assert data["passed"] is not diverged
         assert data["groups"] == coverage.as_dict()
         assert any(n for _, _, counts in coverage for n in counts) is not diverged

@@ -95,5 +95,5 @@ def test_a_run_that_diverged_counts_nothing(tmp_path: Path) -> None:
     assert any(counts.any() for *_, counts in sample(info, PARAMS, board))
     board.verdict.diverge("update", 3, "x", 1, 2)
     assert not any(counts.any() for *_, counts in sample(info, PARAMS, board))
-    assert json.loads((tmp_path / FILE_NAME).read_text())["passed"] is False
+    assert json.loads((tmp_path / FILE_NAME).read_text(encoding="utf-8"))["passed"] is False
     assert [group.name for group in GROUPS]

@@ -60,7 +60,7 @@ def test_own_gradients(tmp_path: Path, sim: str, shape: tuple[int, int], variabl
     w = np.load(files["OUT"])
     assert (w.dtype, w.shape) == (np.float64, shape)
     assert _drift(w, want, begin) <= 1e-3
-    report = json.loads(files["REPORT"].read_text())
+    report = json.loads(files["REPORT"].read_text(encoding="utf-8"))
     assert (report["block"], report["test"], report["status"]) == ("optc", "user_gradients", "pass")
     (figures,) = report["streams"]
     assert (figures["steps"], figures["parameters"]) == shape
@@ -121,7 +121,7 @@ def test_what_the_core_cannot_follow_fails(
     files |= {"OUT": tmp_path / "w.npy", "REPORT": tmp_path / "r.json"}
     done = _sim(**variables, **files)
     assert done.returncode == 1, done.stdout + done.stderr
-    report = json.loads(files["REPORT"].read_text())
+    report = json.loads(files["REPORT"].read_text(encoding="utf-8"))
     assert report["status"] == "fail"
     assert report["error"].startswith("result at cycle")
     assert f"drift of {variables['MODE']} from float64" in report["error"]
@@ -136,7 +136,7 @@ def test_recorded_gradients(tmp_path: Path) -> None:
     with np.load(ROOT / "data" / "optc" / "digits_gradients.npz") as data:
         g, w0 = data["g"].astype(np.float64), data["w0"].astype(np.float64)
     assert _drift(np.load(files["OUT"]), momentum(g, w0, 0.1, 0.0)[0], w0) <= 1e-4
-    report = json.loads(files["REPORT"].read_text())
+    report = json.loads(files["REPORT"].read_text(encoding="utf-8"))
     assert report["test"] == "recorded_stream"
     assert report["streams"][0]["bars"] == {"p50": 1e-4, "p99": 2e-3, "drift": 0.01}
 
@@ -213,7 +213,7 @@ def test_bad_input_gets_one_line(
     files = {name: tmp_path / f"{name}.npy" for name in (*arrays, "text", "missing", "archive")}
     for name, array in arrays.items():
         np.save(files[name], array)
-    files["text"].write_text("0.1 0.2\n")
+    files["text"].write_text("0.1 0.2\n", encoding="utf-8")
     with files["archive"].open("wb") as file:
         np.savez(file, g=good)
     named = {name: files[str(value)] if name in ("G", "W0") else value for name, value in variables.items()}

@@ -390,7 +390,7 @@ def test_a_run_leaves_its_file_and_a_divergence_leaves_none(tmp_path: Path) -> N
         info = RunInfo("optc", "verilator", "smoke", 1, run_dir=folder)
         coverage = sample(info, seen.board())
         assert (sum(int(counts.sum()) for *_, counts in coverage) > 0) == drained
-        assert json.loads((folder / "functional.json").read_text())["passed"] is drained
+        assert json.loads((folder / "functional.json").read_text(encoding="utf-8"))["passed"] is drained
     results = [
         SimpleNamespace(run_dir=tmp_path / name, test="smoke", seed=1, sim="verilator", passed=name == "good")
         for name in ("good", "bad")

@@ -27,6 +27,8 @@ def build_site(site: Path = SITE, config: Path = CONFIG) -> list[str]:
         capture_output=True,
         text=True,
         check=False,
+        encoding="utf-8",
+        errors="replace",
     )
     if done.returncode == 0:
         return []

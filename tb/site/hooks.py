@@ -50,7 +50,7 @@ def _blocks() -> list[Block]:
 
 
 def _title(path: Path) -> str:
-    first = next((line for line in path.read_text().splitlines() if line.startswith("# ")), path.stem)
+    first = next((line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("# ")), path.stem)
     return first.removeprefix("# ").split(":")[0]
 
 
@@ -112,7 +112,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for uri, text in _made.items():
         files.append(File.generated(config, uri, content=text))
     for path, uri in _outside.items():
-        files.append(File.generated(config, uri, content=(ROOT / path).read_text()))
+        files.append(File.generated(config, uri, content=(ROOT / path).read_text(encoding="utf-8")))
     for name, picture in PICTURES.items():
         try:
             drawn = picture.svg()

@@ -33,14 +33,14 @@ def test_the_site_is_built_and_needs_no_network(tmp_path: Path) -> None:
     for block in all_blocks():
         for name, (_, _, source) in pages.block_pages(block).items():
             page = tmp_path / "verification" / block.name / name.replace(".md", ".html")
-            assert source in page.read_text()
-    text = {path: path.read_text() for path in tmp_path.rglob("*.html")}
+            assert source in page.read_text(encoding="utf-8")
+    text = {path: path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.html")}
     for name, picture in PICTURES.items():
         assert any(f"pictures/{name}.svg" in page for page in text.values())
         assert picture.svg() == (tmp_path / "pictures" / f"{name}.svg").read_bytes()
     assert not any("<!-- picture" in page for page in text.values())
     assert 'src="assets/iframe-worker.js"' in text[tmp_path / "index.html"]
-    styles = {path: path.read_text() for path in tmp_path.rglob("*.css")}
+    styles = {path: path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.css")}
     found = [(path.name, match[0]) for path, page in (text | styles).items() for match in LOADED.finditer(page)]
     assert found == []
 
@@ -57,19 +57,21 @@ def test_what_needs_a_network_is_found(loads: str) -> None:
 def test_what_is_wrong_with_a_page_fails_the_build(tmp_path: Path) -> None:
     docs = tmp_path / "docs"
     shutil.copytree(ROOT / "docs", docs)
-    (docs / "lost.md").write_text("# Nobody leads here\n")
+    (docs / "lost.md").write_text("# Nobody leads here\n", encoding="utf-8")
     page = docs / "conventions.md"
     links = "[a](nosuch.md) [b](architecture.md#nosuch) [c](../rtl/nosuch.sv)"
     wrong = f"\n{links}\n\n<!-- picture: nosuch -->\n\nText\n- no list\n\na*b and c*d\n"
-    page.write_text(page.read_text() + wrong)
+    page.write_text(page.read_text(encoding="utf-8") + wrong, encoding="utf-8")
     front = docs / "index.md"
-    front.write_text(front.read_text().replace("<!-- picture: processor -->", ""))
+    front.write_text(front.read_text(encoding="utf-8").replace("<!-- picture: processor -->", ""), encoding="utf-8")
     for other in ("architecture.md", "top/README.md"):
         path = docs / other
-        path.write_text(path.read_text().replace("<!-- picture: processor -->", ""))
+        path.write_text(path.read_text(encoding="utf-8").replace("<!-- picture: processor -->", ""), encoding="utf-8")
     config = tmp_path / "mkdocs.yml"
     config.write_text(
-        f"INHERIT: {ROOT}/mkdocs.yml\ndocs_dir: {docs}\nhooks: ['{ROOT}/tb/site/hooks.py']\nsite_dir: {tmp_path}/site\n"
+        f"INHERIT: {ROOT}/mkdocs.yml\ndocs_dir: {docs}\nhooks: ['{ROOT}/tb/site/hooks.py']\n"
+        f"site_dir: {tmp_path}/site\n",
+        encoding="utf-8",
     )
     findings = "\n".join(build.build_site(tmp_path / "site", config))
     for words in (
@@ -86,7 +88,9 @@ def test_what_is_wrong_with_a_page_fails_the_build(tmp_path: Path) -> None:
 
 
 def test_every_marker_has_a_picture_and_every_picture_a_marker() -> None:
-    markers = {name for path in (ROOT / "docs").rglob("*.md") for name in MARKER.findall(path.read_text())}
+    markers = {
+        name for path in (ROOT / "docs").rglob("*.md") for name in MARKER.findall(path.read_text(encoding="utf-8"))
+    }
     assert markers == set(PICTURES)
 
 
@@ -127,16 +131,16 @@ def test_every_target_and_variable_appears() -> None:
     assert re.search(r"\| `LAYERS` \|.*\| laps \|", text)
     assert re.search(r"\| `TEST` \|.*default: real_tensors.*\| ioss \|", text)
     assert re.search(r"\| `SEED` \|.*\| all \|", text)
-    makefile = re.search(r"^TARGETS := (.*)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    makefile = re.search(r"^TARGETS := (.*)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert makefile is not None
     assert set(makefile[1].split()) == set(commands)
 
 
 def test_a_register_appears_or_the_build_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = tmp_path / "registers.hjson"
-    text = regmap.SOURCE.read_text()
+    text = regmap.SOURCE.read_text(encoding="utf-8")
     assert '"SEED"' in text or "SEED" in text
-    source.write_text(re.sub(r"(name:\s*\"?)STEP(\"?)", r"\1SPOON\2", text))
+    source.write_text(re.sub(r"(name:\s*\"?)STEP(\"?)", r"\1SPOON\2", text), encoding="utf-8")
     monkeypatch.setattr(regmap, "SOURCE", source)
     made = regmap.made_files(regmap.load_map(source))
     assert "`SPOON`" in made[regmap.TABLE]

@@ -45,7 +45,7 @@ def copy(tmp_path: Path) -> Path:
 
 
 def _snippets(guide: str) -> list[tuple[str, str, str]]:
-    found = SNIPPET.findall((ROOT / "docs" / "guide" / guide).read_text())
+    found = SNIPPET.findall((ROOT / "docs" / "guide" / guide).read_text(encoding="utf-8"))
     assert len(found) > 5
     return found
 
@@ -53,7 +53,17 @@ def _snippets(guide: str) -> list[tuple[str, str, str]]:
 def _call(copy: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | variables | {"TS_BUILD_DIR": str(copy / "build"), "PYTHONPATH": str(copy)}
     command = [sys.executable, *arguments]
-    return subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False, timeout=200)
+    return subprocess.run(
+        command,
+        cwd=copy,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+        encoding="utf-8",
+        errors="replace",
+    )
 
 
 def test_a_block_made_of_the_guide_works(copy: Path) -> None:
@@ -62,7 +72,7 @@ def test_a_block_made_of_the_guide_works(copy: Path) -> None:
         path = copy / name
         assert not path.exists()
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
     lint = _call(copy, "-c", LINT)
     assert lint.stdout.strip() == "[]", lint.stdout + lint.stderr
     ruff = _call(copy, "-m", "ruff", "check", "--no-cache", "tb/gray", "models/gray")
@@ -71,7 +81,7 @@ def test_a_block_made_of_the_guide_works(copy: Path) -> None:
     assert good.returncode == 0, good.stdout + good.stderr
     assert "PASS gray all_bytes icarus seed 2" in good.stdout
     rtl = copy / "rtl/gray/gray_core.sv"
-    rtl.write_text(rtl.read_text().replace("in_data_i >> 1", "in_data_i >> 2"))
+    rtl.write_text(rtl.read_text(encoding="utf-8").replace("in_data_i >> 1", "in_data_i >> 2"), encoding="utf-8")
     bad = _call(copy, "-m", "tb.flow", "sim", BLOCK="gray", SIM="icarus")
     assert bad.returncode == 1
     assert re.search(r"FAIL gray all_bytes .*: output at cycle \d+", bad.stdout)
@@ -80,7 +90,7 @@ def test_a_block_made_of_the_guide_works(copy: Path) -> None:
 def test_what_the_guide_adds_fits_together(copy: Path) -> None:
     for name, where, text in _snippets("adding.md"):
         path = copy / name
-        before = path.read_text() if path.exists() else ""
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
         match where:
             case "":
                 after = text
@@ -93,7 +103,7 @@ def test_what_the_guide_adds_fits_together(copy: Path) -> None:
                 mark = 'Coverpoint("masked_lane"' if "behind masked_lane" in where else "masked_lane=np.arange"
                 at = before.index("\n", before.index(mark)) + 1
                 after = before[:at] + text + before[at:]
-        path.write_text(after)
+        path.write_text(after, encoding="utf-8")
     added = _call(copy, "-c", ADDED, str(copy / "planted"))
     assert added.returncode == 0, added.stderr
     ruff = _call(copy, "-m", "ruff", "check", "--no-cache", "tb/ioss")

@@ -59,7 +59,7 @@ def problems(workflow: Mapping[str, Any]) -> list[str]:
 
 
 def _load(path: Path = WORKFLOW) -> dict[str, Any]:
-    return yaml.safe_load(path.read_text())
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def test_the_workflow_calls_what_exists() -> None:
@@ -88,8 +88,8 @@ def test_the_workflow_calls_what_exists() -> None:
 )
 def test_what_make_would_refuse_is_found(tmp_path: Path, old: str, new: str, words: str) -> None:
     path = tmp_path / "ci.yml"
-    assert old in WORKFLOW.read_text()
-    path.write_text(WORKFLOW.read_text().replace(old, new))
+    assert old in WORKFLOW.read_text(encoding="utf-8")
+    path.write_text(WORKFLOW.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
     assert any(words in each for each in problems(_load(path)))
 
 

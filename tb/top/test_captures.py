@@ -119,7 +119,7 @@ def test_train_simulates_the_segment_of_a_capture_again(tmp_path: Path, monkeypa
 
     def simulated(*args: Any, **_: Any) -> SimpleNamespace:
         told.append(args[5])
-        Path(args[5]["checkpoint_out"]).write_text("")
+        Path(args[5]["checkpoint_out"]).write_text("", encoding="utf-8")
         result = {"cycles": 10, "seconds": {"simulate": 1.0}, "report": report}
         return SimpleNamespace(passed=True, result=result, run_dir=tmp_path / "run")
 

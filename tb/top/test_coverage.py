@@ -304,7 +304,7 @@ def test_a_bin_that_is_not_hit_is_reported_and_a_failing_run_does_not_count(tmp_
     diverged = board_of(run)
     diverged.verdict.diverge("store", 3, "word 0", 1, 2)
     assert not any(counts.any() for *_, counts in sample(info, diverged))
-    assert json.loads((tmp_path / FILE_NAME).read_text())["passed"] is False
+    assert json.loads((tmp_path / FILE_NAME).read_text(encoding="utf-8"))["passed"] is False
     merged = merge(GROUPS, [RunCoverage("top", "smoke", 1, "verilator", False, good)])
     assert merged.runs == []
     assert not any(counts.any() for *_, counts in merged.coverage)

@@ -887,7 +887,7 @@ class training(TopTest):
             if config.get("capture") and iteration == config["capture_at"]:
                 self._capture(Path(config["capture"]), self.spans[-1])
             if config.get("progress"):
-                with Path(config["progress"]).open("a") as file:
+                with Path(config["progress"]).open("a", encoding="utf-8") as file:
                     print(json.dumps({"iteration": iteration, "loss": step.loss}), file=file)
         record: dict[str, Any] = {
             "first": first, "stop": stop, "train_cycles": int(self.dut.cycle_o.value) - start, "steps": steps,

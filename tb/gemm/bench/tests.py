@@ -147,5 +147,5 @@ async def conventional(dut: Any) -> None:
     error = wrong[0] if wrong else ""
     report = {"cycles": cycles, "compared": compared, "mismatches": len(wrong), "seconds": seconds}
     result = {"status": "fail" if error else "pass", "error": error, "report": report}
-    (run_info.run_dir / "result.json").write_text(json.dumps(result, indent=1))
+    (run_info.run_dir / "result.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
     assert not error, error

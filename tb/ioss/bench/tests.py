@@ -220,5 +220,5 @@ async def conventional(dut: Any) -> None:
             "seconds": seconds,
         },
     }
-    (run_info.run_dir / "result.json").write_text(json.dumps(result, indent=1))
+    (run_info.run_dir / "result.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
     assert not error, error
