@@ -25,10 +25,11 @@ class RunInfo:
     params: Mapping[str, int] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     run_dir: Path = Path()
+    check: str = "cycle"  # or `value`: values and order at the outputs alone
 
     @classmethod
     def from_environment(cls) -> RunInfo:
-        """The run that TS_BLOCK, TS_SIM, TS_TEST, TS_SEED, TS_PARAMS, TS_CONFIG and TS_RUN_DIR describe."""
+        """The run that TS_BLOCK, TS_SIM, TS_TEST, TS_SEED, TS_PARAMS, TS_CONFIG, TS_RUN_DIR and TS_CHECK describe."""
         env = os.environ
         return cls(
             block=env["TS_BLOCK"],
@@ -38,6 +39,7 @@ class RunInfo:
             params=json.loads(env["TS_PARAMS"]),
             config=json.loads(Path(env["TS_CONFIG"]).read_text(encoding="utf-8")),
             run_dir=Path(env["TS_RUN_DIR"]),
+            check=env.get("TS_CHECK", "cycle"),
         )
 
     def rng(self, purpose: str = "") -> np.random.Generator:

@@ -85,7 +85,8 @@ class Block:
     `bench(report path or None)` is called by the command of that name and returns an exit status. `faults_dir` holds
     the planted faults.
     `proofs` are what `make prove` proves.
-    `check()` is a hook of `make lint` that returns findings (the testplan against the tests, say).
+    `check()` is a hook of `make lint` that returns findings (the testplan against the tests, say). `value_check`:
+    its scoreboard can judge values and order alone (CHECK=value); otherwise `no_value_check` says why not.
     """
 
     name: str
@@ -117,6 +118,8 @@ class Block:
     bench: Callable[[Path | None], int] | None = None
     proofs: tuple[Proof, ...] = ()
     check: Callable[[], list[str]] | None = None
+    value_check: bool = False
+    no_value_check: str = "its scoreboard judges every cycle"
 
     def resolve_params(self, given: Mapping[str, int | None] | None) -> dict[str, int]:
         """Every parameter with its value: the given ones checked, the others at their default.

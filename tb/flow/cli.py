@@ -179,7 +179,7 @@ def _option_variable(option: Option) -> click.Option:
 
 
 def _sim_variables(block: Block) -> list[click.Parameter]:
-    from tb.flow.simulate import DEFAULT_TIMEOUT
+    from tb.flow.simulate import CHECKS, DEFAULT_TIMEOUT
     from tb.flow.tools import SIMULATORS
 
     common = [
@@ -190,6 +190,8 @@ def _sim_variables(block: Block) -> list[click.Parameter]:
         _variable("WAVES", _Flag(), "record waveforms", False),
         _variable("TIMEOUT", _Seconds(), "seconds after which the simulation is killed", DEFAULT_TIMEOUT),
         _variable("CONFIG", _File(), "the test's configuration as JSON, as a replay line names it"),
+        _variable("RTL", _File(), "list of your own source files (.f), which replace the block's modules"),
+        _variable("CHECK", _Choice(CHECKS), "cycle: everything; value: values and order at the outputs", CHECKS[0]),
         _report_variable("the result"),
     ]
     return [*common, *_param_variables(block), *map(_option_variable, block.options)]
@@ -210,6 +212,7 @@ def _write_report(path: Path | None, content: Mapping[str, Any]) -> None:
 
 def _sim_command(block: Block) -> click.Command:
     def sim(**values: Any) -> int:
+        from tb.flow.ownrtl import OwnRtl
         from tb.flow.simulate import run
 
         context = click.get_current_context()
@@ -219,7 +222,9 @@ def _sim_command(block: Block) -> click.Command:
         options = {option.name: values[option.name] for option in block.options}
         given = {name: context.obj[name] for name in options if context.get_parameter_source(name) is source}
         facts = {"block": block.name, "sim": values["SIM"], "seed": values["SEED"], "parameters": params}
+        facts |= {"check": values["CHECK"]} | ({"rtl": shown(values["RTL"])} if values["RTL"] else {})
         try:
+            own = OwnRtl.read(values["RTL"]) if values["RTL"] else None
             variables: dict[str, Any] = dict(given)
             if config_path:
                 if given:
@@ -239,6 +244,8 @@ def _sim_command(block: Block) -> click.Command:
                 params,
                 config,
                 waves=values["WAVES"],
+                rtl=own,
+                check=values["CHECK"],
                 timeout=values["TIMEOUT"],
                 variables=variables,
             )
@@ -349,9 +356,14 @@ def _lint() -> int:
     return 1 if failed else 0
 
 
-def _faults(BLOCK: str, REPORT: Path | None, JOBS: int) -> int:
+def _faults(BLOCK: str, REPORT: Path | None, JOBS: int, RTL: str | None) -> int:
     from tb.flow.faults import try_faults
 
+    if RTL:
+        raise UserError(
+            f"RTL={RTL}: planted faults are patches of rtl/{BLOCK}/ and cannot apply to other sources; "
+            "break your own file and let make sim RTL= catch it (docs/guide/own_rtl.md)"
+        )
     block = get_block(BLOCK)
     results = try_faults(block, JOBS)
     table = Table(
@@ -745,7 +757,7 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
         click.Command(
             "faults",
             callback=_faults,
-            params=[*block_report, _jobs_variable()],
+            params=[*block_report, _jobs_variable(), _variable("RTL", click.STRING, "refused: faults are patches")],
             help="plant known faults, check that each is caught",
         ),
         click.Command("bench", callback=_bench, params=block_report, help="measure a block and check its figures"),

@@ -6,9 +6,9 @@ last) counts. `run` executes one cocotb test in a fresh folder of its own,
 build/runs/<block>/<test>-<simulator>-<seed>-<key>/.
 
 The contract with a test: the environment variable TS_CONFIG names a JSON file with the run's configuration,
-TS_RUN_DIR the run's folder (also the working directory), TS_BLOCK, TS_SIM, TS_TEST, TS_SEED and TS_PARAMS (JSON) say
-what runs; the test writes result.json into the run's folder, an object with `status` ('pass' or anything else),
-optionally `error` (one line) and whatever the block's reports want. Without that file a test has not passed.
+TS_RUN_DIR the run's folder (also the working directory), TS_BLOCK, TS_SIM, TS_TEST, TS_SEED, TS_PARAMS (JSON) and
+TS_CHECK say what runs; the test writes result.json into the run's folder, an object with `status` ('pass' or anything
+else), optionally `error` (one line) and whatever the block's reports want. Without that file a test has not passed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, TypeVar
 from xml.etree import ElementTree
@@ -39,6 +39,7 @@ from cocotb_tools import runner as cocotb_runner
 from tb.flow import guard, objcache
 from tb.flow.blocks import Block
 from tb.flow.errors import UserError
+from tb.flow.ownrtl import OwnRtl
 from tb.flow.paths import BUILD, ROOT, shown, source_files
 from tb.flow.tools import ensure_simulator, fst_headers, tool_versions, verilator_root
 
@@ -58,8 +59,15 @@ _ENV_DROP = re.compile(
 )
 
 
+CHECKS = ("cycle", "value")  # what CHECK= takes: everything in its cycle; values and order at the outputs alone
+
+
 class BuildError(UserError):
-    """The sources do not build; the message ends with what the tool said."""
+    """The sources do not build; the message ends with what the tool said: `messages`, from `log`."""
+
+    def __init__(self, text: str, messages: Sequence[str], log: Path) -> None:
+        super().__init__(text)
+        self.messages, self.log = tuple(messages), log
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,8 @@ class RunResult:
 
     `exit_status` is the simulator's (negative: the signal that ended it). `error` is one line, empty if the run
     passed; `log_tail` the log's last lines where the simulation did not end by itself. `result` is the test's
-    result.json, None if there is none. `waves` and `coverage` are files, where asked for and written.
+    result.json, None if there is none. `waves` and `coverage` are files, where asked for and written. `check` says what
+    was judged, `rtl` whose list of files was under test ('': this clone's RTL).
     """
 
     passed: bool
@@ -103,11 +112,15 @@ class RunResult:
     waves: Path | None = None
     coverage: Path | None = None
     warnings: tuple[str, ...] = field(default=())
+    check: str = "cycle"
+    rtl: str = ""
 
     def summary(self) -> str:
         """What to print: a line for a pass; error, log's end (if it matters) and replay line for a failure."""
         verdict = "PASS" if self.passed else "FAIL"
         head = f"{verdict} {self.block} {self.test} {self.sim} seed {self.seed} ({self.seconds:.1f} s)"
+        head += f" RTL={self.rtl}" if self.rtl else ""
+        head += " CHECK=value: CYCLES WERE NOT JUDGED" if self.check == "value" else ""
         lines = [head if self.passed else f"{head}: {self.error}"]
         if not self.passed:
             lines += [f"  | {line}" for line in self.log_tail]
@@ -353,16 +366,19 @@ def build(
     waves: bool = False,
     src_root: Path = ROOT,
     quick: bool = False,
+    rtl: OwnRtl | None = None,
     jobs: int = 2,
     timeout: float = DEFAULT_TIMEOUT,
 ) -> Build:
     """The build of `block` with `params` for `sim`, from the cache if its inputs are the same.
 
     `src_root` is the tree that rtl/ is taken from (a copy with a planted fault, say). `quick`: a build that takes half
-    the time, for runs that last seconds (Verilator). Raises `UserError` for bad
-    parameters, a missing tool or coverage on Icarus, and `BuildError` with the tool's messages if the sources do not
-    build.
+    the time, for runs that last seconds (Verilator). `rtl` replaces files of the block. Raises `UserError` for bad
+    parameters, a missing tool, coverage on Icarus or RTL that replaces nothing, and `BuildError` with the tool's
+    messages if the sources do not build (one line for `rtl`).
     """
+    if rtl is not None:
+        block = rtl.applied(block)
     ensure_simulator(sim)
     if coverage and sim != "verilator":
         raise UserError("code coverage needs SIM=verilator: Icarus does not count")
@@ -376,8 +392,8 @@ def build(
     for folder in includes:
         inputs |= {f"{folder.name}/{path.name}": path for path in source_files([str(folder)], _HDL_SUFFIXES)}
     args = _build_args(block, sim, coverage)
-    if sim == "verilator" and src_root != ROOT:
-        args.append("-Wno-fatal")  # a planted fault may well earn a warning
+    if sim == "verilator" and (src_root != ROOT or rtl is not None):
+        args.append("-Wno-fatal")  # a planted fault, or a user's style, may well earn a warning
     # -O2 compiles half as long again and runs no faster; -O0 runs half as fast.
     opt = "-O0" if quick else "-O1"
     facts = {
@@ -393,6 +409,7 @@ def build(
         "opt": opt,
         "flow": hashlib.sha256(Path(__file__).read_bytes()).hexdigest(),
         "paths": src_root if coverage else "",  # coverage.dat holds the sources' paths
+        "own": rtl.digest() if rtl else "",
     }
     path = BUILD / block.name / sim / _build_key(inputs, facts)
     done = path / "done.json"
@@ -400,19 +417,25 @@ def build(
         if not done.is_file():
             shutil.rmtree(path, ignore_errors=True)
             path.mkdir(parents=True)
-            _make(
-                block,
-                sim,
-                facts["params"],
-                sources,
-                includes,
-                args,
-                path,
-                opt=opt,
-                waves=waves,
-                jobs=jobs,
-                timeout=timeout,
-            )
+            try:
+                _make(
+                    block,
+                    sim,
+                    facts["params"],
+                    sources,
+                    includes,
+                    args,
+                    path,
+                    opt=opt,
+                    waves=waves,
+                    jobs=jobs,
+                    timeout=timeout,
+                )
+            except BuildError as error:
+                if rtl is None:
+                    raise
+                line = rtl.explain(block, sim, error.messages, error.log)
+                raise BuildError(line, error.messages, error.log) from None
         record = json.loads(done.read_text(encoding="utf-8"))
     return Build(path, block.name, sim, values, coverage, waves, tuple(record["warnings"]), record["seconds"])
 
@@ -472,13 +495,13 @@ def _make(
         reason = f"no end after {timeout:.0f} s" if runner.timed_out else f"{sim} does not accept the sources"
         said = messages[:TAIL_LINES] or text.splitlines()[-TAIL_LINES:]
         detail = "\n".join(f"  | {line}" for line in said)
-        raise BuildError(f"building {block.name} failed: {reason} (log: {shown(path / 'build.log')})\n{detail}")
+        text = f"building {block.name} failed: {reason} (log: {shown(path / 'build.log')})\n{detail}"
+        raise BuildError(text, said, path / "build.log")
     for item in path.iterdir():
         if item.suffix in _BUILD_LITTER:
             item.unlink()
-    warnings = (
-        [line for line in messages if re.search(r"warning|sorry", line, re.IGNORECASE)] if sim == "icarus" else []
-    )
+    shows = sim == "icarus" or "-Wno-fatal" in args
+    warnings = [line for line in messages if re.search(r"warning|sorry", line, re.IGNORECASE)] if shows else []
     record = {"warnings": warnings, "seconds": round(time.monotonic() - start, 2)}
     scratch = path / "done.tmp"
     scratch.write_text(json.dumps(record), encoding="utf-8")
@@ -505,13 +528,16 @@ def run(
     waves: bool = False,
     src_root: Path = ROOT,
     quick: bool = False,
+    rtl: OwnRtl | None = None,
+    check: str = "cycle",
     timeout: float = DEFAULT_TIMEOUT,
     variables: Mapping[str, Any] | None = None,
     label: str = "",
 ) -> RunResult:
     """Builds (or finds) the simulation and runs the cocotb test `test` of the block's test module once.
 
-    `config` reaches the test as JSON. `quick` is the build's. `timeout` bounds the run in seconds of wall-clock time.
+    `config` reaches the test as JSON. `quick` and `rtl` are the build's, `check` (of `CHECKS`) says what the test
+    judges. `timeout` bounds the run in seconds of wall-clock time.
     `variables` are the make variables that stand for `config` in the replay line; without them a non-empty `config` is
     replayed from its file (CONFIG=). The same run again, by another process too, empties the run's folder: who reads
     files of it later gives a `label` of its own, which is part of the folder's name. Raises what `build` raises and
@@ -520,9 +546,16 @@ def run(
     if not 1 <= seed <= MAX_SEED:
         raise UserError(f"SEED={seed} is out of range: choose 1..{MAX_SEED} (Verilator refuses seed 0)")
     values = block.resolve_params(params)
-    built = build(block, sim, params, coverage=coverage, waves=waves, src_root=src_root, quick=quick)
+    if check not in CHECKS:
+        raise UserError(f"CHECK={check} is unknown: choose one of {', '.join(CHECKS)}")
+    if check == "value" and not block.value_check:
+        raise UserError(f"CHECK=value is not there for {block.name}: {block.no_value_check}; use CHECK=cycle")
+    built = build(block, sim, params, coverage=coverage, waves=waves, src_root=src_root, quick=quick, rtl=rtl)
     config_text = json.dumps(dict(config or {}), sort_keys=True)
+    own = shown(rtl.path) if rtl else ""
     identity = json.dumps([values, config_text, coverage, str(src_root) if src_root != ROOT else ""], sort_keys=True)
+    if own or check != "cycle":
+        identity += json.dumps([own, check])
     name = f"{test}-{sim}-{seed}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}{label and '-' + label}"
     run_dir = BUILD / "runs" / block.name / name
     with locked(run_dir.with_name(name + ".lock")):
@@ -532,12 +565,23 @@ def run(
         config_path.write_text(config_text, encoding="utf-8")
         if variables is None and config:
             variables = {"CONFIG": shown(config_path)}
-        replay = replay_line(block, sim, test, seed, values, variables)
-        return _simulate(block, built, test, seed, run_dir, config_path, replay, timeout)
+        said = {"RTL": own} if own else {}
+        said |= {"CHECK": check} if check != "cycle" else {}
+        replay = replay_line(block, sim, test, seed, values, said | dict(variables or {}))
+        result = _simulate(block, built, test, seed, run_dir, config_path, replay, timeout, check)
+        return replace(result, check=check, rtl=own)
 
 
 def _simulate(
-    block: Block, built: Build, test: str, seed: int, run_dir: Path, config: Path, replay: str, timeout: float
+    block: Block,
+    built: Build,
+    test: str,
+    seed: int,
+    run_dir: Path,
+    config: Path,
+    replay: str,
+    timeout: float,
+    check: str,
 ) -> RunResult:
     sim = built.sim
     runner: _FlowRunner = _VerilatorRunner() if sim == "verilator" else _IcarusRunner()
@@ -551,6 +595,8 @@ def _simulate(
         plusargs += [f"+verilator+seed+{seed}"]
     elif waves:
         plusargs.append(f"+dumpfile_path={waves}")
+    if check == "value":
+        plusargs.append("+ts_check_value")  # for what the bench itself checks inside
     environment = {
         "TS_CONFIG": str(config),
         "TS_RUN_DIR": str(run_dir),
@@ -559,6 +605,7 @@ def _simulate(
         "TS_TEST": test,
         "TS_SEED": str(seed),
         "TS_PARAMS": json.dumps(dict(built.params)),
+        "TS_CHECK": check,
         "PYTHONHASHSEED": str(seed),
         # Rewriting the assertions of every imported module takes longer than most tests.
         "COCOTB_REWRITE_ASSERTION_FILES": "",

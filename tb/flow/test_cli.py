@@ -12,7 +12,7 @@ from tb.flow.errors import UserError
 from tb.flow.paths import ROOT
 
 NAMES = ("BLOCK", "SIM", "TEST", "SEED", "WAVES", "WIDTH", "CYCLES", "INPUT", "REPORT", "CONFIG", "TIMEOUT", "JOBS")
-NAMES += ("GATES",)
+NAMES += ("GATES", "RTL", "CHECK")
 
 
 @pytest.fixture
@@ -120,6 +120,28 @@ def test_config_file_replays(make, tmp_path):
     path.write_text("[]", encoding="utf-8")
     assert make("sim", SIM="icarus", CONFIG=str(path))[2].endswith("is not a JSON object\n")
     assert "CONFIG already says" in make("sim", SIM="icarus", CONFIG=str(path), CYCLES="3")[2]
+
+
+def test_own_rtl_and_value_mode(make, tmp_path):
+    listed = tmp_path / "own.f"
+    listed.write_text("rtl/flow_toy.sv", encoding="utf-8")
+    path = tmp_path / "r.json"
+    status, out, err = make("sim", SIM="icarus", RTL=str(listed), REPORT=str(path))
+    assert (status, err) == (0, "")
+    assert f"RTL={listed}" in out
+    assert json.loads(path.read_text(encoding="utf-8"))["rtl"] == str(listed)
+    listed.write_text("", encoding="utf-8")
+    status, out, err = make("sim", SIM="icarus", RTL=str(listed))
+    assert (status, out, err) == (2, "", f"error: RTL={listed} names no source file\n")
+    assert make("sim", RTL="/no/such.f")[2] == "error: RTL=/no/such.f: cannot read /no/such.f\n"
+    assert make("sim", CHECK="values")[2] == "error: CHECK=values: choose one of cycle, value\n"
+    status, out, err = make("sim", SIM="icarus", CHECK="value")
+    assert (status, out) == (2, "")
+    assert err.startswith("error: CHECK=value is not there for flow_toy: ")
+    status, out, err = make("faults", RTL=str(listed))
+    assert (status, out) == (2, "")
+    assert "planted faults are patches" in err
+    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
