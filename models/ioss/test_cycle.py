@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.common import floats
 from models.common.slices import operand_range
 from models.ioss.config import CoreParams, Descriptor, GlobalCounter, JobErr, RowCounter, RspCode, tile_beats, vec_beats
 from models.ioss.cycle import KIND_BYPASS, KIND_OPEN, KIND_REFUSED, KIND_ROWS, Prediction, Stimulus, predict
@@ -94,7 +95,7 @@ def framed(rng: np.random.Generator, beats: np.ndarray, bad: float) -> tuple[np.
 
 def offers(rng: np.random.Generator, count: int, gap: float, horizon: int) -> np.ndarray:
     """Increasing cycles with random gaps."""
-    steps = rng.geometric(1 - gap, count) if gap else np.ones(count, dtype=np.int64)
+    steps = floats.geometric(rng, 1 - gap, count) if gap else np.ones(count, dtype=np.int64)
     pauses = np.where(rng.random(count) < gap / 10, rng.integers(0, max(2, horizon // 12), count), 0)
     return np.cumsum(steps + pauses) - 1
 

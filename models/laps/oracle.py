@@ -133,7 +133,7 @@ def float_stats(q: F64, z: F64) -> TensorStats:
         values=q.size,
         overflow=int(np.sum(q != z)),
         zeros=int(np.sum(q == 0)),
-        max_bit=0 if top == 0 else math.floor(math.log2(top)) + 1,
+        max_bit=math.frexp(top)[1],
         sum_abs=int(np.sum(np.abs(q))),
     )
 

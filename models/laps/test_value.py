@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.common import floats
 from models.laps.config import (
     COUNTERS,
     ORDER,
@@ -385,7 +386,7 @@ def test_no_oscillation_at_a_threshold():
     """A tensor of constant magnitude at either end of the band: n changes once."""
     for signal, change, event in ((-1, 1, Event.N_UP), (2051, -1, Event.N_DOWN)):
         laps = fresh(Entry(dwell=255), dwell_min=1, smooth=0, high=2048)
-        real = 2.0 ** (signal / 256)
+        real = float(floats.power(2.0, signal / 256))
         seen = []
         for _ in range(200):
             entry = laps.entry(1, ERROR)
@@ -559,12 +560,12 @@ def test_sequences_keep_the_rule(setting, some, length):
 
 def drifting(rng: np.random.Generator, updates: int) -> list[np.ndarray]:
     """Real tensors whose magnitude and whose tails wander, with zeros and, sometimes, all zero."""
-    scale = np.cumsum(rng.normal(scale=0.4, size=updates))
-    tails = 1 + 5 * np.sin(np.arange(updates) / 40) ** 2  # the longer, the more slices
+    scale = np.cumsum(floats.normal(rng, updates, deviation=0.4))
+    tails = 1 + 5 * (1 - np.abs(np.arange(updates) % 126 / 63 - 1))  # the longer, the more slices
     out = []
     for exponent, tail in zip(scale, tails, strict=True):
-        values = rng.normal(size=512)
-        values = np.sign(values) * np.abs(values) ** tail * 2.0**exponent
+        values = floats.normal(rng, 512)
+        values = np.sign(values) * floats.exp(tail * floats.log(np.abs(values) + 1e-300) + exponent * floats.log(2.0))
         values[rng.random(512) < 0.3] = 0
         out.append(values * (rng.random() > 0.02))
     return out

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from models.common.floats import whole_power
+
 LEGAL_LANES = (1, 2, 4, 8)
 LEGAL_MODES = (1, 2, 3)
 BOTH_MODES = 3
@@ -183,4 +185,4 @@ def eps_of(eps: float, fl_v: int) -> tuple[int, int]:
 
 def adam_step(lr: float, beta1: float, beta2: float, t: int) -> float:
     """Step of iteration t = 1, 2, ..., bias correction folded in."""
-    return lr * math.sqrt(1 - beta2**t) / (1 - beta1**t)
+    return lr * math.sqrt(1 - whole_power(beta2, t)) / (1 - whole_power(beta1, t))

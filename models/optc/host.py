@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from models.common.floats import whole_power
 from models.optc.config import MAX_CLIP, Mode, OptcConfig, RspCode, Scalar, adam_step, eps_of
 from models.optc.value import S32, State, Update, round_nearest
 
@@ -211,7 +212,8 @@ class Host:
             v_abs = np.ldexp(self.state.v.astype(np.float64), -self.fl_v)
             v_top = np.maximum(v_abs, rule.beta2 * v_abs + (1 - rule.beta2) * big * big)
             live = (v_top > 0) | (m_abs > 0)
-            v_top = np.maximum(v_top, rule.eps**2 * (1 - rule.beta2**self.t))  # eps is a number on v's grid, too
+            # eps is a number on v's grid, too
+            v_top = np.maximum(v_top, rule.eps * rule.eps * (1 - whole_power(rule.beta2, self.t)))
             size = np.where(live, np.sqrt(v_top), 0.0)
         else:
             m_top = np.maximum(m_abs, rule.beta1 * m_abs + big)
@@ -358,7 +360,7 @@ class Host:
             Scalar(mant, shift + told_w - base),
             Scalar.of(1 - rule.beta2) if adam and steps else zero,
             Scalar.of(rule.lr * rule.weight_decay) if steps else zero,
-            *(eps_of(rule.eps * math.sqrt(1 - rule.beta2**self.t), fl_v) if adam else ()),
+            *(eps_of(rule.eps * math.sqrt(1 - whole_power(rule.beta2, self.t)), fl_v) if adam else ()),
             pre_w=pre[0], pre_m=pre[1], pre_v=pre[2], copy_shift=COPY_SHIFT,
         )  # fmt: skip
         code = config.check()

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.common import floats
 from models.optc.config import Mode, OptcConfig, RspCode, Scalar
 from models.optc.fidelity import BARS, Run, measure, play
 from models.optc.host import PRE_RANGE, Host, HostError, Rule
@@ -71,14 +72,14 @@ def _streams(draw, betas=((0.9, 0.999), (0.9, 0.99), (0.0, 0.9), (0.5, 0.5), (0.
     """(rule, gradients, first weights): any scale, per parameter and over time."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     steps, size = draw(st.integers(1, 40)), draw(st.integers(1, 12))
-    g = rng.normal(size=(steps, size)) + draw(st.sampled_from([0.0, 1.0, 100.0]))
-    g *= 10.0 ** draw(st.integers(-24, 14))
-    g *= 10.0 ** rng.uniform(-draw(st.sampled_from([0, 3, 12])), 0, size)
+    g = floats.normal(rng, (steps, size)) + draw(st.sampled_from([0.0, 1.0, 100.0]))
+    g *= floats.power(10.0, draw(st.integers(-24, 14)))
+    g *= floats.power(10.0, floats.uniform(rng, -draw(st.sampled_from([0, 3, 12])), 0, size))
     every, jump = draw(st.integers(1, 20)), draw(st.sampled_from([0, 1, 3, 6, -1, -3, -6]))
-    g *= 10.0 ** np.clip(jump * (np.arange(steps) // every), -24, 12)[:, None]
+    g *= floats.power(10.0, np.clip(jump * (np.arange(steps) // every), -24, 12))[:, None]
     g *= rng.random((steps, size)) < draw(st.sampled_from([1.0, 1.0, 0.3, 0.02]))
     g[: draw(st.integers(0, 5))] = 0
-    w0 = rng.normal(size=size) * draw(st.sampled_from([0.0, 1e-6, 1.0, 1e6]))
+    w0 = floats.normal(rng, size) * draw(st.sampled_from([0.0, 1e-6, 1.0, 1e6]))
     mode = draw(st.sampled_from(list(Mode)))
     beta1, beta2 = draw(st.sampled_from(betas))
     lr = draw(st.sampled_from([1e-8, 1e-3, 10.0, 1000.0]))

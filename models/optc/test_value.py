@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from models.common import floats
 from models.optc.config import Mode, OptcConfig, RspCode, Scalar
 from models.optc.fidelity import play
 from models.optc.host import Host, Rule
@@ -21,10 +22,10 @@ CORNERS = np.array([0, 1, -1, 2, -2, 3, 2**15, -(2**15), 2**30, 2**31 - 1, -(2**
 def _config(mode: Mode, rng: np.random.Generator) -> OptcConfig:
     """A random legal configuration."""
     while True:
-        fl_g = int(rng.integers(0, 40))
+        fl_g, step = int(rng.integers(0, 40)), floats.power(10.0, floats.uniform(rng, -5, 0))
         config = OptcConfig(
             mode, 1, int(rng.integers(10, 31)), fl_g + int(rng.integers(-6, 8)), 2 * int(rng.integers(0, 31)), fl_g,
-            Scalar.of(float(rng.choice([1.0, 0.1, 0.5, 0.01]))), Scalar.of(float(10 ** rng.uniform(-5, 0)), 63),
+            Scalar.of(float(rng.choice([1.0, 0.1, 0.5, 0.01]))), Scalar.of(float(step), 63),
             Scalar.of(float(rng.choice([1.0, 0.1, 1e-3, 1e-4]))),
             Scalar.of(float(rng.choice([0.0, 1e-4, 0.5, 1.0]))), int(rng.integers(1 << 15, 1 << 16)),
             int(rng.integers(16)), int(rng.choice([1, 1 << 16, 8 << 16])),
@@ -138,21 +139,21 @@ def test_dead_weights_stay():
 def _stream(steps: int) -> tuple[np.ndarray, np.ndarray]:
     """Gradients (T, P) and first weights (P,) of a softmax regression trained by float64 ADAM on separable clouds."""
     rng = np.random.default_rng(4)
-    centres = rng.normal(size=(10, 24))
+    centres = floats.normal(rng, (10, 24))
     labels = rng.integers(10, size=2000)
-    x = centres[labels] + rng.normal(size=(2000, 24))
-    w = rng.normal(scale=0.2, size=(24, 10))
+    x = centres[labels] + floats.normal(rng, (2000, 24))
+    w = floats.normal(rng, (24, 10), deviation=0.2)
     w0, m, v, out = w.copy(), 0.0, 0.0, []
     for t in range(1, steps + 1):
         pick = rng.integers(2000, size=32)
-        logits = x[pick] @ w
-        p = np.exp(logits - logits.max(axis=1, keepdims=True))
-        p /= p.sum(axis=1, keepdims=True)
+        logits = floats.product(x[pick], w)
+        p = floats.exp(logits - logits.max(axis=1, keepdims=True))
+        p /= floats.total(p, axis=1)[:, None]
         p[np.arange(32), labels[pick]] -= 1
-        g = x[pick].T @ p / 32
+        g = floats.product(x[pick].T, p) / 32
         out.append(g.ravel())
         m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
-        w = w - 1e-3 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+        w = w - 1e-3 * (m / (1 - floats.whole_power(0.9, t))) / (np.sqrt(v / (1 - floats.whole_power(0.999, t))) + 1e-8)
     return np.array(out), w0.ravel()
 
 

@@ -25,9 +25,10 @@ bias (added to the raw sum as an integer of the sum's own fraction length; its g
 lowering and pooling, softmax and cross-entropy, and the optimiser (momentum SGD on float64 master weights, requantised
 at every iteration).
 
-Repeatable: outside softmax only exactly rounded operations are used, and softmax is followed by an 8-bit quantiser, so
-one seed gives the same integers on every machine unless an ulp of `exp` decides a rounding. Errors: ValueError for
-shapes and settings that make no sense.
+Repeatable: in fixed point only integers and operations are used whose rounding IEEE 754 fixes, in a stated order
+(models/common/floats.py has the exponential of softmax), so one seed gives the same integers on every machine.
+
+Errors: ValueError for shapes and settings that make no sense.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from models.common import floats
 from models.common.slices import operand_range
 from models.common.tensors import GemmTensors
 from models.laps.config import TensorClass
@@ -238,13 +240,16 @@ def init_layers(layers: Sequence[Layer], rng: np.random.Generator) -> Params:
 
 
 def softmax_error(logits: FloatArray, labels: npt.NDArray[np.integer]) -> tuple[float, FloatArray]:
-    """Mean cross-entropy of (batch x classes) logits, and the gradient of its *sum*: softmax - one-hot, in [-1, 1]."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    power = np.exp(shifted)
-    total = power.sum(axis=1, keepdims=True)
+    """Mean cross-entropy of (batch x classes) logits, and the gradient of its *sum*: softmax - one-hot, in [-1, 1].
+
+    In float64, by operations that give the same on every machine: it decides the bits of errors.
+    """
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    power = floats.exp(shifted)
+    total = floats.total(power, axis=1)
     rows = np.arange(len(labels))
-    loss = float(np.mean(np.log(total[:, 0]) - shifted[rows, labels]))
-    error = power / total
+    loss = math.fsum(floats.log(total) - shifted[rows, labels]) / len(labels)
+    error = power / total[:, None]
     error[rows, labels] -= 1
     return loss, error
 
@@ -280,7 +285,11 @@ class Adam:
         for tensor, grad, (m, v) in zip(tensors, (*grad_w, *grad_b), self._state, strict=True):
             m += 0.1 * (grad - m)
             v += 0.001 * (grad * grad - v)
-            tensor -= self._lr * (m / (1 - 0.9**self._t)) / (np.sqrt(v / (1 - 0.999**self._t)) + 1e-8)
+            tensor -= (
+                self._lr
+                * (m / (1 - floats.whole_power(0.9, self._t)))
+                / (np.sqrt(v / (1 - floats.whole_power(0.999, self._t))) + 1e-8)
+            )
 
 
 class Optimiser(Protocol):
@@ -291,7 +300,11 @@ class Optimiser(Protocol):
 
 
 class FloatNet:
-    """The reference in float32; momentum unless `optimiser` makes another."""
+    """The reference in float32; momentum unless `optimiser` makes another.
+
+    Its sums are those of NumPy and its BLAS, in an order that depends on the machine: figures of it may differ in the
+    last digits from machine to machine, and nothing compares them to the bit.
+    """
 
     def __init__(
         self,
@@ -330,6 +343,7 @@ class FloatNet:
         """Mean cross-entropy, and the mean gradients of weights and biases."""
         columns, closed, routes = self._forward(pixels)
         loss, error = softmax_error(columns[-1], labels)
+        error = error.astype(np.float32)
         grad_w: list[FloatArray] = []
         grad_b: list[FloatArray] = []
         for at in reversed(range(len(self.layers))):

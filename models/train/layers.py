@@ -25,6 +25,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from models.common.floats import uniform
+
 Array = npt.NDArray[np.generic]
 BoolArray = npt.NDArray[np.bool_]
 KERNEL = 3  # convolutions are 3 x 3 with a border of zeros, so that an image keeps its size
@@ -202,4 +204,4 @@ def check_layers(layers: Sequence[Layer]) -> None:
 
 def start_weights(layers: Sequence[Layer], rng: np.random.Generator) -> list[npt.NDArray[np.float64]]:
     """He-uniform weights (limit sqrt(6 / k)), float64. Uniform, because that repeats bit by bit."""
-    return [rng.uniform(-1.0, 1.0, each.shape) * math.sqrt(6.0 / each.shape[0]) for each in layers]
+    return [uniform(rng, -1.0, 1.0, each.shape) * math.sqrt(6.0 / each.shape[0]) for each in layers]

@@ -1,7 +1,7 @@
 """Records PyTorch's own optimisers as a yardstick for the float64 oracles: python -m models.train.make_torch_vectors.
 
 Run it where PyTorch is installed (torch==2.13.0; it is not one of this project's requirements). A small stream of
-float64 gradients goes through Adam, AdamW and SGD with momentum; weights behind every step are kept. Writes an .npz
+float64 gradients goes through Adam, AdamW and SGD with momentum; weights after every step are kept. Writes an .npz
 with `g` (T x P), `w0` (P), `version` and, for each case of `CASES`, `<case>` (T x P), all float64.
 
 Errors: a missing PyTorch ends with one line and a non-zero exit code.
@@ -16,6 +16,8 @@ import click
 import numpy as np
 import numpy.typing as npt
 
+from models.common import floats
+
 # Name of the optimiser in torch.optim, and its arguments.
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "adam": ("Adam", {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8}),
@@ -25,15 +27,16 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "sgd": ("SGD", {"lr": 1e-1, "momentum": 0.0}),
 }
 STEPS, SIZE = 100, 8
+SCALES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 
 
 def stream() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Gradients (T, P), of scales from 1e-6 to 10 and with zeros, and first weights (P,), half of them 0: those are
     nothing but sums of updates."""
     rng = np.random.default_rng(12)
-    g = (rng.normal(size=(STEPS, SIZE)) + 0.2) * np.logspace(-6, 1, SIZE)
+    g = (floats.normal(rng, (STEPS, SIZE)) + 0.2) * np.array(SCALES)
     g[rng.random((STEPS, SIZE)) < 0.2] = 0
-    return g, rng.normal(size=SIZE) * (np.arange(SIZE) % 2)
+    return g, floats.normal(rng, SIZE) * (np.arange(SIZE) % 2)
 
 
 @click.command()

@@ -37,6 +37,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.common.floats import whole_power
 from models.common.tensors import GemmTensors
 from models.laps.config import SEED as LAPS_SEED
 from models.laps.config import TensorStats, addresses
@@ -179,7 +180,7 @@ class Moments:
             rescale = OptcConfig(Mode.ADAM, count, 0, 0, 0, 0, zero, zero, pre_w=now[0], pre_m=now[1], pre_v=now[2])
             before.append(self._checked(rescale))
         scalar = Scalar.of(step, max(0, min(63, 63 - (16 if adam else fl_m) + fl_w)))
-        eps = rule.eps * self.batch * math.sqrt(1 - rule.beta2**self.t)
+        eps = rule.eps * self.batch * math.sqrt(1 - whole_power(rule.beta2, self.t))
         config = OptcConfig(
             rule.mode, count, fl_w, fl_m, fl_v, max(low, min(fl_g, high)), Scalar.of(1 - rule.beta1), scalar,
             Scalar.of(1 - rule.beta2) if adam else Scalar(0, 0), Scalar.of(lr * rule.weight_decay),

@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from models.common import floats
 from models.train.fixed import (
     FixedConfig,
     FixedMlp,
@@ -113,7 +114,7 @@ def test_host_quantiser_stochastic_mean(value: float) -> None:
 
 
 def test_host_quantiser_nearest_equals_exact_rounding() -> None:
-    values = np.concatenate([np.arange(-40, 41) / 8, _rng().normal(size=500)])
+    values = np.concatenate([np.arange(-40, 41) / 8, floats.normal(_rng(), 500)])
     y = quantise(values, 2, 8, False, NEAREST, _rng())
     assert y.q.tolist() == [round(Fraction(float(v)) * 4) for v in values]
     assert np.array_equal(y.value() * 4, y.q)
@@ -170,7 +171,7 @@ def test_dynamic_fl_corners() -> None:
 
 
 def test_softmax_error_is_the_gradient() -> None:
-    logits, labels = _rng().normal(size=(3, 4)) * 5, np.array([0, 3, 1])
+    logits, labels = floats.normal(_rng(), (3, 4)) * 5, np.array([0, 3, 1])
     loss, error = softmax_error(logits, labels)
     small = 1e-6
     for row in range(3):

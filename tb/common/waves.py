@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from models.common import floats
+
 
 def ready_wave(rng: np.random.Generator, style: str, cycles: int) -> npt.NDArray[np.int64]:
     """(cycles ready, cycles not ready) pairs of about `cycles` cycles: none, rare, frequent, long or starved."""
@@ -14,10 +16,12 @@ def ready_wave(rng: np.random.Generator, style: str, cycles: int) -> npt.NDArray
     if style == "none":
         return np.zeros((0, 2), np.int64)
     count = max(1, cycles // (mean_on + mean_off))
-    return np.stack([rng.geometric(1 / mean_on, count), rng.geometric(1 / mean_off, count)], axis=1).clip(1, 5000)
+    return np.stack(
+        [floats.geometric(rng, 1 / mean_on, count), floats.geometric(rng, 1 / mean_off, count)], axis=1
+    ).clip(1, 5000)
 
 
 def gaps(rng: np.random.Generator, style: str, count: int) -> npt.NDArray[np.int64]:
     """Idle cycles before each of `count` beats: none, rare, frequent or long."""
     share, mean = {"none": (0.0, 1), "rare": (0.05, 4), "frequent": (0.5, 2), "long": (0.02, 150)}[style]
-    return np.where(rng.random(count) < share, rng.geometric(1 / mean, count), 0)
+    return np.where(rng.random(count) < share, floats.geometric(rng, 1 / mean, count), 0)

@@ -318,9 +318,9 @@ def _test(SIM: str, JOBS: int) -> int:
     bad = subprocess.run(command, cwd=ROOT, check=False).returncode != 0
     if SIM != "both":
         print(f"functional coverage has no floor with SIM={SIM}: that is half of the runs")
-    elif bad:
-        print("functional coverage is not compared with its floor: tests failed")
     else:
+        if bad:
+            print("tests failed: a run that did not pass counts nothing, so that bins may be missing for that reason")
         summaries = floor.measure(all_blocks())
         shares = ", ".join(f"{name} {summary['percent']} %" for name, summary in summaries.items())
         print(f"functional coverage of these runs: {shares} (floor {floor.FLOOR} %)")

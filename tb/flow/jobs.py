@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from models.common.floats import check_platform
 from tb.common.testlist import block_runs
 from tb.flow.blocks import Block
 from tb.flow.errors import UserError
@@ -135,6 +136,8 @@ _LOADED = _flow_digest()
 def check_sources(block: Block, sim: str, digest: str) -> None:
     """Raises `UserError` on a worker that has, or was started with, other sources than the regression."""
     where = f"the worker on {socket.gethostname()}"
+    if (wrong := check_platform()) is not None:
+        raise UserError(f"{where}: {wrong}")
     if _flow_digest() != _LOADED:
         raise UserError(f"{where} was started with other sources: start it again")
     if source_digest(block, sim) != digest:

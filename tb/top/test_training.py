@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
-from models.top.config import Engine, Gemm, Opt, Plan
+from models.top.config import Engine, Gemm, Opt, Plan, TopParams
 from tb.optc.sequences import PLAIN
-from tb.top.training import Span, cycles_by_phase
+from tb.top import training
+from tb.top.training import Span, cycles_by_phase, load_checkpoint, save_checkpoint
 
 
 def test_cycles_are_counted_by_what_the_compute_engine_did() -> None:
@@ -26,3 +29,13 @@ def test_cycles_are_counted_by_what_the_compute_engine_did() -> None:
     run = SimpleNamespace(done=[[], ends, []], carried_out={Engine.COMPUTE: carried}.get)
     spans = [Span(0, 100, 200, (), ("fp1", "fp1", "bp2")), Span(1, 200, 300, (), ("wg1",))]
     assert cycles_by_phase(run, spans) == {"fp": 30, "bp": 15, "wg": 55, "optimiser": 10, "plan": 2, "other": 88}
+
+
+def test_a_checkpoint_of_another_arithmetic_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "1.ckpt"
+    save_checkpoint(path, training.Plan().trainer(TopParams()))
+    assert load_checkpoint(path).batch == 64
+    monkeypatch.setattr(training, "fingerprint", lambda: "another")
+    with pytest.raises(ValueError, match="whose floating point differs") as caught:
+        load_checkpoint(path)
+    assert "\n" not in str(caught.value)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.common.floats import fingerprint
 from models.ioss.config import GlobalCounter as CoreGlobal
 from models.ioss.config import RowCounter as CoreRow
 from models.laps.config import TensorClass
@@ -172,15 +173,21 @@ def save_captures(
 
 
 def save_checkpoint(path: Path, trainer: OnProcessor) -> None:
-    """Writes a suspended trainer, as a whole or not at all."""
+    """Writes a suspended trainer and the fingerprint of the arithmetic that led to it, as a whole or not at all."""
     scratch = path.with_suffix(".tmp")
-    scratch.write_bytes(pickle.dumps(trainer))
+    scratch.write_bytes(pickle.dumps((fingerprint(), trainer)))
     scratch.replace(path)
 
 
 def load_checkpoint(path: Path) -> OnProcessor:
-    """Reads a suspended trainer."""
-    trainer = pickle.loads(path.read_bytes())
+    """Reads a suspended trainer. Raises ValueError if another arithmetic led to it: the training would go on with bits
+    that no machine gives from the start."""
+    made_by, trainer = pickle.loads(path.read_bytes())
+    if made_by != fingerprint():
+        raise ValueError(
+            f"{path} was left by a machine whose floating point differs (fingerprint {made_by}, here {fingerprint()}): "
+            "delete its folder, or go on there"
+        )
     assert isinstance(trainer, OnProcessor)
     return trainer
 
