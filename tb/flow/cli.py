@@ -553,8 +553,10 @@ def _regs() -> int:
 
 
 def _docs(OPEN: bool) -> int:
+    from tb.site import pictures
     from tb.site.build import SITE, build_site
 
+    pictures.write_pictures()
     findings = build_site()
     for line in findings:
         print(f"  {line}")

@@ -25,6 +25,10 @@ FILLS = {
     "outside": "#eceff1",  # belongs to another
     "group": "#fafafa",  # holds others
 }
+IN_DARK = {
+    "#ffffff": "#0d1117", INK: "#e6edf3", LINE: "#9fb3bd", "#d5efec": "#12443f", "#d6e4f7": "#1d3557",
+    "#fde7cf": "#553613", "#eadcf4": "#44305a", "#eceff1": "#30363d", "#fafafa": "#161b22", "#cfd8dc": "#30363d",
+}  # fmt: skip
 WIDEST = 1.12  # how much wider than estimated a text may be: readers have other fonts
 UNITS_A_POINT = 1 / 36  # schemdraw's unit is half an inch
 BODY, SMALL = 12.5, 11.0  # font sizes, points
@@ -44,6 +48,11 @@ class Picture:
     def svg(self) -> bytes:
         """The picture. Raises `DrawingError`."""
         return self.draw()
+
+
+def in_dark(svg: bytes) -> bytes:
+    """A drawn picture in the colours of a dark page."""
+    return re.sub(rb"#[0-9a-f]{6}", lambda match: IN_DARK[match[0].decode()].encode(), svg)
 
 
 def _text_rect(x: float, y: float, lines: Sequence[str], size: float, align: str) -> Rect:

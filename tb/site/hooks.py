@@ -1,4 +1,4 @@
-"""MkDocs' hooks of the site: navigation, pages made from sources, pictures in place of their markers, checks.
+"""MkDocs' hooks of the site: navigation, pages made from sources, captions of pictures, checks.
 
 A warning here fails the build (strict mode). Called by MkDocs by name.
 """
@@ -21,17 +21,17 @@ from tb.flow.blocks import Block, all_blocks
 from tb.flow.paths import ROOT
 from tb.flow.regmap import stale_files
 from tb.site import pages
-from tb.site.draw import DrawingError
 from tb.site.links import for_site
-from tb.site.pictures import PICTURES
+from tb.site.pictures import PICTURES, stale_pictures
 
 LOG = logging.getLogger("mkdocs.hooks.site")
-# `<!-- picture: name -->`; with `, instead` it takes the place of the drawing in characters before it.
+# `![alt](pictures/name.svg)` on a line of its own, or a <picture> of a light and a dark one; the site shows the light.
 MARKER = re.compile(
-    r"^(?:```\n(?:(?!```).*\n)*```\n\n(?=<!--.*, instead))?<!-- picture: (\S+?)(?:, instead)? -->$", re.MULTILINE
+    r"^(?:!\[[^\]]*\]\([^)\s]*\bpictures/([\w-]+)\.svg\)|<picture>\n(?:.*\n)*?.*?\bpictures/([\w-]+)\.svg\"[^>]*>\n</picture>)$",
+    re.MULTILINE,
 )
 CELL = re.compile(r"<td[^>]*>.*?</td>", re.DOTALL)
-# A list or table right behind a line of text: one on a code host, text here.
+# A list or table right after a line of text: one on a code host, text here.
 SWALLOWED = re.compile(r"<p>(?:(?!</p>).)*?\n(?:[-*] |\d+\. |\| |\|-)", re.DOTALL)
 # Emphasis inside a word: two products of a line, a*b and c*d.
 EMPHASIS = re.compile(r"\w+<em>[^<]*</em>|<em>[^<]*</em>\w+")
@@ -92,7 +92,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     by_name = {block.name: block for block in blocks}
     _made["reference/commands.md"] = pages.commands(cli._commands(), lambda name: cli._commands(by_name[name]))
     _of_source["tb/flow/cli.py"] = "reference/commands.md"
-    for finding in stale_files():
+    for finding in [*stale_files(), *stale_pictures()]:
         LOG.warning(finding)
     return config
 
@@ -113,36 +113,31 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         files.append(File.generated(config, uri, content=text))
     for path, uri in _outside.items():
         files.append(File.generated(config, uri, content=(ROOT / path).read_text(encoding="utf-8")))
-    for name, picture in PICTURES.items():
-        try:
-            drawn = picture.svg()
-        except DrawingError as error:
-            LOG.warning(f"picture '{name}': {error}")
-            continue
-        files.append(File.generated(config, f"pictures/{name}.svg", content=drawn))
     return files
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Turns links, puts pictures where their markers stand."""
+    """Turns links, gives pictures their captions."""
     uri = page.file.src_uri
-    if uri not in _made:
-        source = next((path for path, at in _outside.items() if at == uri), f"docs/{uri}")
-        markdown = for_site(markdown, source, _outside | _of_source, files.src_uris.keys())
 
     def shown(match: re.Match[str]) -> str:
-        picture = PICTURES.get(match[1])
+        name = match[1] or match[2]
+        picture = PICTURES.get(name)
         if picture is None:
-            LOG.warning(f"{uri}: there is no picture '{match[1]}' (tb/site/pictures.py has {', '.join(PICTURES)})")
+            LOG.warning(f"{uri}: there is no picture '{name}' (tb/site/pictures.py has {', '.join(PICTURES)})")
             return match[0]
-        _drawn.add(match[1])
-        url = get_relative_url(f"pictures/{match[1]}.svg", page.url)
+        _drawn.add(name)
+        url = get_relative_url(f"pictures/{name}.svg", page.url)
         alt = html.escape(picture.caption.replace("`", ""))
         caption = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(picture.caption))
         image = f'<a href="{url}"><img src="{url}" alt="{alt}"></a>'
         return f'<figure class="picture">{image}<figcaption>{caption}</figcaption></figure>'
 
-    return MARKER.sub(shown, markdown)
+    markdown = MARKER.sub(shown, markdown)
+    if uri in _made:
+        return markdown
+    source = next((path for path, at in _outside.items() if at == uri), f"docs/{uri}")
+    return for_site(markdown, source, _outside | _of_source, files.src_uris.keys())
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
@@ -151,11 +146,11 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
         LOG.warning(f"{page.file.src_uri}: '{match[0]}' is emphasised: write `*` of a product as code or as \\*")
     for match in SWALLOWED.finditer(html):
         line = match[0].splitlines()[-2].removeprefix("<p>")[-70:]
-        LOG.warning(f"{page.file.src_uri}: a list or table needs an empty line before it, behind '{line}'")
+        LOG.warning(f"{page.file.src_uri}: a list or table needs an empty line before it, after '{line}'")
     return CELL.sub(lambda match: match[0].replace("\\|", "|"), html)
 
 
 def on_post_build(config: MkDocsConfig) -> None:
     """Finds pictures that no page shows."""
     for name in PICTURES.keys() - _drawn:
-        LOG.warning(f"picture '{name}' stands on no page: put `<!-- picture: {name} -->` where it belongs")
+        LOG.warning(f"picture '{name}' stands on no page: put `![...](pictures/{name}.svg)` where it belongs")

@@ -1,11 +1,25 @@
-"""Pictures of the site, by the name in their markers."""
+"""Pictures of the pages, by name: `docs/pictures/<name>.svg`, drawn by `make docs` and committed.
+
+A page shows one as `![alt](pictures/<name>.svg)`, so that a code host shows it too; the site adds the caption.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from tb.flow.paths import ROOT
 from tb.site import diagrams, waves
-from tb.site.draw import Picture
+from tb.site.draw import Picture, in_dark
+
+FOLDER = ROOT / "docs/pictures"
+DARK = ("overview",)  # in dark colours too, as <name>-dark.svg
 
 PICTURES: dict[str, Picture] = {
+    "overview": Picture(
+        "The processor and its environment: traces of every boundary go to a scoreboard, which holds them against a "
+        "model and independent oracles.",
+        diagrams.overview,
+    ),
     "processor": Picture(
         "The processor: queues and engines above, buffers, cores and optimiser below.",
         diagrams.processor,
@@ -52,3 +66,28 @@ PICTURES: dict[str, Picture] = {
         waves.command_waits,
     ),
 }
+
+
+def drawn_files() -> dict[Path, bytes]:
+    """Every committed picture as it has to be. Raises `DrawingError`."""
+    files = {FOLDER / f"{name}.svg": picture.svg() for name, picture in PICTURES.items()}
+    return files | {FOLDER / f"{name}-dark.svg": in_dark(files[FOLDER / f"{name}.svg"]) for name in DARK}
+
+
+def stale_pictures() -> list[str]:
+    """Committed pictures that differ from what is drawn, or that nothing draws."""
+    files = drawn_files()
+    stale = [path for path, drawn in files.items() if not path.is_file() or path.read_bytes() != drawn]
+    stale += sorted(set(FOLDER.glob("*.svg")) - set(files))
+    return [f"{path.relative_to(ROOT)}: is not what tb/site draws: run make docs, commit the result" for path in stale]
+
+
+def write_pictures() -> None:
+    """Draws the pictures into `docs/pictures`. Raises `DrawingError`."""
+    files = drawn_files()
+    FOLDER.mkdir(exist_ok=True)
+    for path in set(FOLDER.glob("*.svg")) - set(files):
+        path.unlink()
+    for path, drawn in files.items():
+        if not path.is_file() or path.read_bytes() != drawn:
+            path.write_bytes(drawn)

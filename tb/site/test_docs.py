@@ -17,8 +17,8 @@ from tb.flow.blocks import Param, all_blocks, get_block
 from tb.flow.errors import UserError
 from tb.flow.faults import Fault
 from tb.flow.paths import ROOT
-from tb.site import build, draw, pages, waves
-from tb.site.draw import DrawingError, Sheet
+from tb.site import build, draw, pages, pictures, waves
+from tb.site.draw import DrawingError, Sheet, in_dark
 from tb.site.hooks import MARKER
 from tb.site.links import for_site
 from tb.site.pictures import PICTURES
@@ -38,7 +38,6 @@ def test_the_site_is_built_and_needs_no_network(tmp_path: Path) -> None:
     for name, picture in PICTURES.items():
         assert any(f"pictures/{name}.svg" in page for page in text.values())
         assert picture.svg() == (tmp_path / "pictures" / f"{name}.svg").read_bytes()
-    assert not any("<!-- picture" in page for page in text.values())
     assert 'src="assets/iframe-worker.js"' in text[tmp_path / "index.html"]
     styles = {path: path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.css")}
     found = [(path.name, match[0]) for path, page in (text | styles).items() for match in LOADED.finditer(page)]
@@ -60,13 +59,11 @@ def test_what_is_wrong_with_a_page_fails_the_build(tmp_path: Path) -> None:
     (docs / "lost.md").write_text("# Nobody leads here\n", encoding="utf-8")
     page = docs / "conventions.md"
     links = "[a](nosuch.md) [b](architecture.md#nosuch) [c](../rtl/nosuch.sv)"
-    wrong = f"\n{links}\n\n<!-- picture: nosuch -->\n\nText\n- no list\n\na*b and c*d\n"
+    wrong = f"\n{links}\n\n![no](pictures/nosuch.svg)\n\nText\n- no list\n\na*b and c*d\n"
     page.write_text(page.read_text(encoding="utf-8") + wrong, encoding="utf-8")
-    front = docs / "index.md"
-    front.write_text(front.read_text(encoding="utf-8").replace("<!-- picture: processor -->", ""), encoding="utf-8")
-    for other in ("architecture.md", "top/README.md"):
-        path = docs / other
-        path.write_text(path.read_text(encoding="utf-8").replace("<!-- picture: processor -->", ""), encoding="utf-8")
+    for path in docs.rglob("*.md"):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(re.sub(r"(?m)^!.*pictures/processor\.svg\)$", "", text), encoding="utf-8")
     config = tmp_path / "mkdocs.yml"
     config.write_text(
         f"INHERIT: {ROOT}/mkdocs.yml\ndocs_dir: {docs}\nhooks: ['{ROOT}/tb/site/hooks.py']\n"
@@ -80,18 +77,37 @@ def test_what_is_wrong_with_a_page_fails_the_build(tmp_path: Path) -> None:
         "'architecture.md#nosuch'",
         "'../rtl/nosuch.sv'",
         "no picture 'nosuch'",
-        "empty line before it, behind 'Text'",
+        "empty line before it, after 'Text'",
         "'a<em>b and c</em>' is emphasised",
         "picture 'processor' stands on no page",
     ):
         assert words in findings, words
 
 
-def test_every_marker_has_a_picture_and_every_picture_a_marker() -> None:
-    markers = {
-        name for path in (ROOT / "docs").rglob("*.md") for name in MARKER.findall(path.read_text(encoding="utf-8"))
-    }
-    assert markers == set(PICTURES)
+def test_every_picture_is_shown_and_every_shown_one_is_drawn() -> None:
+    pages_shown = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    shown = {a or b for path in pages_shown for a, b in MARKER.findall(path.read_text(encoding="utf-8"))}
+    assert shown == set(PICTURES)
+
+
+def test_the_committed_pictures_are_those_that_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert pictures.stale_pictures() == []
+    folder = tmp_path / "pictures"
+    monkeypatch.setattr(pictures, "ROOT", tmp_path)
+    monkeypatch.setattr(pictures, "FOLDER", folder)
+    assert len(pictures.stale_pictures()) == len(PICTURES) + len(pictures.DARK)
+    pictures.write_pictures()
+    assert pictures.stale_pictures() == []
+    (folder / "gemm.svg").write_text("<svg/>", encoding="utf-8")
+    (folder / "old.svg").write_text("<svg/>", encoding="utf-8")
+    assert [line.split(":")[0] for line in pictures.stale_pictures()] == ["pictures/gemm.svg", "pictures/old.svg"]
+    pictures.write_pictures()
+    assert pictures.stale_pictures() == []
+
+
+def test_the_dark_picture_has_no_light_colour() -> None:
+    dark = in_dark(PICTURES["overview"].svg()).decode()
+    assert not set(re.findall("#[0-9a-f]{6}", dark)) & set(draw.IN_DARK)
 
 
 # ---- pages that are made ---------------------------------------------------------------------------------------------
@@ -210,6 +226,7 @@ def test_a_bus_has_a_value_for_each_change() -> None:
 
 # ---- the command -----------------------------------------------------------------------------------------------------
 def test_the_command_says_what_is_wrong(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(pictures, "write_pictures", lambda: None)
     monkeypatch.setattr(build, "build_site", lambda: ["x.md: broken"])
     assert cli._docs(OPEN=False) == 1
     assert capsys.readouterr().out == "  x.md: broken\nFAIL docs: 1 findings, no site\n"

@@ -100,7 +100,7 @@ def test_what_the_guide_adds_fits_together(copy: Path) -> None:
                 at = before.rindex("  ]\n" if path.suffix == ".hjson" else ")\n")
                 after = before[:at] + text + before[at:]
             case _:
-                mark = 'Coverpoint("masked_lane"' if "behind masked_lane" in where else "masked_lane=np.arange"
+                mark = 'Coverpoint("masked_lane"' if "after masked_lane" in where else "masked_lane=np.arange"
                 at = before.index("\n", before.index(mark)) + 1
                 after = before[:at] + text + before[at:]
         path.write_text(after, encoding="utf-8")
