@@ -219,7 +219,12 @@ def _drawn(element: Element) -> bytes:
     drawing = schemdraw.Drawing(show=False, margin=0.1)
     drawing.config(font="sans-serif", lw=1.2, color=INK)
     drawing.add(element)
-    return drawing.get_imagedata("svg")
+    svg = drawing.get_imagedata("svg")
+    names = dict.fromkeys(
+        re.findall(rb'id="(clip\d+)"', svg)
+    )  # schemdraw numbers them by process: number them by picture
+    numbers = {name: b"clip%d" % at for at, name in enumerate(names)}
+    return re.sub(rb"\bclip\d+\b", lambda match: numbers.get(match[0], match[0]), svg)
 
 
 # ---- waves -----------------------------------------------------------------------------------------------------------
