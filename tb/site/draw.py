@@ -220,9 +220,8 @@ def _drawn(element: Element) -> bytes:
     drawing.config(font="sans-serif", lw=1.2, color=INK)
     drawing.add(element)
     svg = drawing.get_imagedata("svg")
-    names = dict.fromkeys(
-        re.findall(rb'id="(clip\d+)"', svg)
-    )  # schemdraw numbers them by process: number them by picture
+    names = dict.fromkeys(re.findall(rb'id="(clip\d+)"', svg))
+    # schemdraw numbers clips by process; numbered by picture, a picture is always the same bytes.
     numbers = {name: b"clip%d" % at for at, name in enumerate(names)}
     return re.sub(rb"\bclip\d+\b", lambda match: numbers.get(match[0], match[0]), svg)
 
