@@ -27,11 +27,12 @@ def _plain(text: str) -> str:
 def problems(readme: str, results: dict[str, Any]) -> list[str]:
     """Figures and lines of the results that the README does not show."""
     out = []
-    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in readme.splitlines() if "|" in line]
+    lines = [line.strip("|") for line in readme.splitlines() if line.startswith("|")]
+    rows = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)] for line in lines]
     for figure in results["figures"]:
         values = [figure.get("value", figure.get("mlp")), figure.get("cnn", "")]
         row = next((row for row in rows if row[0] == figure["name"]), None)
-        if row is None or [cell.strip(" |") for cell in row[1:3]] != values or f"({figure['page']})" not in row[3]:
+        if row is None or row[1:3] != values or f"({figure['page']})" not in row[3]:
             out.append(f"{figure['name']}: README has {row}, docs/results.json {values}")
     lines = [_plain(line) for line in readme.splitlines()]
     for command, excerpt in results["excerpts"].items():
