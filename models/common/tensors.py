@@ -20,6 +20,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from models.common.files import FileError, read_array, save_npz
+from models.common.files import read_npz as read_archive
 from models.common.slices import operand_range
 
 IntArray = npt.NDArray[np.integer]
@@ -27,8 +29,6 @@ BoolArray = npt.NDArray[np.bool_]
 
 LEGAL_BITS = (4, 8, 12, 16)
 FORMAT = 1
-_NPY_MAGIC = b"\x93NUMPY"
-_ZIP_MAGIC = b"PK"
 _STORE_TYPES = (np.int8, np.uint8, np.int16, np.uint16)
 _META_LEN = 6
 _EXACT = ((np.float32, 1 << 24), (np.float64, 1 << 53))  # integers up to here have no gaps
@@ -160,41 +160,17 @@ def save_set(path: str | Path, gemms: Sequence[GemmTensors]) -> None:
         if g.mask is not None:
             arrays[f"{g.name}.mask"] = g.mask
     try:
-        with open(path, "wb") as file:
-            np.savez_compressed(file, **arrays)
-    except OSError as error:
-        raise TensorError(f"{path}: cannot be written ({error.strerror or error})") from None
-
-
-def _open_checked(path: Path, magic: bytes, kind: str) -> None:
-    """Raise TensorError unless `path` is a readable file that starts with `magic`."""
-    try:
-        with open(path, "rb") as file:
-            head = file.read(len(magic))
-    except FileNotFoundError:
-        raise TensorError(f"{path}: no such file") from None
-    except OSError as error:
-        raise TensorError(f"{path}: cannot be read ({error.strerror or error})") from None
-    if head != magic:
-        raise TensorError(f"{path}: not a {kind} file")
-
-
-def _one_line(error: Exception) -> str:
-    """The reason that a reader gave.
-
-    Damaged bytes make NumPy, ast, tokenize, zipfile and zlib raise almost anything, hence `Exception` where it reads.
-    """
-    return " ".join(str(error).split()) or type(error).__name__
+        save_npz(Path(path), arrays)
+    except FileError as error:
+        raise TensorError(str(error)) from None
 
 
 def read_npz(path: Path) -> dict[str, npt.NDArray[np.generic]]:
-    """Every array of a .npz file by name; pickled data is never read. Raises TensorError: missing, foreign, damaged."""
-    _open_checked(path, _ZIP_MAGIC, ".npz")
+    """Every array of a .npz file by name. Raises TensorError: missing, foreign, damaged."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {key: file[key] for key in file.files}
-    except Exception as error:  # see _one_line
-        raise TensorError(f"{path}: damaged .npz ({_one_line(error)})") from None
+        return read_archive(path)
+    except FileError as error:
+        raise TensorError(str(error)) from None
 
 
 def load_set(path: str | Path) -> list[GemmTensors]:
@@ -250,36 +226,10 @@ def load_matrix(path: str | Path, bits: int, unsigned: bool, what: str) -> npt.N
     Raises TensorError: file missing, not a .npy, truncated or damaged, object or non-integer elements, not 2-D, empty,
     or a value outside the range of `bits` (with value, index and range).
     """
-    path = Path(path)
-    label = f"{what} ({path})"
     _check_bits(bits)
-    _open_checked(path, _NPY_MAGIC, ".npy")
-    # Header first, through NumPy's own reader: a damaged header must not make us allocate what the file cannot hold.
+    label = f"{what} ({path})"
     try:
-        with open(path, "rb") as file:
-            version = np.lib.format.read_magic(file)
-            reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            if version not in ((1, 0), (2, 0)):
-                # Version 3 exists only for non-Latin field names of structured types, which are no operands.
-                raise TensorError(
-                    f"{label}: .npy format version {version[0]}.{version[1]} holds no plain integer matrix"
-                )
-            shape, _, dtype = reader(file)
-            expected = file.tell() + dtype.itemsize * int(np.prod([int(n) for n in shape], dtype=object))
-    except TensorError:
-        raise
-    except Exception as error:  # see _one_line
-        raise TensorError(f"{label}: damaged .npy header ({_one_line(error)})") from None
-    if dtype.hasobject:
-        raise TensorError(f"{label}: elements are Python objects, which are never read; save an integer array")
-    if any(n < 0 for n in shape):
-        raise TensorError(f"{label}: damaged .npy header (shape {shape})")
-    size = path.stat().st_size
-    if size != expected:
-        problem = "truncated" if size < expected else "damaged"
-        raise TensorError(f"{label}: {problem} .npy, {size} bytes where its header promises {expected}")
-    try:
-        array = np.load(path, allow_pickle=False)
-    except Exception as error:  # see _one_line
-        raise TensorError(f"{label}: damaged .npy ({_one_line(error)})") from None
+        array = read_array(Path(path))
+    except FileError as error:
+        raise TensorError(f"{label}: {error.reason}") from None
     return check_matrix(array, bits, unsigned, label)

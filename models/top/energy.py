@@ -19,8 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import hjson
-
+from models.common.files import FileError, read_hjson
 from models.optc.config import Mode
 from models.top.config import LANES, PSUM_WORDS, WORD_BYTES, Buffer, Command, Gemm, Load, Opt, TopParams
 from models.top.value import Result
@@ -48,12 +47,9 @@ class Energies:
     def load(cls, path: Path = DEFAULT) -> Energies:
         """Reads and checks a file. Raises `EnergyError`."""
         try:
-            raw = hjson.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise EnergyError(f"{path}: cannot be read ({error.strerror or error})") from None
-        except (hjson.HjsonDecodeError, UnicodeDecodeError) as error:
-            raise EnergyError(f"{path}: no Hjson ({' '.join(str(error).split())})") from None
-        known = hjson.loads(DEFAULT.read_text(encoding="utf-8"))
+            raw, known = read_hjson(path), read_hjson(DEFAULT)
+        except FileError as error:
+            raise EnergyError(str(error)) from None
         missing, extra = known.keys() - raw.keys(), raw.keys() - known.keys()
         if missing or extra:
             what = f"has no {', '.join(sorted(missing))}" if missing else f"has unknown keys {', '.join(sorted(extra))}"
@@ -62,7 +58,10 @@ class Energies:
             points = raw[key]
             try:
                 good = len(points) >= (2 if key == "sram" else 1)
-                good = good and all(float(at) > 0 and float(pj) >= 0 for at, pj in points.items())
+                # A memory's energies are divided.
+                pairs = [(float(at), float(pj)) for at, pj in points.items()]
+                good = good and all(0 < at < math.inf and 0 <= pj < math.inf for at, pj in pairs)
+                good = good and len(dict(pairs)) == len(pairs) and (key != "sram" or all(pj for _, pj in pairs))
             except (TypeError, ValueError, AttributeError):
                 good = False
             if not good:
@@ -75,7 +74,17 @@ class Energies:
             numbers = [raw["write_factor"], raw["slice_bits"], raw["drain_adds"], raw["dense_bits"]]
             numbers += [*raw["slice_mult"], *raw["ran_add"]]
             good = len(raw["slice_mult"]) == 2 and all(float(each) >= 0 for each in numbers)
-        except (TypeError, ValueError, KeyError, IndexError):
+            # A training takes long: what its report will ask for must be there, and finite.
+            some = Counts(1, 1, 1, 1, parameters=dict.fromkeys(RULES.values(), 1), dense_tile_writes=1)
+            for each in (some.reads, some.writes, some.dense_reads, some.dense_writes):
+                each.update(dict.fromkeys(Buffer, 1))
+            params = TopParams()
+            parts = [processor_energy(some, energies, params)]
+            parts += [dense_energy(some, energies, params, floating) for floating in (False, True)]
+            good = good and all(0 <= value < math.inf for each in parts for value in each.values())
+        except EnergyError as error:
+            raise EnergyError(f"{path}: {error}") from None
+        except (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError):
             good = False
         if not good:
             raise EnergyError(f"{path}: an assumption is not of the form that {DEFAULT.name} gives it")

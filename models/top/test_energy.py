@@ -112,6 +112,13 @@ def test_a_users_file(tmp_path, energies):
         ({"slice_mult": [4]}, "slice_mult|form that"),
         ({"optimiser": {"adam": {}}}, "form that"),
         ({"more": 1}, "unknown keys more"),
+        ({"sram": {"8": 0, "32": 20}}, "sram must give"),
+        ({"sram": {"8": 10, "8.0": 20}}, "sram must give"),
+        ({"mult": {"8": "inf"}}, "mult must give"),
+        ({"dense_bits": 12}, "no width of 12"),
+        ({"write_factor": "nan"}, "form that"),
+        ({"drain_adds": [4]}, "form that"),
+        ({"optimiser": [1]}, "form that"),
     ):
         path.write_text(hjson.dumps({**own, **change}), encoding="utf-8")
         with pytest.raises(EnergyError, match=text) as caught:
@@ -121,9 +128,12 @@ def test_a_users_file(tmp_path, energies):
     path.write_text(hjson.dumps(own), encoding="utf-8")
     with pytest.raises(EnergyError, match="has no sram"):
         Energies.load(path)
-    path.write_text("{a: [", encoding="utf-8")
-    with pytest.raises(EnergyError, match="no Hjson"):
+    path.write_text("hello", encoding="utf-8")
+    with pytest.raises(EnergyError, match="is not Hjson with an object at its top"):
         Energies.load(path)
-    with pytest.raises(EnergyError, match="No such file"):
+    path.write_text("{a: [", encoding="utf-8")
+    with pytest.raises(EnergyError, match="is not Hjson"):
+        Energies.load(path)
+    with pytest.raises(EnergyError, match="no such file"):
         Energies.load(tmp_path / "none.hjson")
     assert energies.optimiser("adam") > energies.optimiser("momentum") > 0

@@ -23,6 +23,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from models.common.files import write_whole
 from tb.flow.blocks import Block
 from tb.flow.errors import UserError
 from tb.flow.paths import BUILD, ROOT, shown
@@ -194,5 +195,5 @@ def publish(result: Result, report: Path | None) -> None:
     console.print(f"The environment's time (median of {result.runs} runs): {parts}")
     if report:
         report.parent.mkdir(parents=True, exist_ok=True)
-        report.write_text(json.dumps(asdict(result), indent=1) + "\n", encoding="utf-8")
+        write_whole(report, json.dumps(asdict(result), indent=1) + "\n")
         console.print(f"report: {shown(report)}")

@@ -16,6 +16,7 @@ from typing import Any
 
 import jinja2
 
+from models.common.files import write_whole
 from tb.flow.codecov import KINDS, CodeReport, Point, Totals, grouped
 from tb.flow.paths import ROOT
 
@@ -79,8 +80,8 @@ class Report:
         """Writes both files into `folder`; returns their paths, the page first."""
         folder.mkdir(parents=True, exist_ok=True)
         page, data = folder / HTML_NAME, folder / JSON_NAME
-        page.write_text(self.html(), encoding="utf-8")
-        data.write_text(json.dumps(self.as_dict(), indent=1) + "\n", encoding="utf-8")
+        write_whole(page, self.html())
+        write_whole(data, json.dumps(self.as_dict(), indent=1) + "\n")
         return page, data
 
     def _tiles(self) -> list[dict[str, Any]]:

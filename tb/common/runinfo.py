@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 CLOCK_NS = 10
+OUT_NAME = "out.npy"  # in the run's folder: the result that a user asked for
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,10 @@ from cocotb.triggers import FallingEdge, RisingEdge, SimTimeoutError, Timer, wit
 from pyuvm import uvm_test
 
 from models.common.counters import GlobalIndex, RowIndex, counter_address
+from models.common.files import save_array
 from tb.common.agents import BurstItem, PlaySequence, ReadySequence
 from tb.common.env import BlockEnv
-from tb.common.runinfo import CLOCK_NS, RunInfo
+from tb.common.runinfo import CLOCK_NS, OUT_NAME, RunInfo
 from tb.common.scoreboard import CounterTables, Verdict
 from tb.common.testplan import load_testplan, minimum_checks
 
@@ -155,6 +156,12 @@ class BlockTest(uvm_test):
         }
         self._write(result)
         assert not error, error
+
+    def keep(self, array: npt.NDArray[np.generic]) -> None:
+        """Keeps the result that a user asked for (`out` in the configuration) in the run's folder, whence the command
+        takes it once the test has passed."""
+        if self.run_info.config.get("out"):
+            save_array(self.run_info.run_dir / OUT_NAME, array)
 
     def _write(self, result: dict[str, Any]) -> None:
         (self.run_info.run_dir / "result.json").write_text(json.dumps(result, indent=1), encoding="utf-8")

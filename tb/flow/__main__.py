@@ -3,6 +3,15 @@
 import sys
 
 from tb.flow.cli import main
+from tb.flow.errors import UserError
+from tb.flow.stdout import make_tolerant
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    make_tolerant()
+    status = main(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        status = 2
+    sys.exit(status)

@@ -6,7 +6,9 @@ Exit status: 0 passed, 1 something failed, 2 a mistake in the call or a missing 
 
 from __future__ import annotations
 
+import errno
 import json
+import math
 import os
 import re
 import signal
@@ -15,17 +17,30 @@ import sys
 import webbrowser
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from models.common.files import (
+    FileError,
+    check_folder,
+    check_output,
+    read_array,
+    read_json,
+    save_array,
+    write_whole,
+)
+from tb.common.runinfo import OUT_NAME
 from tb.flow.blocks import Block, Option, all_blocks, block_names, get_block
 from tb.flow.errors import UserError
 from tb.flow.makevars import clean_environment, given_variables, refuse_unknown
 from tb.flow.paths import REPORTS, ROOT, shown
+
+if TYPE_CHECKING:
+    from tb.flow.simulate import RunResult
 
 DEFAULT_BLOCK = "ioss"
 ALL_BLOCKS = "all"
@@ -62,29 +77,49 @@ class _Seed(click.ParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         if isinstance(value, int):
             return value
-        if not re.fullmatch(r"\d{1,10}", value) or not 1 <= int(value) < 2**31:
+        if not re.fullmatch(r"[0-9]{1,10}", value) or not 1 <= int(value) < 2**31:
             self.fail("must be a number from 1 to 2147483647 (Verilator refuses seed 0)", param, ctx)
         return int(value)
 
 
-class _Seconds(click.FloatRange):
-    name = "seconds"
+class _Number(click.ParamType):
+    """A finite number from `least` to `most` (None: no end); its name says so unless it has one."""
 
+    def __init__(
+        self, kind: type[float], least: float | None = None, most: float | None = None, name: str = ""
+    ) -> None:
+        self.kind, self.least, self.most = kind, least, most
+        ends = ["" if end is None else f"{end:.12g}" for end in (least, most)]
+        self.range = "..".join(ends) if any(ends) else ""
+        self.name = name or self.range or {int: "integer", float: "float"}[kind]
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            number = self.kind(value)
+        except (ValueError, OverflowError):
+            return self.fail(f"'{_short(value)}' is not a valid {self._what()}", param, ctx)
+        low, high = (-math.inf if self.least is None else self.least), (math.inf if self.most is None else self.most)
+        if not (low <= number <= high and abs(number) < math.inf):
+            return self.fail(f"choose {self.range or 'a finite number'}", param, ctx)
+        return number
+
+    def _what(self) -> str:
+        return "integer" if self.kind is int else "number"
+
+
+class _Seconds(_Number):
     def __init__(self) -> None:
-        super().__init__(min=1)
+        super().__init__(float, 1, 1_000_000, "seconds")
 
 
-class _Minutes(click.FloatRange):
-    name = "minutes"
-
+class _Minutes(_Number):
     def __init__(self) -> None:
-        super().__init__(min=0)
+        super().__init__(float, 0, 1_000_000, "minutes")
 
 
-class _Count(click.IntRange):
+class _Count(_Number):
     def __init__(self, most: int = 64) -> None:
-        super().__init__(1, most)
-        self.name = f"1..{most}"
+        super().__init__(int, 1, most)
 
 
 class _Blocks(click.ParamType):
@@ -107,7 +142,8 @@ class _Address(click.ParamType):
     name = "tcp://host:port"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if not re.fullmatch(r"(tcp|tls|ucx|ws|wss)://[^\s/]+:\d{1,5}", value):
+        match = re.fullmatch(r"(?:tcp|tls|ucx|ws|wss)://[^\s/]+:([0-9]{1,5})", value)
+        if not match or not 0 < int(match[1]) < 65536:
             self.fail("must be a scheduler's address such as tcp://host:8786", param, ctx)
         return value
 
@@ -121,26 +157,47 @@ class _File(click.ParamType):
         self.output = output
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        path = Path(value).expanduser().absolute()
+        path = _path(value, self, param, ctx)
         if self.output:
-            if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-                self.fail(f"cannot write {path}", param, ctx)
-        elif not path.is_file() or not os.access(path, os.R_OK):
-            self.fail(f"cannot read {path}", param, ctx)
+            try:
+                check_output(path)
+            except FileError as error:
+                self.fail(error.reason, param, ctx)
+        else:
+            try:
+                good = path.is_file() and os.access(path, os.R_OK)
+            except (OSError, ValueError):  # a name that no file can have
+                good = False
+            if not good:
+                self.fail(f"cannot read {path}", param, ctx)
         return path
 
 
 class _Folder(click.ParamType):
-    """A folder that is written to, made absolute: it, or the folder that it is made in, must be there and writable."""
+    """A folder that is written to, made absolute: it must be there and writable, or be one that can be made."""
 
     name = "folder"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        path = Path(value).expanduser().absolute()
-        there = path if path.exists() else path.parent
-        if not there.is_dir() or not os.access(there, os.W_OK):
-            self.fail(f"cannot write the folder {path}", param, ctx)
+        path = _path(value, self, param, ctx)
+        try:
+            check_folder(path)
+        except FileError as error:
+            self.fail(error.reason, param, ctx)
         return path
+
+
+def _short(value: Any) -> str:
+    """A value that a line can name."""
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:40]}... ({len(text)} letters)"
+
+
+def _path(value: Any, kind: click.ParamType, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+    try:
+        return Path(value).expanduser().absolute()
+    except RuntimeError:  # ~someone
+        return kind.fail(f"there is no home folder for {value}", param, ctx)
 
 
 def _variable(name: str, kind: click.ParamType, text: str, default: Any = None) -> click.Option:
@@ -163,8 +220,8 @@ def _jobs_variable(what: str = "simulations") -> click.Option:
 
 def _option_variable(option: Option) -> click.Option:
     kinds: dict[str, click.ParamType] = {
-        "int": click.INT,
-        "float": click.FLOAT,
+        "int": _Number(int, option.least, option.most),
+        "float": _Number(float, option.least, option.most),
         "str": click.STRING,
         "flag": _Flag(),
         "in_file": _File(),
@@ -206,8 +263,23 @@ def _param_variables(block: Block) -> list[click.Parameter]:
 
 def _write_report(path: Path | None, content: Mapping[str, Any]) -> None:
     if path is not None:
-        path.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
+        try:
+            write_whole(path, json.dumps(content, indent=1, default=str) + "\n")
+        except FileError as error:
+            raise UserError(f"REPORT={error}") from None
         print(f"report: {shown(path)}")
+
+
+def _take_out(result: RunResult, path: Path | None) -> list[str]:
+    """Writes the array that a test which passed has kept to OUT; what to say of it. Raises `UserError`."""
+    if path is None or not result.passed:
+        return []
+    try:
+        array = read_array(result.run_dir / OUT_NAME)
+        save_array(path, array)
+    except FileError as error:
+        raise UserError(f"OUT={error}") from None
+    return [f"wrote {shown(path)}: {' x '.join(map(str, array.shape))}, {array.dtype}"]
 
 
 def _sim_command(block: Block) -> click.Command:
@@ -254,18 +326,21 @@ def _sim_command(block: Block) -> click.Command:
             raise
         for line in result.warnings:
             print(f"warning: {line}", file=sys.stderr)
-        if result.result is not None and block.print_report is not None:
-            block.print_report(result.result)
-        print(result.summary())
         status = {
             "status": "pass" if result.passed else "fail",
             "error": result.error,
             "seconds": round(result.seconds, 3),
         }
         details = (result.result or {}).get("report")
-        _write_report(
-            report_path, {**(details if isinstance(details, dict) else {}), **facts, **status, "replay": result.replay}
-        )
+        content = {**(details if isinstance(details, dict) else {}), **facts, **status, "replay": result.replay}
+        # Files first: whatever becomes of what is printed, they are there.
+        said = _take_out(result, values.get("OUT"))
+        _write_report(report_path, content)
+        if result.result is not None and block.print_report is not None:
+            block.print_report(result.result)
+        for line in said:
+            print(line)
+        print(result.summary())
         return 0 if result.passed else 1
 
     return click.Command(
@@ -278,12 +353,9 @@ def _sim_command(block: Block) -> click.Command:
 
 def _load_config(path: Path) -> dict[str, Any]:
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"CONFIG={path} is not JSON: {error}") from error
-    if not isinstance(config, dict):
-        raise UserError(f"CONFIG={path} is not a JSON object")
-    return config
+        return read_json(path)
+    except FileError as error:
+        raise UserError(f"CONFIG={error}") from None
 
 
 # --- the other targets ----------------------------------------
@@ -608,7 +680,7 @@ def _train(
     span = "1 epoch" if EPOCHS == 1 else f"{EPOCHS} epochs"
     title = f"{NET} trained on the RTL: {span}, {OPT}, {'LAPS' if LAPS else '8 bits'}, seed {SEED}"
     page = write_page(report, title, images, folder / "train.html")
-    (folder / "train.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_whole(folder / "train.json", json.dumps(report, indent=1) + "\n")
     print(
         f"accuracy {report['accuracy']:.2%} (float32 {report['float32_accuracy']:.2%}), "
         f"{report['average_bits']:.2f} bits, speed-up {report['speedup']:.1f} "
@@ -818,6 +890,10 @@ def _chosen_block(name: str) -> Block | None:
     return get_block(os.environ.get("BLOCK") or DEFAULT_BLOCK)
 
 
+# What a disk or its owner may have against a file: no fault of the program.
+_NO_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.EIO}
+
+
 def _on_term(number: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
@@ -835,8 +911,13 @@ def main(arguments: Sequence[str]) -> int:
         known = {str(param.envvar) for goal in (*goals, name) if goal in commands for param in commands[goal].params}
         refuse_unknown(given_variables(os.environ.get("MAKEFLAGS", "")), known, [name])
         status = _invoke(commands[name], list(arguments[1:]), known)
-    except UserError as error:
+    except (UserError, FileError) as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.errno not in _NO_PLACE:
+            raise
+        print(f"error: {error.strerror}{f': {shown(error.filename)}' if error.filename else ''}", file=sys.stderr)
         return 2
     except click.ClickException as error:
         print(f"error: {_one_line(error)}", file=sys.stderr)

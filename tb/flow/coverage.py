@@ -15,6 +15,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from models.common.files import write_whole
 from tb.common.blockdef import COVERAGE_GOALS
 from tb.common.coverage import joint_summaries
 from tb.common.coverage_report import JSON_NAME, Report
@@ -151,7 +152,7 @@ def cover_all(jobs: int) -> dict[str, Any]:
         table.add_row(name, *("-" if row[kind] is None else f"{row[kind]} %" for kind in kinds))
     Console().print(table)
     content["blocks"] = blocks
-    (REPORTS / ALL / JSON_NAME).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_whole(REPORTS / ALL / JSON_NAME, json.dumps(content, indent=1) + "\n")
     return content
 
 

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from models.common.files import write_whole
 from models.common.floats import check_platform
 from tb.common.testlist import block_runs
 from tb.flow.blocks import Block
@@ -150,9 +151,7 @@ def check_sources(block: Block, sim: str, digest: str) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Writes `path` so that it is there whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f"{path.name}.{socket.gethostname()}.{os.getpid()}")
-    scratch.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
-    scratch.replace(path)
+    write_whole(path, json.dumps(content, indent=1, default=str) + "\n")
 
 
 def read_json(path: Path) -> Any:

@@ -20,6 +20,7 @@ import matplotlib as mpl
 from junitparser import Error, Failure, JUnitXml, Properties, Property, TestCase, TestSuite
 from matplotlib.figure import Figure
 
+from models.common.files import write_whole
 from tb.common.coverage import KeptRun
 from tb.common.coverage_report import Report
 from tb.common.testplan import CHECKS, STAGES, Testpoint, load_testplan
@@ -392,7 +393,9 @@ def write_junit(data: Mapping[str, Any], path: Path) -> None:
         suite.append(properties)
         xml.add_testsuite(suite)
     xml.update_statistics()
-    xml.write(str(path), pretty=True)
+    out = io.BytesIO()
+    xml.write(out, pretty=True)
+    write_whole(path, out.getvalue())
 
 
 def _xml(text: str) -> str:
@@ -467,7 +470,7 @@ def write_reports(outcome: Outcome, request: Request) -> tuple[dict[str, Any], d
     write_json(files["json"], data)
     write_junit(data, files["junit"])
     history = add_history(data, store)
-    files["page"].write_text(page(data, history, request.blocks, outcome.started), encoding="utf-8")
+    write_whole(files["page"], page(data, history, request.blocks, outcome.started))
     return data, files
 
 

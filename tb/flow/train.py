@@ -20,12 +20,14 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from models.common.files import FileError, read_json, write_whole
 from models.common.floats import fingerprint
 from tb.flow.blocks import get_block
 from tb.flow.errors import UserError
 from tb.flow.paths import BUILD, ROOT, shown, source_files
 from tb.flow.simulate import RunResult, run
 from tb.top.report import capture_lines
+from tb.top.training import load_checkpoint
 
 SOURCES = ("rtl", "models", "tb", "data/energy", "requirements.txt")
 SUFFIXES = {".py", ".sv", ".svh", ".hjson", ".txt"}
@@ -90,9 +92,8 @@ def train(job: Job, per_epoch: int, console: Console) -> list[dict[str, Any]]:
         for first, stop in todo:
             record_path, checkpoint = folder / f"{stop}.json", folder / f"{stop}.ckpt"
             capture = job.capture is not None and first <= job.capture_at < stop
-            if record_path.is_file() and checkpoint.is_file() and not capture:
-                record = json.loads(record_path.read_text(encoding="utf-8"))
-            else:
+            record = None if capture else _kept(record_path, checkpoint)
+            if record is None:
                 follower = _Follower(folder / "progress", progress, task, first)
                 config = {
                     "reduced": True,  # what one iteration of any network compares at least
@@ -105,9 +106,7 @@ def train(job: Job, per_epoch: int, console: Console) -> list[dict[str, Any]]:
                 with follower:
                     result = run(block, "verilator", "training", job.plan.seed, job.params, config, label="train")
                 record = _record(result)
-                scratch = record_path.with_suffix(".tmp")
-                scratch.write_text(json.dumps(record), encoding="utf-8")
-                scratch.replace(record_path)
+                write_whole(record_path, json.dumps(record))
                 # A segment's traces are large, and checked.
                 for path in result.run_dir.rglob("*.bin"):
                     path.unlink()
@@ -117,6 +116,16 @@ def train(job: Job, per_epoch: int, console: Console) -> list[dict[str, Any]]:
             if "accuracy" in record:
                 progress.console.print(_line(record, stop, per_epoch))
     return records
+
+
+def _kept(record_path: Path, checkpoint: Path) -> dict[str, Any] | None:
+    """The record of a segment that an earlier command finished; None if there is none, or a file of it is damaged."""
+    try:
+        record = read_json(record_path)
+        load_checkpoint(checkpoint)
+    except FileError:
+        return None
+    return record
 
 
 def _record(result: RunResult) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 import jinja2
 import numpy as np
 
+from models.common.files import write_whole
 from models.top.config import Buffer, TopParams
 from models.top.energy import Counts, Energies, dense_energy, processor_energy, ratio
 
@@ -289,7 +290,5 @@ def write_page(data: Mapping[str, Any], title: str, images: Sequence[Path], path
     """The page, with its pictures inside."""
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATE.parent), autoescape=True)
     inline = [(each.stem, base64.b64encode(each.read_bytes()).decode()) for each in images]
-    path.write_text(
-        environment.get_template(TEMPLATE.name).render(data=data, title=title, images=inline), encoding="utf-8"
-    )
+    write_whole(path, environment.get_template(TEMPLATE.name).render(data=data, title=title, images=inline))
     return path

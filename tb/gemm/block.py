@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from models.common.files import FileError, read_array
 from models.common.tensors import TensorError
 from models.ran.config import RAND_BITS, Round, YBits, sum_bound
 from tb.common.blockdef import COVERAGE_GOALS, INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
@@ -54,10 +55,10 @@ def _final(options: dict[str, Any]) -> dict[str, Any]:
 def _check_bias(path: Path, columns: int) -> int:
     """Loads a bias and gives its largest magnitude. Raises `UserError` for a file that is none."""
     try:
-        bias = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise UserError(f"BIAS={path} is not a .npy file of numbers: {error}") from error
-    if not isinstance(bias, np.ndarray) or bias.dtype.kind not in "iu" or bias.shape != (columns,):
+        bias = read_array(path)
+    except FileError as error:
+        raise UserError(f"BIAS={error}") from error
+    if bias.dtype.kind not in "iu" or bias.shape != (columns,):
         raise UserError(f"BIAS must be a vector of {columns} integers, one a column of W; {path.name} is not")
     if bias.size and not -MAX_BIAS <= int(bias.min()) <= int(bias.max()) < MAX_BIAS:
         raise UserError("BIAS does not fit 32 signed bits")
@@ -79,8 +80,7 @@ def _captured(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         text = str(error).removeprefix(f"{options['CAPTURE']}: ")
         raise UserError(f"CAPTURE={options['CAPTURE']}: {text}") from error
     # One product alone may leave fewer lanes to compare than the run of the test list must.
-    out = str(options["OUT"]) if options["OUT"] else None
-    return "captured", {"capture": str(options["CAPTURE"]), "out": out, "reduced": True}
+    return "captured", {"capture": str(options["CAPTURE"]), "out": bool(options["OUT"]), "reduced": True}
 
 
 def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -90,7 +90,7 @@ def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """
     if options["CAPTURE"] is not None:
         return _captured(options)
-    if not own_tensors(options):
+    if not own_tensors(BLOCK, options):
         return listed_test(BLOCK, HERE, options)
     params = options["PARAMS"]
     x, w = check_operands(options)
@@ -153,10 +153,10 @@ BLOCK = Block(
         *OPERAND_OPTIONS,
         Option("Y_BITS", "precision of the results; 32: sums, saturated, 64: exact sums", "int", 64, tuple(FORMATS)),
         Option("Y_UNSIGNED", "results are unsigned", "flag", False),
-        Option("SHIFT", "results are sums / 2^SHIFT, rounded", "int", 0),
+        Option("SHIFT", "results are sums / 2^SHIFT, rounded", "int", 0, least=0, most=63),
         Option("ROUND", "rounding", "str", "nearest", tuple(ROUNDS)),
         Option("RAND_BITS", "random bits of stochastic rounding", "int", 16, RAND_BITS),
-        Option("STOCHASTIC_SEED", "seed of the random generators", "int", 1),
+        Option("STOCHASTIC_SEED", "seed of the random generators", "int", 1, least=0, most=(1 << 32) - 1),
         Option("RELU", "ReLU", "flag", False),
         Option("BIAS", "vector (N), .npy of integers that fit 32 bits, added to every row of the sums", "in_file"),
         Option("CAPTURE", "product of a training, .npz as `make train CAPTURE=` saves it, replayed alone", "in_file"),

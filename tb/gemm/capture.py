@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from models.common.files import FileError, save_npz
 from models.common.tensors import TensorError, check_matrix, compact, exact_matmul, read_npz
 from models.ioss.config import Descriptor
 from models.ran.config import MAX_JOBS, RanDescriptor, YBits, sum_bound
@@ -59,10 +60,9 @@ class Capture:
         if product.bias is not None:
             arrays["bias"] = np.asarray(product.bias, np.int64)
         try:
-            with path.open("wb") as file:
-                np.savez_compressed(file, **arrays)
-        except OSError as error:
-            raise TensorError(f"{path}: cannot be written ({error.strerror or error})") from None
+            save_npz(path, arrays)
+        except FileError as error:
+            raise TensorError(str(error)) from None
 
     @classmethod
     def load(cls, path: Path) -> Capture:
@@ -123,7 +123,7 @@ def _meta(path: Path, arrays: Mapping[str, Any]) -> dict[str, Any]:
         raise TensorError(f"{path}: not a capture (it holds {', '.join(sorted(arrays)) or 'nothing'})")
     try:
         meta = json.loads(str(arrays["meta"]))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise TensorError(f"{path}: damaged capture (meta is not JSON: {error})") from None
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
         kind = meta.get("format") if isinstance(meta, dict) else None

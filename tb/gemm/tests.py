@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyuvm
 
+from models.common.files import read_array
 from models.common.tensors import load_matrix
 from models.ioss.config import LEGAL_REDUCE, Descriptor
 from models.ran.config import RanDescriptor, Round, Start, YBits
@@ -96,8 +97,8 @@ class real_tensors(Tables):
 @pyuvm.test()
 class user_tensors(Tables):
     """A user's matrices. Config: x, w, bias (files; bias may be null), x_bits, w_bits, x_unsigned, w_unsigned,
-    min_order, compensate, reduce_factor, final (fields of the RAN's descriptor), seed, out (file or null); or
-    `example`: matrices that the test makes."""
+    min_order, compensate, reduce_factor, final (fields of the RAN's descriptor), seed, out (whether to keep the
+    result); or `example`: matrices that the test makes."""
 
     def example(self) -> dict[str, Any]:
         """The configuration of matrices that divide into no tile evenly, with a bias and stochastic rounding."""
@@ -115,7 +116,7 @@ class user_tensors(Tables):
         config = self.example() if self.run_info.config.get("example") else self.run_info.config
         x = load_matrix(config["x"], config["x_bits"], config["x_unsigned"], "X")
         w = load_matrix(config["w"], config["w_bits"], config["w_unsigned"], "W")
-        bias = np.load(config["bias"]).astype(np.int64) if config["bias"] else None
+        bias = read_array(Path(config["bias"])).astype(np.int64) if config["bias"] else None
         names = ("x_unsigned", "w_unsigned", "min_order", "compensate", "reduce_factor")
         product = Product(
             x, w, config["x_bits"] // 4, config["w_bits"] // 4, RanDescriptor(**config["final"]), "x @ w",
@@ -125,15 +126,15 @@ class user_tensors(Tables):
 
     def judge(self, cycles: int) -> Verdict:
         verdict = super().judge(cycles)
-        if self.run_info.config.get("out") and not verdict.divergences:
-            np.save(self.run_info.config["out"], self.env.scoreboard.results[0][0])
+        if not verdict.divergences:
+            self.keep(self.env.scoreboard.results[0][0])
         return verdict
 
 
 @pyuvm.test()
 class captured(Tables):
     """A product of a training, from its file (capture.py). Config: `capture` (none: one that the test makes), `out`
-    (file or null)."""
+    (whether to keep the result)."""
 
     def example(self) -> Path:
         """A capture of every field: bias, mask, orders dropped, several chunks of K, stochastic rounding."""
@@ -157,8 +158,8 @@ class captured(Tables):
     def judge(self, cycles: int) -> Verdict:
         verdict = super().judge(cycles)
         self.report["origin"] = self.origin
-        if self.run_info.config.get("out") and not verdict.divergences:
-            np.save(self.run_info.config["out"], self.env.scoreboard.results[0][0])
+        if not verdict.divergences:
+            self.keep(self.env.scoreboard.results[0][0])
         return verdict
 
 

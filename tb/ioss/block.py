@@ -23,7 +23,7 @@ def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
     Raises `UserError` for matrices or options that the core cannot take.
     """
-    if not own_tensors(options):
+    if not own_tensors(BLOCK, options):
         return listed_test(BLOCK, HERE, options)
     check_operands(options)
     return "user_tensors", operand_config(options)

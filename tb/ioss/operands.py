@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from models.common.tensors import TensorError, load_matrix
 from models.ioss.config import LEGAL_REDUCE
-from tb.flow.blocks import Option
+from tb.flow.blocks import Block, Option
 from tb.flow.errors import UserError
 
 BITS = (4, 8, 12, 16)
@@ -22,16 +22,21 @@ OPERAND_OPTIONS = (
     Option("W_BITS", "precision of W", "int", 8, BITS),
     Option("X_UNSIGNED", "X is unsigned", "flag", False),
     Option("W_UNSIGNED", "W is unsigned", "flag", False),
-    Option("MIN_ORDER", "lowest order i + j that is issued", "int", 0),
+    Option("MIN_ORDER", "lowest order i + j that is issued", "int", 0, least=0, most=6),
     Option("COMPENSATE", "compensate what MIN_ORDER drops", "flag", False),
     Option("REDUCE_FACTOR", "rows that share a job's K", "int", 1, LEGAL_REDUCE),
 )
 
 
-def own_tensors(options: dict[str, Any]) -> bool:
-    """Whether the user gives matrices of their own. Raises `UserError` for a call that is neither that nor a test."""
+def own_tensors(block: Block, options: dict[str, Any]) -> bool:
+    """Whether the user gives matrices of their own. Raises `UserError` for a call that is neither that nor a test, and
+    for variables of `block` that only matrices have a use for."""
     test, given = options["TEST"], [options[name] is not None for name in ("X", "W")]
     if not any(given):
+        beside = [each.name for each in block.options if options[each.name] != each.default]
+        if beside:
+            belongs = "belongs" if len(beside) == 1 else "belong"
+            raise UserError(f"{', '.join(beside)} {belongs} to matrices of your own: give X and W, the .npy files")
         if test == "user_tensors":
             raise UserError("TEST=user_tensors needs X= and W=, the .npy files of the matrices")
         return False
@@ -44,10 +49,9 @@ def own_tensors(options: dict[str, Any]) -> bool:
 
 def operand_config(options: dict[str, Any]) -> dict[str, Any]:
     """The test's configuration that says what the matrices are."""
-    out = options["OUT"]
     names = ("X_BITS", "W_BITS", "X_UNSIGNED", "W_UNSIGNED", "MIN_ORDER", "COMPENSATE", "REDUCE_FACTOR")
     values = {name.lower(): options[name] for name in names}
-    return {"x": str(options["X"]), "w": str(options["W"]), **values, "out": str(out) if out else None}
+    return {"x": str(options["X"]), "w": str(options["W"]), **values, "out": bool(options["OUT"])}
 
 
 def check_operands(options: dict[str, Any]) -> tuple[npt.NDArray[np.integer], npt.NDArray[np.integer]]:

@@ -79,7 +79,7 @@ class real_tensors(Tensors):
 @pyuvm.test()
 class user_tensors(Tensors):
     """A user's matrices. Config: x, w (files), x_bits, w_bits, x_unsigned, w_unsigned, min_order, compensate,
-    reduce_factor, out (file or null); or `example`: matrices that the test makes."""
+    reduce_factor, out (whether to keep the result); or `example`: matrices that the test makes."""
 
     def example(self) -> dict[str, Any]:
         """The configuration of matrices that divide into no tile evenly, with orders dropped."""
@@ -104,8 +104,8 @@ class user_tensors(Tensors):
 
     def judge(self, cycles: int) -> Verdict:
         verdict = super().judge(cycles)
-        if self.run_info.config.get("out") and not verdict.divergences:
-            np.save(self.run_info.config["out"], self.results[0])
+        if not verdict.divergences:
+            self.keep(self.results[0])
         return verdict
 
 

@@ -46,7 +46,7 @@ class Stream:
 
 class GradientTest(OptcTest):
     """Base of the tests that play gradient streams: host and model run ahead, what the core gave is measured.
-    Config: `out` (file of the weights or null), `picture`."""
+    Config: `out` (whether to keep the weights), `picture`."""
 
     def add(self, name: str, rule: Rule, g: F64, w0: F64, bars: tuple[str, ...] = tuple(BARS), **more: Any) -> Stream:
         """A stream behind those that are there. `more` goes to the host."""
@@ -90,7 +90,7 @@ class GradientTest(OptcTest):
                 draw(path, stream.name, stream.g, run, seen, found, stream.bars)
                 entry["picture"] = str(path)
             entries.append(entry)
-            if config.get("out") and right:
-                np.save(config["out"], seen.w)
+            if right:
+                self.keep(seen.w)
         self.report["streams"] = entries
         return verdict

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.common.files import FileError, read_array
 from models.optc.config import Mode
 from models.optc.host import LARGEST_GRADIENT, LARGEST_WEIGHT, HostError, Rule
 from tb.flow.blocks import Option
@@ -35,13 +36,12 @@ OPTIONS = (
 def _load(path: Path, name: str, dims: int, largest: float) -> F64:
     """A float array. Raises `UserError` for a file that is none, or with values that are not finite or too large."""
     try:
-        array = np.load(path, allow_pickle=False, mmap_mode="r")
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{name}={path} is not a .npy file of numbers: {str(error).splitlines()[0]}") from error
+        array = read_array(path)
+    except FileError as error:
+        raise UserError(f"{name}={error}") from error
     shape = "a matrix (steps x parameters)" if dims == 2 else "a vector, one value a parameter"
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu" or array.ndim != dims:
-        what = f"{array.ndim} dimensions of {array.dtype}" if isinstance(array, np.ndarray) else "an archive"
-        raise UserError(f"{name} must be {shape} of floats; {path.name} holds {what}")
+    if array.dtype.kind not in "fiu" or array.ndim != dims:
+        raise UserError(f"{name} must be {shape} of floats; {path.name} holds {array.ndim} dimensions of {array.dtype}")
     if 0 in array.shape:
         raise UserError(f"{name} is empty: {path.name} has the shape {' x '.join(map(str, array.shape))}")
     if dims == 2 and (array.size > MAX_VALUES or len(array) > MAX_STEPS):
@@ -89,7 +89,7 @@ def _rule(options: dict[str, Any]) -> Rule:
 def stream_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
     """(test, configuration) of a call that plays gradients; None if it is none. Raises `UserError`."""
     test, mode = options["TEST"], options["MODE"]
-    out = str(options["OUT"]) if options["OUT"] else None
+    out = bool(options["OUT"])
     if options["G"] is None:
         for name in ("W0", *HYPERPARAMETERS):
             if options[name] is not None:

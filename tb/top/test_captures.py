@@ -19,6 +19,7 @@ from models.train.digits import load_digits
 from models.train.fixed import Step
 from models.train.on_processor import drive
 from tb.common.commands import run_target
+from tb.common.runinfo import OUT_NAME
 from tb.flow import train as flow
 from tb.flow.blocks import get_block
 from tb.flow.errors import UserError
@@ -83,12 +84,11 @@ def test_a_failed_training_captures_and_a_capture_replays(tmp_path: Path) -> Non
     lines = capture_lines(result.result)
     assert len(lines) == len(captures)
     assert any(line.endswith("captures/wg1.npz") for line in lines)
-    out = tmp_path / "y.npy"
-    config = {"capture": str(folder / "wg1.npz"), "out": str(out), "reduced": True}
+    config = {"capture": str(folder / "wg1.npz"), "out": True, "reduced": True}
     replay = run(get_block("gemm"), "verilator", "captured", config=config)
     assert replay.passed, replay.summary()
     product = captures["wg1"].product
-    assert np.array_equal(np.load(out), product.sums(16))
+    assert np.array_equal(np.load(replay.run_dir / OUT_NAME), product.sums(16))
 
 
 def test_a_host_that_stumbles_leaves_a_verdict_and_captures() -> None:
@@ -125,6 +125,7 @@ def test_train_simulates_the_segment_of_a_capture_again(tmp_path: Path, monkeypa
 
     monkeypatch.setattr(flow, "run", simulated)
     monkeypatch.setattr(flow, "BUILD", tmp_path)
+    monkeypatch.setattr(flow, "load_checkpoint", lambda path: path.stat())
     console = Console(quiet=True)
     job = Job(Plan(), 3, get_block("top").resolve_params(None))
     flow.train(job, 22, console)
@@ -141,7 +142,7 @@ def test_train_simulates_the_segment_of_a_capture_again(tmp_path: Path, monkeypa
     ("variables", "words"),
     [
         ({"CAPTURE_AT": "2"}, "give CAPTURE, the folder, too"),
-        ({"CAPTURE": "/none/there"}, "CAPTURE=/none/there: cannot write the folder /none/there"),
+        ({"CAPTURE": "/none/there"}, "CAPTURE=/none/there: cannot be made or written (No such file or directory)"),
         ({"CAPTURE": "captures", "CAPTURE_AT": "23"}, "CAPTURE_AT=23: this training has iterations 1..22"),
     ],
 )

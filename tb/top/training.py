@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.common.files import FileError, one_line, write_whole
 from models.common.floats import fingerprint
 from models.ioss.config import GlobalCounter as CoreGlobal
 from models.ioss.config import RowCounter as CoreRow
@@ -173,22 +174,26 @@ def save_captures(
 
 
 def save_checkpoint(path: Path, trainer: OnProcessor) -> None:
-    """Writes a suspended trainer and the fingerprint of the arithmetic that led to it, as a whole or not at all."""
-    scratch = path.with_suffix(".tmp")
-    scratch.write_bytes(pickle.dumps((fingerprint(), trainer)))
-    scratch.replace(path)
+    """Writes a suspended trainer and the fingerprint of the arithmetic that led to it, as a whole or not at all. Raises
+    `FileError`."""
+    write_whole(path, pickle.dumps((fingerprint(), trainer)))
 
 
 def load_checkpoint(path: Path) -> OnProcessor:
-    """Reads a suspended trainer. Raises ValueError if another arithmetic led to it: the training would go on with bits
-    that no machine gives from the start."""
-    made_by, trainer = pickle.loads(path.read_bytes())
+    """Reads a suspended trainer of this clone. Raises `FileError` for anything else, and if another arithmetic led to
+    it: the training would go on with bits that no machine gives from the start."""
+    try:
+        made_by, trainer = pickle.loads(path.read_bytes())
+    except Exception as error:  # damaged bytes make pickle raise almost anything
+        raise FileError(path, f"damaged checkpoint ({one_line(error)})") from None
     if made_by != fingerprint():
-        raise ValueError(
-            f"{path} was left by a machine whose floating point differs (fingerprint {made_by}, here {fingerprint()}): "
-            "delete its folder, or go on there"
+        raise FileError(
+            path,
+            f"left by a machine whose floating point differs (fingerprint {made_by}, here {fingerprint()}): delete its "
+            "folder, or go on there",
         )
-    assert isinstance(trainer, OnProcessor)
+    if not isinstance(trainer, OnProcessor):
+        raise FileError(path, f"damaged checkpoint (it holds {type(trainer).__name__})")
     return trainer
 
 
