@@ -27,7 +27,7 @@ from models.common.files import write_whole
 from tb.flow.blocks import Block
 from tb.flow.errors import UserError
 from tb.flow.paths import BUILD, ROOT, shown
-from tb.flow.simulate import _no_space as no_space
+from tb.flow.plain import plain, plain_text, temporary
 from tb.flow.simulate import locked
 from tb.flow.tools import ensure_simulator, tool_versions, verilator_root
 
@@ -61,7 +61,7 @@ def build_cpp(
     program = folder / digest.hexdigest()[:20]
     with locked(program.with_suffix(".lock")):
         if not program.is_file():
-            with tempfile.TemporaryDirectory(prefix="trainslice-") as scratch:
+            with tempfile.TemporaryDirectory(prefix="trainslice-", dir=temporary()) as scratch:
                 _make(block, main, params, sources, Path(scratch), flags)
                 shutil.move(Path(scratch) / "bench", program)
     return program
@@ -70,8 +70,8 @@ def build_cpp(
 def _make(
     block: Block, main: Path, params: Mapping[str, int], sources: list[Path], scratch: Path, flags: list[str]
 ) -> None:
-    # make cannot quote: everything it sees lies in `scratch`, or is reached by a name without white space.
-    root = no_space(verilator_root())
+    # make cannot quote: everything it sees lies in `scratch`, or is reached by a plain name.
+    root = plain(verilator_root())
     shutil.copy(main, scratch / "main.cpp")
     shutil.copy(_HEADER, scratch)
     verilate = [
@@ -91,11 +91,11 @@ def _make(
         "-j",
         "2",
         *flags,
-        f"PYTHON3={no_space(Path(sys.executable))}",
+        f"PYTHON3={plain(Path(sys.executable))}",
     ]
     for command in (verilate, make):
         done = subprocess.run(
-            command,
+            [plain_text(word) for word in command],
             capture_output=True,
             text=True,
             check=False,

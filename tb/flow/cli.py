@@ -34,9 +34,10 @@ from models.common.files import (
     write_whole,
 )
 from tb.common.runinfo import OUT_NAME
+from tb.flow import surroundings
 from tb.flow.blocks import Block, Option, all_blocks, block_names, get_block
 from tb.flow.errors import UserError
-from tb.flow.makevars import clean_environment, given_variables, refuse_unknown
+from tb.flow.makevars import clean_environment, definition, drop_exported, given_variables, refuse_unknown
 from tb.flow.paths import REPORTS, ROOT, shown
 
 if TYPE_CHECKING:
@@ -692,7 +693,8 @@ def _train(
     print(f"most energy: {report['energy']['largest_part']}")
     print(f"page: {shown(page)}")
     if CAPTURE:
-        print(f"captures: {shown(CAPTURE)}; make sim BLOCK=gemm CAPTURE={shown(CAPTURE / 'fp1.npz')} replays the first")
+        first = definition("CAPTURE", shown(CAPTURE / "fp1.npz"))
+        print(f"captures: {shown(CAPTURE)}; make sim BLOCK=gemm {first} replays the first")
     _write_report(REPORT, report)
     return 0
 
@@ -894,6 +896,9 @@ def _chosen_block(name: str) -> Block | None:
 _NO_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.EIO}
 
 
+_WHERE = "variables go on make's command line"
+
+
 def _on_term(number: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
@@ -910,6 +915,9 @@ def main(arguments: Sequence[str]) -> int:
             raise UserError(f"there is no target '{name}' (make help lists them)")
         known = {str(param.envvar) for goal in (*goals, name) if goal in commands for param in commands[goal].params}
         refuse_unknown(given_variables(os.environ.get("MAKEFLAGS", "")), known, [name])
+        if dropped := drop_exported(known):
+            print(f"note: {', '.join(dropped)} of the environment: not used, as {_WHERE}", file=sys.stderr)
+        surroundings.clean(keep=known)
         status = _invoke(commands[name], list(arguments[1:]), known)
     except (UserError, FileError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -128,6 +128,6 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Block:
         test_module="flow_toy_tests",
         default_test="good",
         params={"WIDTH": Param(8, (4, 8), "Width")},
-        options=(Option("CYCLES", "cycles", "int", 5), Option("INPUT", "a file", "in_file")),
+        options=(Option("CYCLES", "cycles", "int", 5, least=0, most=1_000_000), Option("INPUT", "a file", "in_file")),
         sim_options=lambda options: (options["TEST"] or "good", {"cycles": options["CYCLES"]}),
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import shlex
 from collections.abc import Collection, MutableMapping
 
+from tb.flow import surroundings
 from tb.flow.errors import UserError
 
 # Variables of the Makefile itself.
@@ -40,7 +42,29 @@ def refuse_unknown(given: Collection[str], known: Collection[str], targets: Coll
         raise UserError(f"make {' '.join(targets)} takes no variable {name}{hint}")
 
 
+def drop_exported(known: Collection[str], environment: MutableMapping[str, str] = os.environ) -> list[str]:
+    """Removes variables of ours that make was not given but found in its environment; their names.
+
+    `export TEST=...` of a shell would else run another test than the command line says. Without make (no MAKELEVEL) the
+    environment is the command line.
+    """
+    if "MAKELEVEL" not in environment:
+        return []
+    given = given_variables(environment.get("MAKEFLAGS", ""))
+    dropped = sorted(name for name in known if name in environment and name not in given)
+    for name in dropped:
+        del environment[name]
+    return dropped
+
+
 def clean_environment(known: Collection[str], environment: MutableMapping[str, str] = os.environ) -> None:
-    """Removes make's own and our variables, which would reach the makefiles that Verilator writes."""
+    """Removes make's own and our variables, which would reach the makefiles that Verilator writes, and what else of the
+    caller's surroundings is not ours to heed."""
     for name in (*_MAKE, *known):
         environment.pop(name, None)
+    surroundings.clean(environment)
+
+
+def definition(name: str, value: object) -> str:
+    """`NAME=value` as one types it: make expands $, then the shell takes quotes away."""
+    return f"{name}={shlex.quote(str(value).replace('$', '$$'))}"

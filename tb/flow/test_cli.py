@@ -50,10 +50,20 @@ def make(toy, monkeypatch, capsys):
         ({"SIM": "vcs"}, "SIM=vcs: choose one of verilator, icarus"),
         ({"BLOCK": "nosuch"}, "BLOCK=nosuch: choose one of flow_toy"),
         ({"WAVES": "2"}, "WAVES=2: choose one of 0, 1"),
-        ({"TIMEOUT": "0"}, "TIMEOUT=0: "),
+        ({"SEED": "\u0663"}, "SEED=\u0663: must be a number"),
+        ({"TIMEOUT": "0"}, "TIMEOUT=0: choose 1..1000000"),
+        ({"TIMEOUT": "nan"}, "TIMEOUT=nan: choose 1..1000000"),
+        ({"TIMEOUT": "1e300"}, "TIMEOUT=1e300: choose 1..1000000"),
         ({"CYCLES": "many"}, "CYCLES=many: 'many' is not a valid integer"),
+        ({"CYCLES": "-1"}, "CYCLES=-1: choose 0..1000000"),
+        ({"CYCLES": "9" * 5000}, "CYCLES=99999"),
+        ({"INPUT": "~nobody-of-this-name/x"}, "INPUT=~nobody-of-this-name/x: there is no home folder"),
+        ({"INPUT": "x" * 5000}, "INPUT=xxx"),
         ({"INPUT": "/no/such/file"}, "INPUT=/no/such/file: cannot read /no/such/file"),
-        ({"REPORT": "/no/such/folder/r.json"}, "REPORT=/no/such/folder/r.json: cannot write"),
+        (
+            {"REPORT": "/no/such/folder/r.json"},
+            "REPORT=/no/such/folder/r.json: cannot be written (there is no folder /no/such/folder)",
+        ),
         ({"BLOK": "flow_toy"}, "make sim takes no variable BLOK: did you mean BLOCK?"),
         ({"seed": "1"}, "make sim takes no variable seed: did you mean SEED?"),
         ({"JOBS": "2"}, "make sim takes no variable JOBS"),
@@ -118,7 +128,7 @@ def test_config_file_replays(make, tmp_path):
     assert status == 0
     assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["value"] == 3
     path.write_text("[]", encoding="utf-8")
-    assert make("sim", SIM="icarus", CONFIG=str(path))[2].endswith("is not a JSON object\n")
+    assert make("sim", SIM="icarus", CONFIG=str(path))[2].endswith("is not JSON with an object at its top\n")
     assert "CONFIG already says" in make("sim", SIM="icarus", CONFIG=str(path), CYCLES="3")[2]
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -253,15 +252,3 @@ def test_a_command_that_is_not_there(tmp_path):
     with (tmp_path / "log").open("w", encoding="utf-8") as log:
         assert simulate.supervise(["no-such-program"], tmp_path, None, log, 20) == (127, False)
     assert (tmp_path / "log").read_text(encoding="utf-8") == "cannot run no-such-program: No such file or directory\n"
-
-
-def test_no_space_leaves_ordinary_paths_alone(tmp_path, monkeypatch):
-    assert simulate._no_space(tmp_path) == tmp_path
-    spaced = tmp_path / "a clone"
-    spaced.mkdir()
-    monkeypatch.setattr(simulate, "ROOT", spaced)
-    (spaced / "file").write_text("here", encoding="utf-8")
-    link = simulate._no_space(spaced / "file")
-    assert " " not in str(link)
-    assert link.read_text(encoding="utf-8") == "here"
-    os.unlink(link.parent)

@@ -11,7 +11,6 @@ Errors: `TensorError`, one line.
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from models.common.files import FileError, save_npz
 from models.common.tensors import TensorError, check_matrix, compact, exact_matmul, read_npz
 from models.ioss.config import Descriptor
 from models.ran.config import MAX_JOBS, RanDescriptor, YBits, sum_bound
+from tb.flow.makevars import definition
 from tb.flow.paths import shown
 from tb.gemm.program import MOST_JOBS_OF_A_STAGE, GemmParams, GemmProgram, Product
 
@@ -177,5 +177,5 @@ def save_all(folder: Path, captures: Sequence[Capture]) -> list[Path]:
 
 def replay_command(path: Path, variables: Mapping[str, Any]) -> str:
     """The command that replays a capture; `variables`: simulator and parameters of the pair."""
-    words = [f"{name}={value}" for name, value in variables.items()]
-    return " ".join(["make sim BLOCK=gemm", *words, f"CAPTURE={shlex.quote(str(shown(path)))}"])
+    words = {**variables, "CAPTURE": shown(path)}
+    return " ".join(["make sim BLOCK=gemm", *(definition(name, value) for name, value in words.items())])
