@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 _NPY_MAGIC = b"\x93NUMPY"
 _ZIP_MAGIC = b"PK"
+_MAPPED = 1 << 24  # bytes of an array, beyond which it is mapped and not read at once
 _SPECIAL = ("/dev/", "/proc/")  # a name in there stands for something else
 
 
@@ -92,10 +93,11 @@ def read_array(path: Path) -> npt.NDArray[np.generic]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            array = np.load(path, allow_pickle=False)
+            # A large one that a caller refuses by its shape need not be read.
+            array = np.load(path, mmap_mode="r" if size > _MAPPED else None, allow_pickle=False)
     except Exception as error:  # see one_line
         raise FileError(path, f"damaged .npy ({one_line(error)})") from None
-    return np.asarray(array)
+    return array
 
 
 def read_npz(path: Path) -> dict[str, npt.NDArray[np.generic]]:

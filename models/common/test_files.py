@@ -76,7 +76,7 @@ def test_every_version_of_the_format_is_read(tmp_path: Path, version: tuple[int,
 
 
 @pytest.mark.parametrize("kind", ["npy", "npz"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_damage_gives_one_line_or_an_array(
     kind: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

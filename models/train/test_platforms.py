@@ -36,7 +36,7 @@ def _child(arguments: list[str], **variables: str) -> str:
     known = {name: value for name, value in os.environ.items() if not name.startswith(("NPY_", "OPENBLAS_"))}
     env = known | {"NPY_DISABLE_CPU_FEATURES": _features()} | variables
     done = subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, env=env, capture_output=True, text=True, timeout=600, check=False
+        [sys.executable, *arguments], cwd=ROOT, env=env, capture_output=True, encoding="utf-8", timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

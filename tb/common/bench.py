@@ -40,6 +40,8 @@ _MAKE = ("CFG_CXXFLAGS_PCH_I=-include",)
 class BenchError(UserError):
     """A benchmark that could not be measured, or whose parts did not do the same work."""
 
+    several_lines = True
+
 
 def build_cpp(
     block: Block, main: Path, params: Mapping[str, int], hints: Path | None = None, quick: bool = False

@@ -34,6 +34,7 @@ from models.common.files import (
     write_whole,
 )
 from tb.common.runinfo import OUT_NAME
+from tb.common.testplan import uvm_tests
 from tb.flow import surroundings
 from tb.flow.blocks import Block, Option, all_blocks, block_names, get_block
 from tb.flow.errors import UserError
@@ -302,7 +303,7 @@ def _sim_command(block: Block) -> click.Command:
             if config_path:
                 if given:
                     raise UserError(f"CONFIG already says what {', '.join(given)} would")
-                test, config = values["TEST"] or block.default_test, _load_config(config_path)
+                test, config = _known_test(block, values["TEST"]), _load_config(config_path)
                 variables = {"CONFIG": shown(config_path)}
             elif block.sim_options:
                 test, config = block.sim_options({**options, "TEST": values["TEST"], "PARAMS": params})
@@ -350,6 +351,14 @@ def _sim_command(block: Block) -> click.Command:
         params=_sim_variables(block),
         help="simulate one test (default: real tensors) or your own tensors",
     )
+
+
+def _known_test(block: Block, test: str | None) -> str:
+    """`test`, or the default. Raises `UserError` for one that the block's module does not have."""
+    path = ROOT / "tb" / block.name / "tests.py"
+    if test is not None and path.is_file() and test not in (known := uvm_tests(path)):
+        raise UserError(f"TEST={test} is unknown to {block.name}: choose one of {', '.join(known)}")
+    return test or block.default_test
 
 
 def _load_config(path: Path) -> dict[str, Any]:
@@ -894,6 +903,7 @@ def _chosen_block(name: str) -> Block | None:
 
 # What a disk or its owner may have against a file: no fault of the program.
 _NO_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.EIO}
+_NO_PLACE |= {errno.ENAMETOOLONG, errno.ELOOP}
 
 
 _WHERE = "variables go on make's command line"
@@ -920,12 +930,14 @@ def main(arguments: Sequence[str]) -> int:
         surroundings.clean(keep=known)
         status = _invoke(commands[name], list(arguments[1:]), known)
     except (UserError, FileError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        several = isinstance(error, UserError) and error.several_lines
+        print(f"error: {error if several else _joined(str(error))}", file=sys.stderr)
         return 2
     except OSError as error:
         if error.errno not in _NO_PLACE:
             raise
-        print(f"error: {error.strerror}{f': {shown(error.filename)}' if error.filename else ''}", file=sys.stderr)
+        where = f": {_short(shown(os.fsdecode(error.filename)))}" if error.filename else ""
+        print(f"error: {error.strerror}{_joined(where)}", file=sys.stderr)
         return 2
     except click.ClickException as error:
         print(f"error: {_one_line(error)}", file=sys.stderr)
@@ -938,13 +950,30 @@ def main(arguments: Sequence[str]) -> int:
 
 def _invoke(command: click.Command, arguments: list[str], known: set[str]) -> int:
     with command.make_context("make", arguments) as context:
+        _check_distinct(context)
         context.obj = {name: os.environ[name] for name in known if name in os.environ}  # as given, for replay lines
         clean_environment(known)
         return int(context.invoke(command.callback, **context.params))
 
 
+def _check_distinct(context: click.Context) -> None:
+    """Raises `UserError` if an output would overwrite another one, or an input."""
+    seen: dict[str, str] = {}
+    params = [each for each in context.command.params if isinstance(each.type, _File) and context.params[each.name]]
+    for param in sorted(params, key=lambda each: each.type.output):
+        place = os.path.realpath(context.params[param.name])
+        if param.type.output and place in seen and not place.startswith("/dev/"):
+            raise UserError(f"{param.name} would overwrite {seen[place]}: give another name")
+        seen[place] = str(param.name)
+
+
+def _joined(text: str) -> str:
+    """One line: a name may hold breaks."""
+    return " ".join(text.splitlines())
+
+
 def _one_line(error: click.ClickException) -> str:
     if isinstance(error, click.BadParameter) and error.param is not None:
         name = str(error.param.envvar)
-        return f"{name}={os.environ.get(name, '')}: {error.message.strip().rstrip('.')}"
-    return error.format_message().replace("\n", " ")
+        return _joined(f"{name}={_short(os.environ.get(name, ''))}: {error.message.strip().rstrip('.')}")
+    return _joined(error.format_message())

@@ -67,6 +67,8 @@ CHECKS = ("cycle", "value")  # what CHECK= takes: everything in its cycle; value
 class BuildError(UserError):
     """The sources do not build; the message ends with what the tool said: `messages`, from `log`."""
 
+    several_lines = True
+
     def __init__(self, text: str, messages: Sequence[str], log: Path) -> None:
         super().__init__(text)
         self.messages, self.log = tuple(messages), log

@@ -64,6 +64,8 @@ def _sources() -> list[Path]:
 class TrainError(UserError):
     """A segment failed; the message is what `make sim` would print."""
 
+    several_lines = True
+
 
 def segments(plan: Any, epochs: int, per_epoch: int) -> list[tuple[int, int]]:
     """(first, stop) iterations of every simulation; none goes beyond an epoch."""
