@@ -66,7 +66,7 @@ def pack(
         values: integers, flattened in C order.
         n: slices of a value.
         unsigned: range to check against; ``None`` accepts what fits ``4 n`` bits either signed or unsigned.
-        pad_fill: container bits written behind the last value of the last beat (one number, or one for each
+        pad_fill: container bits written past the last value of the last beat (one number, or one for each
             padding position); receivers ignore them.
         container_fill: bits 15:12 of every 12-bit container; receivers ignore them.
 

@@ -3,7 +3,7 @@
 Source: docs/ioss/README.md. Event-based: one step of Python per descriptor and per job, arrays for everything else
 (values per tile, cycles of issues and products per row).
 
-**Horizon.** ``Stimulus.horizon`` cycles, 0 .. horizon - 1, were observed. An event at or behind the horizon is absent
+**Horizon.** ``Stimulus.horizon`` cycles, 0 .. horizon - 1, were observed. An event at or after the horizon is absent
 from the tables (or -1 where a table has one entry per input). Counters count events in cycles before the horizon: they
 are exact once the core has drained. Skip counters take a job's pairs as a whole at its last beat Z, if Z lies before
 the horizon: in the middle of a run they are only meaningful two cycles after the last Z.
@@ -105,8 +105,8 @@ class Stimulus:
     vec_mask: npt.NDArray[np.uint32]  # (BV,), bit l = lane l masked
     vec_offer: npt.NDArray[np.int64]  # (BV,)
     horizon: int  # cycles observed
-    prod_ready: npt.NDArray[np.bool_] | None = None  # (cycles, rows); None = always; not ready behind its end
-    byp_ready: npt.NDArray[np.bool_] | None = None  # (cycles,); None = always; not ready behind its end
+    prod_ready: npt.NDArray[np.bool_] | None = None  # (cycles, rows); None = always; not ready past its end
+    byp_ready: npt.NDArray[np.bool_] | None = None  # (cycles,); None = always; not ready past its end
 
 
 @dataclass
@@ -237,7 +237,7 @@ class _Predictor:
         self.a_prev2 = [-1] * params.rows
 
         # Per group: T_last (latest of its rows) of the last job but one and of the last job: two slots, so a slot is
-        # free in the cycles behind the former and both are in the cycles behind the latter.
+        # free in the cycles after the former and both are in the cycles after the latter.
         self.older, self.newer = [-1] * params.rows, [-1] * params.rows
         self.z_prev = -1
         self.byp_done = -1  # transfer of the latest bypass
@@ -746,7 +746,7 @@ class _Predictor:
 def _segments(
     last: npt.NDArray[np.bool_],
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """Cut a stream behind its last flags: starts, stops, and whether the segment has its last flag."""
+    """Cut a stream after its last flags: starts, stops, and whether the segment has its last flag."""
     stop = np.flatnonzero(last) + 1
     whole = np.ones(stop.size, dtype=bool)
     if last.size and not last[-1]:

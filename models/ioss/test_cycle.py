@@ -298,7 +298,7 @@ def one_tile(params: CoreParams, desc: Descriptor, w: np.ndarray, x: np.ndarray,
 
 
 def test_cycles_of_one_job_by_hand() -> None:
-    """D = 0, O = 1, one tile beat a cycle from 2, first vector beat behind the last tile beat, then the pipeline."""
+    """D = 0, O = 1, one tile beat a cycle from 2, first vector beat after the last tile beat, then the pipeline."""
     desc = Descriptor(2, 2, k_len=20, n_jobs=1)
     x = np.zeros((1, 20), dtype=int)
     x[0, 3], x[0, 19] = 0x12, -0x70

@@ -59,7 +59,7 @@ class Event(IntFlag):
 
 
 class Counter(IntEnum):
-    """Place of a counter behind `COUNTERS`."""
+    """Place of a counter after `COUNTERS`."""
 
     UPDATES = 0
     FL_DOWN = 1
@@ -140,7 +140,7 @@ class Layout:
 
     @property
     def reset(self) -> int:
-        """The word behind reset (that of a signed entry, for word 0 of entries; of a class in `RESET_BANDS`, for
+        """The word after reset (that of a signed entry, for word 0 of entries; of a class in `RESET_BANDS`, for
         BAND)."""
         return self.pack({field.name: field.reset for field in self.fields})
 

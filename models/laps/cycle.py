@@ -19,7 +19,7 @@ from models.laps.value import Laps, OrderAnswer, UpdateAnswer
 
 I64 = npt.NDArray[np.int64]
 REG_CYCLES = 1  # until the answer; the machine stays idle
-BUSY_CYCLES = 3  # of updates and queries; the answer comes behind them
+BUSY_CYCLES = 3  # of updates and queries; the answer comes after them
 NEVER = np.iinfo(np.int64).max
 
 
@@ -104,7 +104,7 @@ class Prediction:
 
     @property
     def busy(self) -> I64:
-        """Stretches (N, 2) of ``busy_o`` in order: first cycle and the one behind the last before the horizon."""
+        """Stretches (N, 2) of ``busy_o`` in order: first cycle and the one after the last before the horizon."""
         taken = np.sort(np.concatenate([self.upd_accept, self.ord_accept]))
         first = taken[taken >= 0] + 1
         return np.minimum(np.stack([first, first + BUSY_CYCLES], axis=1), self.horizon)

@@ -22,7 +22,7 @@ F64 = npt.NDArray[np.float64]
 
 # Straight lines between powers of two lie up to this below log2: at a mantissa of 1 / ln 2.
 CHORD = -math.log2(math.log(2)) - (1 / math.log(2) - 1)
-# Of numbers with more than 9 bits only 8 behind the leading one count.
+# Of numbers with more than 9 bits only 8 after the leading one count.
 CUT = 1 / 256
 LOG2_LOW = CHORD + CUT
 
@@ -58,7 +58,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Step:
-    """One update: its statistics, FL and n behind it, and the tolerance (2^-16 of the values) it met."""
+    """One update: its statistics, FL and n after it, and the tolerance (2^-16 of the values) it met."""
 
     stats: TensorStats
     fl: int
@@ -152,7 +152,7 @@ class RealSignal:
         return LOG2_LOW + 2**self.smooth / 256
 
     def update(self, stats: TensorStats, fl: int) -> float | None:
-        """The signal behind a tensor that was quantised with `fl`; None before the first one that is not all zero."""
+        """The signal after a tensor that was quantised with `fl`; None before the first one that is not all zero."""
         if stats.sum_abs:
             count = stats.values - (stats.zeros if self.nonzero else 0)
             mean = math.log2(stats.sum_abs / count) - fl

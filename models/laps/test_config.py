@@ -37,7 +37,7 @@ TABLE = [
     ("STEP", "step", 0, 0, (1 << 24) - 1), ("SEED", "seed", 0, 0, (1 << 32) - 1), ("ORDER", "most", 0, 0, 3),
     ("COUNTER", "count", 0, 0, (1 << 32) - 1),
 ]  # fmt: skip
-# An address of each layout, by hand, for 16 layers, and the word behind reset.
+# An address of each layout, by hand, for 16 layers, and the word after reset.
 WHERE = {
     "ENTRY0": (2 * 63, 0x200), "ENTRY1": (2 * 63 + 1, 0), "BAND": (0x218, 2048 << 16), "RULES": (0x219, 0x81003),
     "LIMITS": (0x21A, 0x3FC041), "TOLERANCE": (0x21B, 0), "SCHEDULE_WHEN": (0x246, 0), "SCHEDULE_WHAT": (0x247, 0x41),

@@ -94,7 +94,7 @@ class Scalar:
 
 @dataclass(frozen=True)
 class OptcConfig:
-    """One tensor's configuration; FLs are those behind the rescaling."""
+    """One tensor's configuration; FLs are those after the rescaling."""
 
     mode: Mode
     n: int

@@ -25,7 +25,7 @@ NEAR_EPS = 100.0  # sqrt(v) and eps are near if they differ by less than this fa
 
 @dataclass(frozen=True)
 class Reference:
-    """The float64 optimiser: weights behind every step and its own updates, both (T, P); `root` (T, P) is ADAM's
+    """The float64 optimiser: weights after every step and its own updates, both (T, P); `root` (T, P) is ADAM's
     bias-corrected square root, zeros in momentum mode."""
 
     w: F64
@@ -88,7 +88,7 @@ def _quantiles(errors: F64) -> tuple[float, float]:
 
 def measure(rule: Rule, g: F64, w0: F64, updates: F64, w: F64, units_w: F64) -> Fidelity:
     """Figures of updates and weights (T, P) that a core gave for gradients `g` (T, P) from `w0`, the weights as the
-    core held them at the start. `units_w` (T,) is one unit of w behind each step."""
+    core held them at the start. `units_w` (T,) is one unit of w after each step."""
     ref = reference(rule, g, w0)
     moved = ref.updates != 0
     size = np.abs(ref.updates)

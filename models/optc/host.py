@@ -72,7 +72,7 @@ class Rule:
 class Pass:
     """One tensor that goes through the core. `members` (n,) are its parameters' numbers; `state` and `g` its words.
 
-    `config` holds the FLs as the core is told them, `fl_w`, `fl_m`, `fl_v` those that the words behind the pass have.
+    `config` holds the FLs as the core is told them, `fl_w`, `fl_m`, `fl_v` those that the words after the pass have.
     `step` counts from 0; a pass that only rescales is not `steps`.
     """
 

@@ -5,7 +5,7 @@ only its first product, the drain and the slots need a decision in a cycle; cycl
 skipped.
 Values afterwards, on whole arrays.
 
-**Horizon.** ``Stimulus.horizon`` cycles, 0 .. horizon - 1, were observed. An event at or behind the horizon is absent
+**Horizon.** ``Stimulus.horizon`` cycles, 0 .. horizon - 1, were observed. An event at or after the horizon is absent
 from the tables (or -1 where a table has one entry per input).
 """
 
@@ -133,7 +133,7 @@ class Stimulus:
     psum_last: Flags
     psum_offer: I64
     horizon: int
-    psum_req_ready: Flags | None = None  # (cycles,); None = always; not ready behind its end
+    psum_req_ready: Flags | None = None  # (cycles,); None = always; not ready past its end
     out_ready: Flags | None = None
     stat_ready: Flags | None = None
 

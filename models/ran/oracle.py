@@ -79,7 +79,7 @@ def is_primitive(mask: int) -> bool:
 
 
 def state_after(mask: int, state: int, steps: int) -> int:
-    """The state behind `steps` steps: multiplied by x^steps modulo the polynomial."""
+    """The state after `steps` steps: multiplied by x^steps modulo the polynomial."""
     reverse = int(f"{state:032b}"[::-1], 2)
     moved = _mul(reverse, _power(2, steps, polynomial(mask)), polynomial(mask))
     return int(f"{moved:032b}"[::-1], 2)

@@ -221,7 +221,7 @@ class Machine:
         return state
 
     def seeded(self, seed: int) -> list[int]:
-        """States behind a seed."""
+        """States after a seed."""
         starts = [seed ^ (lane + 1) * LANE_SEED % 2**32 for lane in range(self.params.lanes)]
         return [self.step_lfsr(lane, start or 0xFFFFFFFF) for lane, start in enumerate(starts)]
 
@@ -243,7 +243,7 @@ class Machine:
         """One cycle."""
         t, params, counters = self.t, self.params, self.counters
         self.arrive()
-        counters[GlobalCounter.DESCS_REFUSED] += self.refused  # with the answer, one cycle behind the transfer
+        counters[GlobalCounter.DESCS_REFUSED] += self.refused  # with the answer, one cycle after the transfer
         self.refused = False
 
         # What the registers say at the start of the cycle.

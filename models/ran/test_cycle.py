@@ -60,7 +60,7 @@ def work(rng: np.random.Generator, horizon: int = 900) -> Stimulus:
 
 
 def _offered(stim: Stimulus) -> Stimulus:
-    """Offers that a source without gaps makes: each in the cycle behind the transfer before it, found by repetition."""
+    """Offers that a source without gaps makes: each in the cycle after the transfer before it, found by repetition."""
     for _ in range(len(stim.prod)):
         accept = simulate(PARAMS, stim).prod_accept
         offer = np.where(np.diff(stim.prod["row"], prepend=255) != 0, 0, np.concatenate([[0], accept[:-1] + 1]))

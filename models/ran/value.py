@@ -59,7 +59,7 @@ _LEAPS = [_leap_images(poly) for poly in LFSR_POLY]
 
 
 def seeded(lanes: int, seed: int) -> U32:
-    """States (L,) of the generators behind a seed."""
+    """States (L,) of the generators after a seed."""
     states = np.zeros(lanes, np.uint32)
     for lane in range(lanes):
         start = (seed ^ (lane + 1) * LANE_SEED) & 0xFFFFFFFF
@@ -68,7 +68,7 @@ def seeded(lanes: int, seed: int) -> U32:
 
 
 def run_states(states: U32, count: int) -> U32:
-    """States (count + 1, L): the given ones and those behind 1 .. `count` draws."""
+    """States (count + 1, L): the given ones and those after 1 .. `count` draws."""
     lanes = len(states)
     out = np.zeros((count + 1, lanes), np.uint32)
     for lane in range(lanes):

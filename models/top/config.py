@@ -520,7 +520,7 @@ class Issue:
 @dataclass(frozen=True)
 class Write:
     """Writes a register when every earlier command is done; with `at_once` as soon as the host can, `gap` idle cycles
-    behind its access before. The value model carries both out in order: what `at_once` writes must not matter to the
+    after its access before. The value model carries both out in order: what `at_once` writes must not matter to the
     commands under way."""
 
     address: int

@@ -5,7 +5,7 @@ Source: docs/top/README.md. A `Program` is a batch of actions; it works out what
 that it reads and writes. A `Mapper` lays operands out and splits products that do not fit. A `Backend` carries actions
 out: the value model here, a simulation of the RTL elsewhere. Errors: `MapError`, one line.
 
-Buffers are used as rings: what is loaded next goes behind what was loaded last, so that a load has to wait for a
+Buffers are used as rings: what is loaded next goes after what was loaded last, so that a load has to wait for a
 product only when it comes round to its operands. Parts of a split product take at most half of a buffer, so that the
 next part comes in while one computes.
 """
@@ -381,7 +381,7 @@ class Outcome:
 
 
 class _Ring:
-    """Hands out places of a buffer, one behind the other and round again."""
+    """Hands out places of a buffer, one after the other and round again."""
 
     def __init__(self, words: int) -> None:
         self.limit, self._next = words, 0

@@ -176,7 +176,7 @@ def test_counters_stay_within_half_their_range():
         processor.run(program.actions, Last(last))
     stale = [Issue(Load(target=0), data) for _ in range(130)]
     with pytest.raises(StuckError):
-        Processor(TINY).run([*stale, Issue(Store(target=3))])  # waits for 0, and 130 is not behind 0
+        Processor(TINY).run([*stale, Issue(Store(target=3))])  # waits for 0, and 130 is not after 0
 
 
 @pytest.mark.parametrize("cores", [1, 2, 4])

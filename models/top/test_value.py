@@ -413,7 +413,7 @@ def test_engines_wait_and_order():
         assert done.read == [2 | 1 << 16, 5]
     with pytest.raises(StuckError, match=r"no engine can go on with done counters \(0, 0, 0\): Store waits"):
         Processor(SMALL).run([Issue(Store(target=3, wait_compute=1))])
-    # five loads that wait for a command behind them: the queue is full
+    # five loads that wait for a command after them: the queue is full
     with pytest.raises(StuckError, match="no engine"):
         Processor(SMALL).run([*[Issue(Load(target=3, wait_compute=1), a)] * 5, Issue(Plan())])
     assert Processor(SMALL).run([*[Issue(Load(target=3, wait_compute=1), a)] * 4, Issue(Plan())]).stored == []

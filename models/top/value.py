@@ -240,7 +240,7 @@ class Processor:
 
     # ---- buffers -----------------------------------------------------------------------------------------------------
     def _read(self, activity: Activity, buffer: Buffer, first: int, count: int, core: int = 0) -> U8:
-        """Words; those behind the end are 0. Addresses do not wrap."""
+        """Words; those past the end are 0. Addresses do not wrap."""
         memory = self.memory(buffer, core)
         out = np.zeros((count, WORD_BYTES), np.uint8)
         have = max(0, min(count, len(memory) - first))
@@ -250,7 +250,7 @@ class Processor:
         return out
 
     def _write(self, activity: Activity, buffer: Buffer, first: int, data: U8, core: int = 0, size: int = 16) -> None:
-        """Bytes (n,) from word `first` on, in parts of `size` bytes; parts behind the end are not written, and the rest
+        """Bytes (n,) from word `first` on, in parts of `size` bytes; parts past the end are not written, and the rest
         of a word keeps what it held."""
         memory = self.memory(buffer, core).reshape(-1)
         at = WORD_BYTES * first
@@ -268,7 +268,7 @@ class Processor:
         Args:
             command: what to do.
             id: as pushed.
-            stream_in: a packet (words, 16) behind those that are still there; its last word has TLAST.
+            stream_in: a packet (words, 16) after those that are still there; its last word has TLAST.
             orders: of every core, tags of the jobs in order of completion, for a GEMM that rounds stochastically; of
                 several chunks the last count. None: order of tags.
 
@@ -326,7 +326,7 @@ class Processor:
             self._write(result.activity, buffer, command.first, packet[: command.count].reshape(-1), core)
         if buffer == Buffer.X:
             result.activity.writes[buffer] *= self.params.cores
-        return Code.OK if len(packet) == command.count else Code.FRAMING  # before an address behind the end
+        return Code.OK if len(packet) == command.count else Code.FRAMING  # before an address past the end
 
     def _store(self, command: Store, result: Result) -> Code:
         if command.target not in STORABLE:

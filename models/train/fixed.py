@@ -93,7 +93,7 @@ class FixedConfig:
 class TrainConfig:
     """One training run: layer sizes from input to output, batch, epochs, seed, and momentum SGD.
 
-    m' = beta m + g, w' = w - lr m', g = mean gradient of the batch; lr halves behind each of `halvings` iterations.
+    m' = beta m + g, w' = w - lr m', g = mean gradient of the batch; lr halves after each of `halvings` iterations.
     """
 
     sizes: tuple[int, ...] = (64, 64, 32, 10)

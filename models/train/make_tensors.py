@@ -50,7 +50,7 @@ def count_issues(gemm: GemmTensors, lanes: int = 16, min_order: int = 0) -> Issu
     """Count what the core issues: slice pairs (k, i, j) of every job and every tile of `lanes` columns.
 
     A pair counts if x slice i is not zero, w slice j is not zero in at least one live lane (`mask` false), and
-    i + j >= `min_order`. Lanes behind the last column are never live. Raises ValueError if `lanes` < 1.
+    i + j >= `min_order`. Lanes past the last column are never live. Raises ValueError if `lanes` < 1.
     """
     if lanes < 1:
         raise ValueError(f"a tile has at least one lane, not {lanes}")

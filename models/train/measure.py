@@ -234,7 +234,7 @@ def _width(variant: Variant) -> int:
 
 
 def rows_of(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
-    """Means over seeds, a row a variant. `accuracy` is that behind the last epoch."""
+    """Means over seeds, a row a variant. `accuracy` is that after the last epoch."""
     rows = []
     for name in dict.fromkeys(each.variant for each in outcomes):
         mine = [each for each in outcomes if each.variant == name]

@@ -355,7 +355,7 @@ class OnProcessor:
         self.weights = [self._take_weights(at, config, take(answer)) for at, config, take in taken]
 
     def suspend(self) -> Batches:
-        """Reads what the processor keeps of the training, for `resume` behind another reset."""
+        """Reads what the processor keeps of the training, for `resume` after another reset."""
         program = self.mapper.program()
         states = [
             self.mapper.store_state(program, tensor.state, tensor.layout.count)
@@ -373,7 +373,7 @@ class OnProcessor:
         )
 
     def resume(self, seed: int) -> Batches:
-        """Brings a processor behind reset to where `suspend` left one; random numbers start from `seed`."""
+        """Brings a processor after reset to where `suspend` left one; random numbers start from `seed`."""
         states, words = self._kept
         self.mapper.scheduler = Scheduler(self.top)
         program = self.mapper.program()

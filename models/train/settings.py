@@ -18,7 +18,7 @@ from models.train.fixed import TrainConfig
 TRAININGS = {
     "mlp": TrainConfig(),
     # A convolution's gradients add up over places, and so does the noise of its errors of 4 bits: its step is smaller,
-    # and halves behind epochs 8, 12, 16 and 20.
+    # and halves after epochs 8, 12, 16 and 20.
     "cnn": TrainConfig(lr=1 / 16, halvings=(176, 264, 352, 440)),
 }
 

@@ -49,7 +49,7 @@ def state_of(net, at):
 
 
 def check_first_step(net, step):
-    """Momentum's first step: w - lr * mean gradient, to one unit of the state; and the copies behind it."""
+    """Momentum's first step: w - lr * mean gradient, to one unit of the state; and the copies after it."""
     for at, tensor in enumerate(net.trainer.tensors):
         wg = next(each for each in step.gemms if each.name == f"wg{at + 1}")
         order = step.min_orders[step.gemms.index(wg)]
@@ -73,7 +73,7 @@ def check_first_step(net, step):
     ids=["mlp", "mlp-small", "mlp-host", "cnn"],
 )
 def test_first_iteration_is_that_of_the_fixed_point_trainer(data, layers, top, settings):
-    """Operands of every GEMM, loss, min_orders and the table behind it: bit by bit, as nothing is random."""
+    """Operands of every GEMM, loss, min_orders and the table after it: bit by bit, as nothing is random."""
     mine = processor_net(layers, top, np.random.default_rng(7), settings)
     other = make_loop(layers, TrainConfig(), settings, NEAREST)
     a = mine.step(data.train_pixels[:64], data.train_labels[:64])

@@ -1,7 +1,7 @@
-// One row of the IOSS core: its tile copy, its two vector slots with the skip unit, and Lanes multipliers behind two pipeline registers
+// One row of the IOSS core: its tile copy, its two vector slots with the skip unit, and Lanes multipliers with two pipeline registers
 // (docs/ioss/README.md, Row pipeline).
 //
-// Issue at T, operand register at T + 1, product at T + 2. Each register moves on when the one behind it is empty or moves on.
+// Issue at T, operand register at T + 1, product at T + 2. Each register moves on when the one after it is empty or moves on.
 module ioss_row #(
   parameter int Lanes = 16,
   parameter int Depth = 128,

@@ -1,11 +1,11 @@
 // Slices of the next tensor: one more or less when the signal leaves its band or n its bounds, and the dwell has passed
 // (docs/laps/README.md, Update, step 4). FL and signal move with n. Combinational.
 module laps_n_rule (
-  input  logic [7:0]  fl_i,        // signed, behind the FL rule
+  input  logic [7:0]  fl_i,        // signed, after the FL rule
   input  logic [2:0]  n_i,
   input  logic        pinned_i,
   input  logic        sig_valid_i,
-  input  logic [laps_pkg::SignalW-1:0] signal_i,   // signed, behind the FL rule
+  input  logic [laps_pkg::SignalW-1:0] signal_i,   // signed, after the FL rule
   input  logic [7:0]  dwell_i,
   input  logic [7:0]  dwell_min_i,
   input  logic [laps_pkg::SignalW-1:0] low_i,      // signed

@@ -2,7 +2,7 @@
 
 // RAN: double-buffered Reconfigurable Accumulation Network (docs/ran/README.md).
 //
-// Three stages that never stop (shift, tree, bank) behind the product streams; then order queue, drain queue, and the elastic registers
+// Three stages that never stop (shift, tree, bank) after the product streams; then order queue, drain queue, and the elastic registers
 // sum, quant, pack and out. Ports of the form "R x n" are concatenated, row 0 lowest.
 module ran_core #(
   parameter int Rows = 8,

@@ -15,12 +15,12 @@ module ran_words #(
 
   output logic             done_o,    // with the last beat
   output logic [Width-1:0] words_o,   // with the beat of this cycle
-  output logic             err_o      // pulse, one cycle behind the last beat
+  output logic             err_o      // pulse, one cycle after the last beat
 );
   localparam int Beats = Width / 128;
 
   logic [Width-1:0] words_q;
-  logic [4:0]       count_q;          // beats taken, one more than `beats_i` for all behind the end
+  logic [4:0]       count_q;          // beats taken, one more than `beats_i` for all past the end
 
   assign done_o = beat_i && last_i;
   assign words_o = (beat_i && count_q < beats_i && 32'(count_q) < Beats) ?

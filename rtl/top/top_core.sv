@@ -326,7 +326,7 @@ module top_core #(
       end
       if (v_req && v_ready) begin
         v_first_q <= v_last;
-        // The chunk's first vector again for the next tile; the next chunk's first behind the last tile.
+        // The chunk's first vector again for the next tile; the next chunk's first after the last tile.
         v_addr_q  <= (v_last && last_job && v_tile_q + 13'd1 != tiles_i) ? v_base_q : v_addr_q + 17'd1;
         if (v_last) begin
           v_job_q <= last_job ? '0 : v_job_q + 16'd1;

@@ -59,7 +59,7 @@ module top_fetch #(
       count_q <= used - {1'b0, take};
     end
   end
-  // What has arrived and is not taken at once: behind what waits, which moves up when its first is taken.
+  // What has arrived and is not taken at once: after what waits, which moves up when its first is taken.
   always_ff @(posedge clk_i) begin
     if (take && count_q == 2'd2) fifo_q[0] <= fifo_q[1];
     if (flying_q && (count_q == '0 || (count_q == 2'd1 && take))) fifo_q[0] <= arriving;

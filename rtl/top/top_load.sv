@@ -1,5 +1,5 @@
 // Load engine: words of the stream in to a buffer (docs/top/README.md, LOAD). A command begins at its first cycle with `cmd_valid_i`, takes words
-// from the next one on, and is done a cycle behind its last word.
+// from the next one on, and is done a cycle after its last word.
 module top_load #(
   parameter int Cores = 1,
   parameter int XWords = 8192,

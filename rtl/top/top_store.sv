@@ -1,5 +1,5 @@
 // Store engine: words of a buffer to the stream out (docs/top/README.md, STORE). A command begins at its first cycle with `cmd_valid_i`, asks
-// for words from the next one on, and is done a cycle behind its last word.
+// for words from the next one on, and is done a cycle after its last word.
 module top_store #(
   parameter int YWords = 16384,
   parameter int AWords = 1024,
@@ -41,7 +41,7 @@ module top_store #(
   assign words = cmd[79:64];
   assign bad_op = cmd[3:0] != 4'(top_pkg::OpStore) || cmd[7] || target < 3'(top_pkg::BufY);
   assign size = (target == 3'(top_pkg::BufY)) ? 17'(YWords) : (target == 3'(top_pkg::BufA)) ? 17'(AWords) : 17'(SWords);
-  // The fetch knows one size: an address behind a smaller buffer's end is moved behind it.
+  // The fetch knows one size: an address past a smaller buffer's end is moved past it.
   assign addr = {1'b0, cmd[47:32]} + {1'b0, count_q};
   assign limit = (addr >= size) ? 17'h1_0000 : addr;
   assign more = state_q == Run && count_q != words;

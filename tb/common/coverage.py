@@ -113,7 +113,7 @@ class CoverGroup:
         return {item.name: item for item in self.items if isinstance(item, Coverpoint)}
 
     def shape(self, item: Coverpoint | Cross) -> tuple[int, ...]:
-        """Numbers of bins of the points behind an item."""
+        """Numbers of bins of the points after an item."""
         return tuple(len(self.points[name].bins) for name in _names(item))
 
     def _parts(self, item: Coverpoint | Cross) -> Iterator[tuple[str, ...]]:
@@ -157,7 +157,7 @@ class Coverage:
         """Counts samples given as one array of bin indices a point; a negative index is no sample.
 
         All items of the group are counted of whose points columns are given. `weights`: how often each sample counts.
-        Raises `CoverageError` for an unknown point or an index behind the last bin.
+        Raises `CoverageError` for an unknown point or an index after the last bin.
         """
         declared = self.groups[group]
         unknown = set(columns) - set(declared.points)
@@ -172,7 +172,7 @@ class Coverage:
         table = dict(zip(columns, arrays, strict=True))
         for name, indices in table.items():
             if indices.size and indices.max() >= len(declared.points[name].bins):
-                raise CoverageError(f"{group}.{name}: index {indices.max()} lies behind the last bin")
+                raise CoverageError(f"{group}.{name}: index {indices.max()} lies past the last bin")
         for item in declared.items:
             if all(name in table for name in _names(item)):
                 self._count(group, item.name, [table[name] for name in _names(item)], declared.shape(item), times)

@@ -90,7 +90,7 @@ class BlockTest(uvm_test):
         self.drop_objection()
 
     async def cycles_pass(self, number: int) -> None:
-        """Waits `number` cycles and ends behind a falling edge."""
+        """Waits `number` cycles and ends after a falling edge."""
         if number > 0:
             await Timer(number * CLOCK_NS, unit="ns")
         await FallingEdge(self.dut.clk_i)
@@ -103,7 +103,7 @@ class BlockTest(uvm_test):
         self.dut.rst_ni.value = 1
 
     async def back_pressure(self, waves: Mapping[str | tuple[str, int], npt.NDArray[np.integer]]) -> None:
-        """Starts ready waveforms (behind those that still play) by sink, or (sink, lane): pairs of cycles ready, not
+        """Starts ready waveforms (after those that still play) by sink, or (sink, lane): pairs of cycles ready, not
         ready."""
         given = {key if isinstance(key, tuple) else (key, 0): pairs for key, pairs in waves.items() if len(pairs)}
         self.held += sum(int(pairs[:, 1].sum()) for pairs in given.values())

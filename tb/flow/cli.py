@@ -879,7 +879,7 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
                 _variable("NET", _Choice(("mlp", "cnn")), "network to train", "mlp"),
                 _variable("EPOCHS", _Count(1000), "epochs of a training", 30),
                 _variable("SEED", _Seed(), "seed of everything that is random", 1),
-                _variable("SEEDS", _Count(), "average over so many seeds, SEED and those behind it", 1),
+                _variable("SEEDS", _Count(), "average over so many seeds, SEED and those after it", 1),
                 _report_variable("the figures"),
                 _variable("JOBS", _Count(), "trainings at the same time", 2),
             ],

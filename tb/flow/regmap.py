@@ -120,7 +120,7 @@ class Window:
 
     @property
     def end(self) -> int:
-        """First address behind it."""
+        """First address after it."""
         return self.offset + self.size * self.count
 
 
@@ -270,7 +270,7 @@ def load_map(path: Path = SOURCE) -> RegisterMap:
             raise reader.fail(where, "stands twice")
         names.add(name)
         if end > 1 << ADDRESS_BITS:
-            raise reader.fail(where, f"ends at {end - 1:#x}, behind the last address")
+            raise reader.fail(where, f"ends at {end - 1:#x}, past the last address")
     spans.sort(key=lambda span: span[2])
     for (first, _, _, end), (second, _, start, _) in itertools.pairwise(spans):
         if start < end:

@@ -66,7 +66,7 @@ CHANGES = {
     "kind": (lambda: [ONE.replace("reset: 5", 'reset: "five"')], "register ONE: reset must be a number"),
     "alignment": (lambda: [ONE.replace("offset: 0,", "offset: 2,")], "offset 0x2 is not a multiple of 4"),
     "outside": (lambda: [ONE.replace("offset: 0,", "offset: 65536,")], "offset 0x10000 is outside"),
-    "behind the end": (lambda: [TWO.replace('"0x8"', "65532")], "register TWO: ends at 0x10003"),
+    "past the end": (lambda: [TWO.replace('"0x8"', "65532")], "register TWO: ends at 0x10003"),
     "no object": (lambda: ["7"], "register 0: must be an object"),
 }  # fmt: skip
 

@@ -1,6 +1,6 @@
 """Functional coverage of the pair: what only the two together can show; the parts have bins of their own.
 
-Sampled behind the verdict, from products and from what the scoreboard observed between the parts.
+Sampled after the verdict, from products and from what the scoreboard observed between the parts.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ class GemmTest(BlockTest):
         await PlaySequence("program", program.bursts(), self.env.sequencers).start()
 
     async def play(self, program: GemmProgram) -> bool:
-        """Plays a program to its end, with a bound: its own, behind what was started before."""
+        """Plays a program to its end, with a bound: its own, after what was started before."""
         await self.start(program)
         return await self.until_quiet(sum(entry.bound() for entry in self.programs[-1]) + self.held)
 

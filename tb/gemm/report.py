@@ -71,7 +71,7 @@ def product_report(
 
 
 def sweep_entry(params: GemmParams, board: GemmScoreboard, mark: Any, before: Any) -> dict[str, Any]:
-    """One line of the sweep: products of one set at one reduce factor, by counters read before and behind."""
+    """One line of the sweep: products of one set at one reduce factor, by counters read before and after."""
     factor, which, _, begin, end, counters = mark
     (core, _), (rows, whole) = (
         (now[0] - (then[0] if before else 0), now[1] - (then[1] if before else 0))

@@ -1,6 +1,6 @@
 """Functional coverage of the IOSS core: the bins (docs/ioss/README.md gives the terms) and how a run fills them.
 
-Everything is sampled behind the verdict from what a run observed at the boundary (`Epoch`: stimulus, tables of issues
+Everything is sampled after the verdict from what a run observed at the boundary (`Epoch`: stimulus, tables of issues
 and products) and from the model's jobs and openings, which the scoreboard has found equal to the device's. Bins are
 meant for the default parameters 8 x 16 x 128; what other parameter sets have beyond them is not counted.
 
@@ -280,7 +280,7 @@ SHAPE = CoverGroup(
         Coverpoint(
             "ignored_bits",
             ("vector padding", "tile padding", "vector containers", "tile containers"),
-            "bits without meaning that were not zero: behind a chunk's end, bits 15:12 of 12-bit containers",
+            "bits without meaning that were not zero: past a chunk's end, bits 15:12 of 12-bit containers",
         ),
     ),
     "sizes and masks",
@@ -301,7 +301,7 @@ DESCRIPTORS = CoverGroup(
             "first_of_several",
             _CODES[1:],
             "codes of descriptors with more than one illegal field: the first check names the code",
-            ignore=(Ignore(lambda code: code == _CODES[-1], "no check comes behind that of n_jobs"),),
+            ignore=(Ignore(lambda code: code == _CODES[-1], "no check comes after that of n_jobs"),),
         ),
         Coverpoint("before", ("accepted", "refused"), "answer to the descriptor before"),
         Coverpoint("this", ("accepted", "refused")),
@@ -382,7 +382,7 @@ RESET = CoverGroup(
         Coverpoint("state", _HELD, "what a reset in the middle of a run dropped"),
         Coverpoint("next_bank", ("0", "1"), "bank that the next tile would have had"),
         Coverpoint("reduce_factor", ("1", "> 1"), "RF before the reset"),
-        Coverpoint("after", ("job done",), "work behind a reset"),
+        Coverpoint("after", ("job done",), "work after a reset"),
     ),
     "resets in the middle of a run",
 )
@@ -553,7 +553,7 @@ def _gaps(offer: I64, accept: I64) -> I64:
 
 
 def _arrival(offer: I64, accept: I64) -> I64:
-    """Cycles (n,) from which on each item could have been taken: its offer, behind the transfer of the one before."""
+    """Cycles (n,) from which on each item could have been taken: its offer, after the transfer of the one before."""
     return np.maximum(offer, np.concatenate(([-1], accept[:-1]))[: len(offer)] + 1)
 
 
@@ -813,7 +813,7 @@ class _Sampler:
             for state in states:
                 self.out.sample("banks", number[state], bank=bank, other=state, activity=0)
 
-        # Stalls. First issues of jobs: operand up to Z, RAN behind it; others: RAN.
+        # Stalls. First issues of jobs: operand up to Z, RAN after it; others: RAN.
         previous = np.concatenate(([-1], view.seg_last[:-1])) if len(view.seg_row) else view.seg_last
         begins_row = np.diff(view.seg_row, prepend=-1) != 0
         previous = np.where(begins_row, -1, previous)
@@ -823,7 +823,7 @@ class _Sampler:
             self.out.sample(
                 "banks", bank=tile[stalled] % 2, other=other(tile[stalled], cycle[stalled]), activity=activity
             )
-        inside = np.flatnonzero(np.diff(view.cycle) > 1) + 1  # issues behind a gap, of the same row and job
+        inside = np.flatnonzero(np.diff(view.cycle) > 1) + 1  # issues after a gap, of the same row and job
         segment = np.searchsorted(view.seg_hi, inside, side="right")
         keep = segment < len(view.seg_lo)
         inside, segment = inside[keep], segment[keep]

@@ -113,7 +113,7 @@ class IossTest(BlockTest):
         await PlaySequence("program", bursts, self.env.sequencers).start()
 
     async def play(self, program: Program) -> bool:
-        """Plays a program to its end. The bound: its own, behind what was started before, one consumer waiting after
+        """Plays a program to its end. The bound: its own, after what was started before, one consumer waiting after
         the other."""
         await self.start(program)
         return await self.until_quiet(sum(entry.bound() for entry in self.epoch_programs) + self.held)

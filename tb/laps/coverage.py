@@ -1,6 +1,6 @@
 """Functional coverage of LAPS: the bins (docs/laps/README.md gives the terms) and how a run fills them.
 
-Everything is sampled behind the verdict. The sampler replays what was taken, in its order, on a value model of its own,
+Everything is sampled after the verdict. The sampler replays what was taken, in its order, on a value model of its own,
 so that it sees table and registers as every request met them.
 """
 

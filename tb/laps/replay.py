@@ -165,7 +165,7 @@ class LoopPair:
     def __post_init__(self) -> None:
         self.asked = make_loop(self.layers, self.config, self.settings).loop
         self.modelled = make_loop(self.layers, self.config, self.settings)
-        # Now: behind an iteration the fraction lengths of weights could be others.
+        # Now: after an iteration the fraction lengths of weights could be others.
         self.writes = self.settings.writes(self.asked.network.params)
 
     def _compare(self, what: str, observed: Any, expected: Any) -> None:
@@ -193,7 +193,7 @@ class LoopPair:
         for gemm, order in loop.min_orders.items():
             self._compare(f"min_order of {gemm}, iteration {number}", self.asked.min_orders[gemm], order)
         for key, chosen in loop.formats.items():
-            what = f"format of layer {key.layer}, {key.cls.name.lower()} behind iteration {number}"
+            what = f"format of layer {key.layer}, {key.cls.name.lower()} after iteration {number}"
             self._compare(what, self.asked.formats[key], chosen)
         return not self.differences
 

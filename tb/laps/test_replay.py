@@ -169,7 +169,7 @@ def test_another_format_fails(change: Format) -> None:
         return said
 
     pair = _train(tamper)
-    assert _first(pair) == "format of layer 2, gradient behind iteration 2"
+    assert _first(pair) == "format of layer 2, gradient after iteration 2"
     assert pair.cycle == 600  # the training ends there
 
 

@@ -74,7 +74,7 @@ STYLES = ("none", "rare", "frequent")
 
 @pyuvm.test()
 class smoke(LapsTest):
-    """A few accesses, updates and queries of every class, behind reset and behind a configuration."""
+    """A few accesses, updates and queries of every class, after reset and after a configuration."""
 
     async def body(self) -> None:
         rng = self.run_info.rng()

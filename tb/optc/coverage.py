@@ -1,6 +1,6 @@
 """Functional coverage of the OPTC: the bins (docs/optc/README.md gives the terms) and how a run fills them.
 
-Everything is sampled behind the verdict, from what was offered and from what the scoreboard has found equal to the
+Everything is sampled after the verdict, from what was offered and from what the scoreboard has found equal to the
 model's prediction. Of the values only those count that left the core, padding lanes never. Bins are meant for the
 default four lanes. `P` values, `T` tensors, `B` beats.
 """
@@ -161,7 +161,7 @@ ROUNDING = CoverGroup(
                 Ignore(lambda site, _, sign: site in ("pre_v", "square") and sign == "negative", _UNSIGNED),
                 Ignore(
                     lambda site, fraction, _: site == "square" and fraction.startswith("tie"),
-                    "the shift is even and a square has an even number of zeros behind its last one",
+                    "the shift is even and a square has an even number of zeros after its last one",
                 ),
             ),
         ),
@@ -264,7 +264,7 @@ ANSWERS = CoverGroup(
     "answers",
     (
         Coverpoint("code", tuple(code.name for code in RspCode if code != RspCode.MODE)),
-        Coverpoint("next", ("accepted", "refused"), "the answer behind it"),
+        Coverpoint("next", ("accepted", "refused"), "the answer after it"),
         Cross("followed", ("code", "next")),
         Coverpoint("met", MET, "what the core does when a configuration is offered to it"),
         Coverpoint("answer", ("accepted", "refused")),
@@ -329,7 +329,7 @@ RESET = CoverGroup(
     (
         Coverpoint("state", RESET_STATES, "what a reset meets"),
         Coverpoint("mode", MODES, "of the tensor that it cuts off"),
-        Coverpoint("behind", MODES, "the first tensor behind it"),
+        Coverpoint("behind", MODES, "the first tensor after it"),
         Cross("state_by_behind", ("state", "behind")),
         Cross("mode_by_behind", ("mode", "behind")),
     ),

@@ -29,7 +29,7 @@ DRAWN = 5  # parameters whose weights are drawn
 @dataclass(frozen=True)
 class Observed:
     """A stream as it left the core: `updates` u times step and `w`, both (T, P), in floats; `end` is the number of the
-    beat behind it."""
+    beat after it."""
 
     updates: F64
     w: F64

@@ -49,7 +49,7 @@ class GradientTest(OptcTest):
     Config: `out` (whether to keep the weights), `picture`."""
 
     def add(self, name: str, rule: Rule, g: F64, w0: F64, bars: tuple[str, ...] = tuple(BARS), **more: Any) -> Stream:
-        """A stream behind those that are there. `more` goes to the host."""
+        """A stream after those that are there. `more` goes to the host."""
         stream = Stream(name, g, play(Host(rule, w0, **more), g), bars)
         self.streams.append(stream)
         return stream

@@ -29,7 +29,7 @@ OPTIONS = (
     Option("BETA2", "ADAM: decay of the second moment (default: 0.999)", "float"),
     Option("EPS", "ADAM: least denominator (default: 1e-8)", "float"),
     Option("WEIGHT_DECAY", "decoupled weight decay (default: 0)", "float"),
-    Option("OUT", "write the weights behind every step (T x P, float64) to this .npy file", "out_file"),
+    Option("OUT", "write the weights after every step (T x P, float64) to this .npy file", "out_file"),
 )
 
 

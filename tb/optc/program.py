@@ -37,7 +37,7 @@ class Program:
     reserved: int = 0
 
     def tensor(self, config: OptcConfig, arrays: tuple[I64, I64, I64, I64], gaps: npt.ArrayLike = 0) -> None:
-        """A tensor (w, m, v, g), each (n,), behind its configuration, which waits for the one before."""
+        """A tensor (w, m, v, g), each (n,), after its configuration, which waits for the one before."""
         self.configs.append((config, True, 0))
         self.load(config.n, arrays, gaps)
 

@@ -131,7 +131,7 @@ class OptcScoreboard(SpannedScoreboard):
         self.epochs.append(Epoch(base, stim, want, data, tensors, result, words, changes))
 
     def _draws(self, cycles: I64, changes: list[tuple[int, int]]) -> I64:
-        """Draws (D, L) at given cycles; a seed acts behind its cycle."""
+        """Draws (D, L) at given cycles; a seed acts after its cycle."""
         generator, out, place = Lfsr(self.params), [], 0
         for cycle, value in [*changes, (1 << 62, 0)]:
             count = int(np.searchsorted(cycles, cycle, side="right")) - place

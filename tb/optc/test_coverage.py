@@ -79,7 +79,7 @@ def test_fractions_and_nearest_one_by_one() -> None:
 @pytest.mark.parametrize("make", [random_config, corner_config])
 @pytest.mark.parametrize("mode", Mode)
 def test_steps_equal_the_model(make: Any, mode: Mode) -> None:
-    """The state behind the steps, and how many parameters saturated."""
+    """The state after the steps, and how many parameters saturated."""
     rng = np.random.default_rng(int(mode))
     saturated = np.zeros(3, np.int64)
     for _ in range(60):
@@ -272,7 +272,7 @@ def test_answers() -> None:
         "code OK, next refused": 2, "code BUSY, next refused": 1, "code COUNT, next accepted": 1,
     }  # fmt: skip
     assert hit(coverage, "answers", "code") == {"OK": 2, "BUSY": 1, "COUNT": 1, "CLIP": 1}
-    # Taken at 53, behind the first record, and at 201, behind the second.
+    # Taken at 53, after the first record, and at 201, after the second.
     assert hit(coverage, "answers", "wait") == {"0": 3, "10-99": 2}
     assert hit(coverage, "streams", "stat_wait") == {"0": 1, "10-999": 1}
 

@@ -62,7 +62,7 @@ class Observed:
 
 
 def observed(*parts: Part) -> Observed:
-    """Epochs one behind the other, each begun by a reset."""
+    """Epochs one after the other, each begun by a reset."""
     uvm_root().clear_hierarchy()
     model = OptcScoreboard("model", None)
     model.build_phase()

@@ -102,7 +102,7 @@ class reset_in_the_middle(OptcTest):
         await self.play(program)
 
     async def directed(self) -> None:
-        """Resets in every state of the core, a tensor of either mode behind each."""
+        """Resets in every state of the core, a tensor of either mode after each."""
         rng, lanes = self.run_info.rng("directed"), self.lanes
         moments = {"empty": 4, "inside": 27, "draining": 27, "idle": 120, "held": 120, "record": 120}
         for (mode, after), state in itertools.product(itertools.product(Mode, Mode), moments):
@@ -155,7 +155,7 @@ class refused_configurations(OptcTest):
             program.tensor(replace(config, mode=Mode.MOMENTUM), random_state(rng, config.n))
             await self.play(program)
         program = Program(self.lanes)
-        for change in bad:  # one behind the other, then a legal one of every field at other values
+        for change in bad:  # one after the other, then a legal one of every field at other values
             program.configs.append((replace(replace(PLAIN, n=5), **change), True, 0))
         for exp in (1 << bit for bit in range(8)):  # every bit of an exponent counts
             for name in ("c1", "c2", "wd", "step"):
@@ -163,7 +163,7 @@ class refused_configurations(OptcTest):
             program.configs.append((replace(PLAIN, n=0, eps_exp=exp, eps_mant=exp * 257), True, 0))
         program.tensor(replace(PLAIN, n=7), random_state(rng, 7))
         await self.play(program)
-        # Offered while the pipeline drains and while the record waits: taken behind it, refused or not.
+        # Offered while the pipeline drains and while the record waits: taken after it, refused or not.
         for gap in (20, 75):
             await self.back_pressure({"stat": np.array([[1, 200], [3, 200]])})
             program = Program(self.lanes)
@@ -174,7 +174,7 @@ class refused_configurations(OptcTest):
             program.configs.append((replace(config, mode=Mode.MOMENTUM), False, gap))
             program.load(config.n, random_state(rng, config.n))
             await self.play(program)
-        for gap in (12, 30, 48):  # offered while the pipeline drains: taken behind it
+        for gap in (12, 30, 48):  # offered while the pipeline drains: taken after it
             program = Program(self.lanes)
             config = replace(PLAIN, n=4 * self.lanes)
             program.tensor(config, random_state(rng, config.n))
@@ -344,7 +344,7 @@ class following(GradientTest):
 
 @pyuvm.test()
 class full_rate(OptcTest):
-    """One result a lane and cycle over a long tensor, 49 cycles behind its parameters, in both modes: measured on the
+    """One result a lane and cycle over a long tensor, 49 cycles after its parameters, in both modes: measured on the
     traces, without the model. Config: `beats`."""
 
     async def body(self) -> None:

@@ -1,6 +1,6 @@
 """Functional coverage of the RAN: the bins (docs/ran/README.md gives the terms) and how a run fills them.
 
-Everything is sampled behind the verdict, from what was offered and from what the scoreboard has found equal to the
+Everything is sampled after the verdict, from what was offered and from what the scoreboard has found equal to the
 model's prediction. Bins are meant for the default parameters 8 x 16, two banks. `J` jobs in the order of their swaps.
 """
 
@@ -205,7 +205,7 @@ RESET = CoverGroup(
             ("slot only", "products in a bank", "both banks of a row", "drain queue", "beat at the output", "nothing"),
             "what a reset in the middle meets",
         ),
-        Coverpoint("behind", ("job", "bypass"), "what comes first behind it"),
+        Coverpoint("behind", ("job", "bypass"), "what comes first after it"),
     ),
     "resets in the middle of work",
 )

@@ -20,5 +20,5 @@ def run_report(params: RanParams, board: Any, counters: tuple[I64, I64] | None) 
     figures |= {counter.name.lower(): int(rows[:, counter].sum()) for counter in RowCounter}
     out = board.epochs[-1].traces.out
     figures["outputs_per_beat"] = round(figures["jobs"] * params.lanes / max(1, len(out)), 2)
-    # While results leave without a pause: jobs behind jobs, not what the load leaves idle.
+    # While results leave without a pause: job after job, not what the load leaves idle.
     return figures

@@ -108,7 +108,7 @@ def _renamed(table: npt.NDArray[np.void], field: str) -> npt.NDArray[np.void]:
 
 
 def compare(verdict: Verdict, params: RanParams, stim: Stimulus, want: Prediction, got: RanTraces, base: int) -> None:
-    """Everything behind the inputs' transfers: `got` counts cycles from `base`, as the model does."""
+    """Everything after the inputs' transfers: `got` counts cycles from `base`, as the model does."""
     horizon = stim.horizon
 
     def same(boundary: str, what: str, mine: npt.NDArray[np.void], wanted: npt.NDArray[np.void]) -> bool:

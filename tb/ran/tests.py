@@ -292,7 +292,7 @@ class stopped_consumer(RanTest):
 
 @pyuvm.test()
 class reset_full_banks(RanTest):
-    """Resets while both banks of every row are occupied, and at any moment; work behind them is as from the start.
+    """Resets while both banks of every row are occupied, and at any moment; work after them is as from the start.
     Config: `resets`."""
 
     async def body(self) -> None:
@@ -361,7 +361,7 @@ class start_values(RanTest):
 
 @pyuvm.test()
 class psum_chain(RanTest):
-    """Raw sums return as partial sums, exactly, through a memory behind the output. Config: `jobs`, `chunks`."""
+    """Raw sums return as partial sums, exactly, through a memory at the output. Config: `jobs`, `chunks`."""
 
     async def body(self) -> None:
         rng, params = self.run_info.rng(), self.params

@@ -1,7 +1,7 @@
 """Functional coverage of the processor's registers: the bins (docs/top/README.md gives the terms) and how a run fills
 them.
 
-Everything is sampled behind the verdict, from the accesses as the model carried them out and from what it notes of
+Everything is sampled after the verdict, from the accesses as the model carried them out and from what it notes of
 events.
 """
 

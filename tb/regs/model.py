@@ -148,7 +148,7 @@ class Registers:
             self.samples.append(("event", {"answer": kind}))
 
     def _interrupt(self, at: int) -> None:
-        """irq_o behind a change at `at`."""
+        """irq_o after a change at `at`."""
         level = int(self.status & self.stored["IRQ_ENABLE"][0] != 0)
         irq = self.caused.irq
         if irq and irq[-1][0] == at + 2:  # two changes in one cycle: an access and an event

@@ -34,7 +34,7 @@ DTYPES = {
 
 @dataclass
 class Epoch:
-    """Between two resets: the accesses in the order in which they were carried out, and the registers behind them."""
+    """Between two resets: the accesses in the order in which they were carried out, and the registers after them."""
 
     base: int
     end: int

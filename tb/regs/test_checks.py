@@ -58,7 +58,7 @@ def test_times_and_order():
     _, order = run([access(True, "SEED", 10, 7)], [access(False, "SEED", 9)])
     assert [one.write for one in order] == [False, True]
     assert order[0].value == 1
-    # A write waits for the answer before it to be taken; the read behind it passes.
+    # A write waits for the answer before it to be taken; the read after it passes.
     writes = [access(True, "SEED", 10, 7, taken=40), access(True, "SEED", 12, 8)]
     _, order = run(writes, [access(False, "SEED", 20)])
     assert [(one.write, one.chosen) for one in order] == [(True, 11), (False, 21), (True, 40)]

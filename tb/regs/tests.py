@@ -347,7 +347,7 @@ class records(PolicyTest):
 
 @pyuvm.test()
 class reset_between(PolicyTest):
-    """Resets behind random work, with events still to come: every register is as after the first reset, what is
+    """Resets after random work, with events still to come: every register is as after the first reset, what is
     pending is forgotten. Config: `resets`."""
 
     async def body(self) -> None:

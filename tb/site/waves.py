@@ -30,7 +30,7 @@ def _waits(offer: object, accept: object) -> list[int]:
 
 
 def _behind(accept: np.ndarray) -> np.ndarray:
-    """Offers of a source without gaps: the first at 0, each one a cycle behind the transfer before it."""
+    """Offers of a source without gaps: the first at 0, each one a cycle after the transfer before it."""
     return np.concatenate([[0], accept[:-1] + 1]).astype(np.int64)
 
 
@@ -207,7 +207,7 @@ def command_waits() -> bytes:
     engines, waits = (0, 1, 0, 2), ((0, 0, 0), (1, 0, 0), (0, 0, 0), (0, 1, 0))
     pushed, words, product = (1, 3, 5, 7), (4, 0, 5, 3), 9
     done: list[list[int]] = [[], [], []]
-    for _ in range(len(names)):  # an end moves the starts behind it
+    for _ in range(len(names)):  # an end moves the starts after it
         begun = starts(engines, waits, pushed, done)
         loads = [_load(s, count) for s, count in zip(begun[0], (words[0], words[2]), strict=True)]
         store, last = _store(begun[2][0], words[3])

@@ -1,7 +1,7 @@
 """Functional coverage of the processor as a whole: the bins (docs/top/README.md gives the terms) and how a run fills
 them. Its parts have bins of their own.
 
-Everything is sampled behind the verdict, from what the scoreboard has put together of a run and found equal to the
+Everything is sampled after the verdict, from what the scoreboard has put together of a run and found equal to the
 models: commands as they were carried out, their codes, starts and ends, words and updates. Only what follows a run's
 last reset is sampled, and what each reset met. `C` commands, `N` cycles.
 """
@@ -84,7 +84,7 @@ ENDS = CoverGroup(
         )),
         Coverpoint("engine", ENGINES),
         Coverpoint("outcome", ("well", "failed, carried out", "refused")),
-        Coverpoint("next", ("well", "failed, carried out", "refused"), "the engine's command behind it"),
+        Coverpoint("next", ("well", "failed, carried out", "refused"), "the engine's command after it"),
         Cross("followed", ("engine", "outcome", "next")),
         Coverpoint("pair", PAIR_CODES, "code of the pair in `detail`"),
         Coverpoint("optc", OPTC_CODES, "code of the OPTC in `detail`"),
@@ -155,7 +155,7 @@ SEQUENCE = CoverGroup(
         Cross("formats", ("format_from", "format_to")),
         Coverpoint("before", ("GEMM", "OPT", "PLAN", "refused")),
         Coverpoint("behind", ("GEMM", "OPT", "PLAN", "refused")),
-        Cross("compute", ("before", "behind"), "what compute does one behind the other"),
+        Cross("compute", ("before", "behind"), "what compute does one after the other"),
     ),
     "what follows what on compute",
 )
@@ -211,7 +211,7 @@ TRANSFERS = CoverGroup(
         ),
         Coverpoint("last", ("right", "early", "late"), "TLAST of a load"),
         Cross("load_last", ("load", "last"), ignore=(NO_LOAD,)),
-        Coverpoint("place", ("inside", "crosses the end", "behind the end")),
+        Coverpoint("place", ("inside", "crosses the end", "past the end")),
         Cross("load_place", ("load", "place"), ignore=(NO_LOAD,)),
         Cross(
             "store_place", ("store", "place"),
@@ -241,7 +241,7 @@ WAITS = CoverGroup(
         Coverpoint("distance", ("0", "1 to 63", "64 to 127"), "done counter less what is waited for, at the start"),
         Coverpoint("of", ENGINES, "the done counter's engine"),
         Cross("distances", ("engine", "of", "distance")),
-        Coverpoint("queue", ("1", "2", "3", "4"), "commands in the engine's queue behind a push"),
+        Coverpoint("queue", ("1", "2", "3", "4"), "commands in the engine's queue after a push"),
         Cross("queues", ("engine", "queue")),
     ),
     "waits and queues",
@@ -351,7 +351,7 @@ def _together(cycles: Sequence[I64]) -> list[int]:
 
 
 class Sampler:
-    """Fills the bins from one run: what a scoreboard has judged behind the last reset."""
+    """Fills the bins from one run: what a scoreboard has judged after the last reset."""
 
     def __init__(self, out: Coverage, run: Run, issued: list[list[Command]], details: list[list[int]]) -> None:
         self.out, self.run, self.issued, self.details = out, run, issued, details

@@ -39,7 +39,7 @@ END_DTYPE = np.dtype([("cycle", "<i8"), ("code", "u1"), ("detail", "u1"), ("id",
 
 class TopScoreboard(Scoreboard):
     """Set `params`, `batches` (actions since each reset), `programs` (what was played since each reset), `cycles` and
-    `drained`, then call `judge`. `processor` is the model behind the last part of the run."""
+    `drained`, then call `judge`. `processor` is the model after the last part of the run."""
 
     params: TopParams
     batches: list[list[Action]]
@@ -47,7 +47,7 @@ class TopScoreboard(Scoreboard):
     cycles: int
     drained: bool
     processor: Processor
-    run: Run  # behind the last reset, as `coverage.py` samples it, with commands as issued and details, by engine
+    run: Run  # after the last reset, as `coverage.py` samples it, with commands as issued and details, by engine
     issued: list[list[Command]]
     details: list[list[int]]
     counters: list[Any] | None = None  # of each pair: those of the IOSS core, of the RAN

@@ -79,7 +79,7 @@ class Serial:
         self.add(Store(target=buffer, first=first, count=count), None, waits)
 
     def write(self, address: int, value: int) -> None:
-        """Writes a register behind everything."""
+        """Writes a register after everything."""
         self.actions.append(Write(address, value))
 
     def take(self) -> list[Action]:
@@ -99,7 +99,7 @@ def together(serial: Serial, compute: Command, store: Store) -> None:
 
 
 def in_one_cycle(serial: Serial, *commands: Command) -> None:
-    """Commands, one an engine, that start in one cycle: behind a load of 250 words, pushed while it is under way."""
+    """Commands, one an engine, that start in one cycle: after a load of 250 words, pushed while it is under way."""
     serial.load(Buffer.X, 7000, np.zeros((250, 16), np.uint8))
     waits = serial.waits()
     for command in commands:

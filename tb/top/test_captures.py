@@ -72,7 +72,7 @@ def test_the_iteration_of_a_cycle() -> None:
 
 
 def test_a_failed_training_captures_and_a_capture_replays(tmp_path: Path) -> None:
-    """A word of the second iteration is falsified behind the device: the run fails, and its captures pass."""
+    """A word of the second iteration is falsified at the output of the device: the run fails, and its captures pass."""
     result = run(get_block("top"), "verilator", "training", config={"spoil": 1}, label="captures")
     assert not result.passed
     assert result.error.startswith("store at cycle")

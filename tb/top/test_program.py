@@ -75,7 +75,7 @@ def test_records_of_accesses_and_of_the_stream() -> None:
     bursts = program.bursts()
     host, stream = bursts["host"][0], bursts["s"][0]
     assert (host.count, stream.count) == (len(program.accesses), 2)
-    record = host.records[2 : 2 + HOST_BYTES]  # behind the gap
+    record = host.records[2 : 2 + HOST_BYTES]  # after the gap
     word = int.from_bytes(record, "big")
     assert (word & 0xFFFF_FFFF, word >> 32 & 0xFFFF_FFFF) == (0x1122_3344, 0x5566_7788)
     assert (word >> 64 & 0xFFFF, word >> 80) == (0x4008, POLL)

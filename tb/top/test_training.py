@@ -23,7 +23,7 @@ def test_cycles_are_counted_by_what_the_compute_engine_did() -> None:
         (Gemm(), 0, 160),
         (Opt(config=PLAIN), 0, 180),
         (Gemm(), 0, 205),
-        (Gemm(), 0, 400),  # behind the last
+        (Gemm(), 0, 400),  # after the last
     ]
     ends = np.array([95, 107, 130, 150, 175, 190, 260, 500])
     run = SimpleNamespace(done=[[], ends, []], carried_out={Engine.COMPUTE: carried}.get)

@@ -263,7 +263,7 @@ class refusals(BoundedTest):
             serial.actions += [Read(Reg.ERROR), Read(Reg.IRQ_STATUS)]
             serial.write(Reg.ERROR_CLEAR, 0)
             serial.write(Reg.IRQ_STATUS, 15)
-        # Every address behind the end: near 65536 and beyond it.
+        # Every address past the end: near 65536 and beyond it.
         for far in (65530, 43690):
             places = ("x", "w", "bias", "mask", "y", "a", "psum")
             wide = {f"{place}_first": far for place in places} | {"biases": True, "masks": True, "write_masks": True}
@@ -382,7 +382,7 @@ class counters(BoundedTest):
         rng = self.run_info.rng()
         serial = Serial()
         for at in range(self.run_info.config.get("rounds", 270)):
-            # A round: a load, a store behind it, a refused command behind the store, in any order of pushing.
+            # A round: a load, a store after it, a refused command after the store, in any order of pushing.
             loads, computes, stores = serial.done
             first = int(rng.integers(64))
             now = {"wait_load": loads % 256, "wait_compute": computes % 256, "wait_store": stores % 256}
@@ -436,7 +436,7 @@ class reset_in_the_middle(BoundedTest):
 
 @pyuvm.test()
 class shapes(BoundedTest):
-    """Products of every shape: tiles, chunks of K with every reduce factor; formats and precisions one behind the
+    """Products of every shape: tiles, chunks of K with every reduce factor; formats and precisions one after the
     other. Config: `factors`: how many; `pairs`: how many products in the sequence of formats; `tiles` of the longest
     product."""
 
@@ -478,7 +478,7 @@ class shapes(BoundedTest):
         gemm = random_product(rng, serial, params, **many, n=n, masks=False, write_masks=False)
         serial.add(gemm)
         await self.play(serial.take())
-        # Every format and every precision behind every other.
+        # Every format and every precision after every other.
         slices = [*every_pair(4), *every_pair(4)[1:], *range(8)]
         for at, bits in enumerate(every_pair(6)[: self.run_info.config.get("pairs")]):
             rest = raw if bits >= YBits.RAW32 else {"shift": 4}
@@ -525,7 +525,7 @@ class transfers(BoundedTest):
             serial.store(buffer, size - 1, 3)
             serial.store(buffer, size, 3)
         serial.store(Buffer.Y, FREE[Buffer.Y], 1)
-        serial.store(Buffer.Y, params.y_words, 1)  # fails behind one that does well, a refused one behind it
+        serial.store(Buffer.Y, params.y_words, 1)  # fails after one that does well, a refused one after it
         serial.add(Store(target=Buffer.X))
         serial.load(Buffer.X, params.x_words, random_words(rng, 1))
         serial.add(Load(target=Buffer.A))
@@ -724,7 +724,7 @@ class any_words(BoundedTest):
 @pyuvm.test()
 class updates(BoundedTest):
     """A host's updates of LAPS around those of products, to the cycle; both refused too; plans of every outcome.
-    Config: `around`: cycles before and behind that are tried, every `step`-th."""
+    Config: `around`: cycles before and after that are tried, every `step`-th."""
 
     async def body(self) -> None:
         rng = self.run_info.rng()
@@ -827,11 +827,11 @@ class resets(BoundedTest):
 class training(TopTest):
     """A segment of a real training of a digits network, every product and every update done by the processor. Config:
     `plan` (fields of training.Plan), `first` and `stop` (iterations, 0 and 2), `checkpoint_in`, `checkpoint_out`,
-    `evaluate` (accuracy on the test images behind it), `progress` (a file that gets a line an iteration), `capture`
+    `evaluate` (accuracy on the test images after it), `progress` (a file that gets a line an iteration), `capture`
     (folder that gets the products of iteration `capture_at`), `spoil` (iteration whose first word that left is
     falsified before it is checked), `lose` (batch whose stored words the host does not get): such runs must fail."""
 
-    END = 1 << 32  # of an iteration that was not over: behind every cycle
+    END = 1 << 32  # of an iteration that was not over: after every cycle
 
     async def drive(self, work: Batches) -> Any:
         """Runs a trainer's generator on the RTL; what it returns."""

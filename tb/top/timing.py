@@ -60,7 +60,7 @@ def one_a_cycle(earliest: I64) -> I64:
 
 
 def offers(request: I64, accept: I64) -> I64:
-    """When fetched words are offered: a cycle behind the request, and behind the word before."""
+    """When fetched words are offered: a cycle after the request, and after the word before."""
     return np.maximum(request, behind(accept, len(request), 1)) + 1
 
 
@@ -69,7 +69,7 @@ def granted(
 ) -> tuple[I64, I64]:
     """Requests at a port that others have in cycles `blocked`: (first cycle asked for, cycle granted).
 
-    `free` words need no port. `chained`: the one behind waits for room in the fetch, two words.
+    `free` words need no port. `chained`: the one after waits for room in the fetch, two words.
     """
     room = behind(accept, len(earliest), 2) if chained else np.full(len(earliest), -1, np.int64)
     asked, got = np.empty_like(earliest), np.empty_like(earliest)
@@ -195,7 +195,7 @@ class Checker:
         self._store()
 
     def _same(self, what: str, got: npt.ArrayLike, want: npt.ArrayLike) -> None:
-        """Compares cycles; what would come behind the end is not awaited."""
+        """Compares cycles; what would come past the end is not awaited."""
         expected = np.asarray(want, np.int64)
         tables = (cycle_table(np.asarray(got, np.int64)), cycle_table(expected[expected < self.run.end]))
         compare_tables(self.verdict, "sequence", what, *tables)
@@ -255,7 +255,7 @@ class Checker:
         return int(log.accept[at[0]]) if len(at) and log.accept[at[0]] >= 0 else NEVER
 
     def _answer(self, name: str, after: int) -> int:
-        """The first answer of LAPS behind a cycle."""
+        """The first answer of LAPS after a cycle."""
         answers = self.run.laps.answers[name]
         at = int(np.searchsorted(answers, after, "right"))
         return int(answers[at]) if at < len(answers) else NEVER
@@ -329,7 +329,7 @@ class Checker:
         return np.array(ends, np.int64)
 
     def _tiles(self, command: Gemm, index: int, known: I64, beats: int, take: Any, want: Any) -> int:
-        """Biases and tiles of a chunk; the cycle behind the last request."""
+        """Biases and tiles of a chunk; the cycle after the last request."""
         bias = BIAS_WORDS if command.biases and index == 0 else 0
         tiles = len(known)
         accepts = {"bias": take("bias", tiles * bias), "tile": take("tile", tiles * beats)}
@@ -342,7 +342,7 @@ class Checker:
         return int(request[-1, -1]) + 1
 
     def _vectors(self, command: Gemm, begin: int, known: I64, beats: int, take: Any, want: Any) -> int:
-        """Vectors of a chunk, held until their masks are there; the cycle behind the last request."""
+        """Vectors of a chunk, held until their masks are there; the cycle after the last request."""
         jobs = len(known) * command.m
         count = jobs * beats
         accept = take("vec", count)
@@ -366,7 +366,7 @@ class Checker:
         run.note_lost("core partial sums", asked, got)
         for first, last, other in zip(asked.tolist(), got.tolist(), free.tolist(), strict=True):
             if not other and first < run.end:
-                run.y_read[first : last + 1] = True  # of the cores behind this one, of a store
+                run.y_read[first : last + 1] = True  # of the cores after this one, of a store
         self._same(f"core {core} partial sums", log.streams["psum"].offer, offers(got, log.streams["psum"].accept))
         ready = np.concatenate([[0], got[PSUM_WORDS - 1 :: PSUM_WORDS] + 1])[: len(accept)]
         offered = log.streams["req"].offer

@@ -98,7 +98,7 @@ def batch_of(plan: Plan, iteration: int, images: int) -> npt.NDArray[np.int64]:
 
 def segment_seed(plan: Plan, first: int) -> int:
     """Seed (31 bits) of the generators on the chip in the segment that begins with iteration `first`. Hashed: they are
-    linear, and draws behind seeds that lie near would differ by constants."""
+    linear, and draws after seeds that lie near would differ by constants."""
     return int(np.random.SeedSequence([plan.seed, 5, first]).generate_state(1)[0]) >> 1
 
 

@@ -2,7 +2,7 @@
 //
 // File (32-bit words, little-endian): numbers of descriptors, tile beats, vector beats, bound on cycles; then the descriptors (the block's
 // `Desc`, words only), the tile beats (5: data lowest word first, last), the vector beats (7: data, last, tag, mask). All three streams
-// are offered from cycle 0 on, every beat in the cycle behind its predecessor's transfer. The loop prints {"cycles", "issues", "seconds"}:
+// are offered from cycle 0 on, every beat in the cycle after its predecessor's transfer. The loop prints {"cycles", "issues", "seconds"}:
 // cycles up to the first one in which everything was taken and the design is not busy. Exit status 1 if the bound is reached first, 2 for
 // a program that cannot be read.
 #ifndef BENCH_LOOP_H

@@ -34,7 +34,7 @@ module ts_tap #(
       if (open_q) $fwrite(log_fd, "%u", Never);
       open_q <= 1'b0;
     end else begin
-      // An offer that is withdrawn is a record too: nothing behind it may move.
+      // An offer that is withdrawn is a record too: nothing after it may move.
       if (open_q && !valid_i) $fwrite(log_fd, "%u", Never);
       if (valid_i && !open_q) begin
         $fwrite(log_fd, "%u", cycle_i);

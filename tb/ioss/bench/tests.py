@@ -197,7 +197,7 @@ async def conventional(dut: Any) -> None:
     dut.rst_ni.value = 1
     await FallingEdge(dut.clk_i)
     dut.desc_credit_i.value = descs.count
-    # The source offers its first descriptor behind the next rising edge; so do the drivers.
+    # The source offers its first descriptor after the next rising edge; so do the drivers.
     await RisingEdge(dut.clk_i)
     for data, last in zip(program.tile_data, program.tile_last, strict=True):
         tile.queue.put_nowait(Beat(int.from_bytes(data.tobytes(), "little"), int(last)))

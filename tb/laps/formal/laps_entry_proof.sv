@@ -36,7 +36,7 @@ module laps_entry_proof (
 
   // ---- history ----------------
   logic       started, changed_q, settled_q;
-  logic [8:0] since_q;     // updates since n changed, 0 behind the change, up to 256
+  logic [8:0] since_q;     // updates since n changed, 0 after the change, up to 256
   logic [8:0] calm_q;      // calm updates in a row since one that was not, or since a rise was due
   logic       calm, rose, fell;
   logic signed [8:0] fl_before, fl_ruled, fl_after, fl_low, fl_high;
@@ -109,7 +109,7 @@ module laps_entry_proof (
     no_echo_up: assert (!(up && n_q >= n_min) || $signed({signal2[15], signal2}) <= $signed({high[15], high}));
     no_echo_down: assert (!(down && n_q <= n_max) || $signed({signal2[15], signal2}) >= $signed({low[15], low}));
     full_scale_kept: assert (fl_after - fl_ruled == (up ? 9'sd4 : down ? -9'sd4 : 9'sd0));
-    // FL: within its limits, down at once and far enough, up only behind `hold` calm updates in a row.
+    // FL: within its limits, down at once and far enough, up only after `hold` calm updates in a row.
     within_limits: assert (pin_fl || (fl_after >= fl_low && fl_after <= fl_high));
     down_at_once: assert (pin_fl || !over || fl_ruled == fl_low || fl_before < fl_low ||
         (fl_ruled <= fl_before - 9'sd1 && (fl_ruled <= fl_before - needed || fl_ruled <= fl_before - 9'sd15)));

@@ -1,12 +1,12 @@
 // The bare simulation loop that the environment's speed in a training is measured against (docs/environment.md, Speed): the processor
 // alone, the host's accesses and stream words of a recorded run from memory, no tracing and no check.
 //
-// Host and stream in behave as ts_axil_host.sv and ts_source.sv do: an access begins in the cycle behind the one in which it is first
+// Host and stream in behave as ts_axil_host.sv and ts_source.sv do: an access begins in the cycle after the one in which it is first
 // valid, a poll is read again until it sees what it waits for; the stream out is always ready.
 //
 // File (32-bit words, little-endian): numbers of accesses and of words in, bound on cycles; accesses (5: first cycle, data, mask, address,
 // operation: 0 write, 1 read, 2 poll); words in (6: first cycle, data lowest word first, last). An access or word is valid from its
-// first cycle on, at the earliest in the cycle behind its predecessor's transfer; cycle 0 is the first without reset. The loop prints
+// first cycle on, at the earliest in the cycle after its predecessor's transfer; cycle 0 is the first without reset. The loop prints
 // {"cycles", "words", "reads", "seconds"}: cycles up to the first one in which everything was taken and the processor is not busy, words
 // that left, accesses that read. Words (5: data, last) and data of reads are written to <file>.words and <file>.reads.
 // Exit status 1 if the bound is reached first, 2 for a file that cannot be read or written.

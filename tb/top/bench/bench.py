@@ -54,7 +54,7 @@ def _source(run_dir: Path, name: str, size: int) -> tuple[npt.NDArray[np.uint8],
 
 
 def _first(log: SourceLog, base: int) -> npt.NDArray[np.int64]:
-    """First cycle of each record, 0 where it is offered right behind its predecessor."""
+    """First cycle of each record, 0 where it is offered right after its predecessor."""
     behind = np.zeros(len(log.offer), bool)
     behind[1:] = log.offer[1:] == log.accept[:-1] + 1
     return np.where(behind, 0, log.offer - base)
