@@ -1,6 +1,6 @@
 `include "ts_assert.svh"
 
-// Tile banks of the IOSS core: opening, configuration, and the count of jobs that a tile still owes (docs/ioss/README.md, Work; Descriptors).
+// Tile banks of the IOSS core: opening, configuration, and the count of jobs that a tile still owes (docs/ioss/README.md, Work; docs/ioss/reference.md, Descriptors).
 //
 // Bank states: free -> loading (from the opening) -> ready (tile ended) -> free (all its jobs ended). Banks load and serve in turn.
 module ioss_banks #(

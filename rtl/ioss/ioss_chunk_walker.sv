@@ -1,4 +1,4 @@
-// Walks the beats of a transfer that is split over the members of a group (docs/ioss/README.md, Work; Tile stream; Vector stream).
+// Walks the beats of a transfer that is split over the members of a group (docs/ioss/README.md, Work; docs/ioss/reference.md, Tile stream; Vector stream).
 //
 // With `first_i` the walk stands at member 0, beat 0; each `step_i` moves to the next beat. A chunk of `len_o` elements takes
 // ceil(len * 2^ScaleLog2 / V) beats, V = values a beat. Outputs describe the beat the walk stands at; combinational from registers.

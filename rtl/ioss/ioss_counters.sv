@@ -1,4 +1,4 @@
-// Counters of the IOSS core with their read port (docs/ioss/README.md, Counters).
+// Counters of the IOSS core with their read port (docs/ioss/reference.md, Counters).
 //
 // Skips are counted when a vector is loaded: a beat is registered, its pairs are counted into an accumulator of its row, and the
 // accumulators of a group are added to the counters when the job turns out good, or dropped when it is refused.

@@ -1,4 +1,4 @@
-// Pending descriptor of the IOSS core (docs/ioss/README.md, Descriptors).
+// Pending descriptor of the IOSS core (docs/ioss/reference.md, Descriptors).
 //
 // Takes a descriptor when none is pending, answers with a pulse in the next cycle, and holds a legal one until `take_i`.
 module ioss_desc #(

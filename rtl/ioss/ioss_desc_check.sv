@@ -1,4 +1,4 @@
-// Answer of the IOSS core to a descriptor (docs/ioss/README.md, Descriptors). Combinational.
+// Answer of the IOSS core to a descriptor (docs/ioss/reference.md, Descriptors). Combinational.
 module ioss_desc_check #(
   parameter int Rows = 8,
   parameter int Depth = 128

@@ -1,7 +1,7 @@
 `include "ts_assert.svh"
 
 // Vector stream of the IOSS core: takes jobs, chooses a group of rows for each, fills slots, and lets jobs without work bypass
-// (docs/ioss/README.md, Vector stream).
+// (docs/ioss/reference.md, Vector stream).
 //
 // Two states, idle and loading, plus swallowing of a refused job's rest. The group is chosen in the cycle in which the first beat is taken.
 module ioss_dispatch #(

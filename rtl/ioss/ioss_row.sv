@@ -1,5 +1,5 @@
 // One row of the IOSS core: its tile copy, its two vector slots with the skip unit, and Lanes multipliers with two pipeline registers
-// (docs/ioss/README.md, Row pipeline).
+// (docs/ioss/reference.md, Row pipeline).
 //
 // Issue at T, operand register at T + 1, product at T + 2. Each register moves on when the one after it is empty or moves on.
 module ioss_row #(

@@ -1,4 +1,4 @@
-// Two vector slots of a row and the skip unit that reads them (docs/ioss/README.md, Which slice pairs are issued; Row pipeline).
+// Two vector slots of a row and the skip unit that reads them (docs/ioss/README.md, Which slice pairs are issued; docs/ioss/reference.md, Row pipeline).
 //
 // While a vector is loaded, each element gets one bit that says whether any of its slice pairs will be issued. The skip unit takes the
 // lowest such element that is left and the lowest pair of it that is left: one pair every cycle, however long the run of zeros

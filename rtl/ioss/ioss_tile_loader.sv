@@ -1,4 +1,4 @@
-// Tile stream of the IOSS core: unpacks beats and writes them to the rows' tile copies (docs/ioss/README.md, Tile stream).
+// Tile stream of the IOSS core: unpacks beats and writes them to the rows' tile copies (docs/ioss/reference.md, Tile stream).
 //
 // A beat is written at the edge at which it is taken, to every row whose member index it belongs to. A tile whose `last` is not exactly at
 // its last beat is refused: swallowed up to `last`, then reported with `tile_err_o` and to the banks.

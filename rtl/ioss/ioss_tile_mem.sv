@@ -1,4 +1,4 @@
-// One row's copy of the stationary tile, two banks, with the per-lane map of non-zero slices (docs/ioss/README.md, Work; Tile stream).
+// One row's copy of the stationary tile, two banks, with the per-lane map of non-zero slices (docs/ioss/README.md, Work; docs/ioss/reference.md, Tile stream).
 //
 // Values are stored in four memories, one per granule (8 positions of a superword of 32 values; layout: slice_unpack), so that a
 // beat of any precision is one write. The map is kept per lane because a job's out_mask decides which lanes keep a slice pair alive: it

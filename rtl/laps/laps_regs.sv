@@ -1,5 +1,5 @@
 // Registers of LAPS beside the table: rules of the classes, schedule, step, seed, limit of orders, counters
-// (docs/laps/README.md, Registers). Addresses are checked by the caller to be those of this module's range.
+// (docs/laps/reference.md, Registers). Addresses are checked by the caller to be those of this module's range.
 module laps_regs (
   input  logic clk_i,
   input  logic rst_ni,

@@ -1,4 +1,4 @@
-// What a configuration is answered (docs/optc/README.md, Configuration). Combinational.
+// What a configuration is answered (docs/optc/reference.md, Configuration). Combinational.
 module optc_cfg_check #(
   parameter int Modes = 3
 ) (

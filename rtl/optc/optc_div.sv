@@ -1,4 +1,4 @@
-// Restoring division: 20 stages, one bit of the quotient each (docs/optc/README.md, Timing). The divisor has its top bit set, so a
+// Restoring division: 20 stages, one bit of the quotient each (docs/optc/reference.md, Timing). The divisor has its top bit set, so a
 // dividend of 35 bits gives a quotient of 20.
 module optc_div (
   input  logic                        clk_i,

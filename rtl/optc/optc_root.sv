@@ -1,4 +1,4 @@
-// Square root by digits: 16 stages, one bit of the root each (docs/optc/README.md, Timing). The radicand is below 2^32.
+// Square root by digits: 16 stages, one bit of the root each (docs/optc/reference.md, Timing). The radicand is below 2^32.
 module optc_root (
   input  logic        clk_i,
   input  logic        en_i,        // every stage moves

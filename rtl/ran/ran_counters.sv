@@ -1,4 +1,4 @@
-// Counters of the RAN with their read port (docs/ran/README.md, Counters).
+// Counters of the RAN with their read port (docs/ran/reference.md, Counters).
 module ran_counters #(
   parameter int Rows = 8
 ) (

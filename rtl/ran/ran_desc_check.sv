@@ -1,4 +1,4 @@
-// Answer to a descriptor of the RAN, and what its slot keeps of the bound on sums (docs/ran/README.md, Descriptors). Combinational.
+// Answer to a descriptor of the RAN, and what its slot keeps of the bound on sums (docs/ran/reference.md, Descriptors). Combinational.
 module ran_desc_check #(
   parameter int Rows = 8,
   parameter int Lanes = 16,

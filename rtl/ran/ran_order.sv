@@ -1,4 +1,4 @@
-// Order queue and drain queue of the RAN (docs/ran/README.md, Completion order).
+// Order queue and drain queue of the RAN (docs/ran/reference.md, Completion order).
 //
 // The order queue holds, for every cycle in which jobs became complete, the set of their places; the lowest leaves first. A set is at
 // least one job, and no place is complete twice before it has drained, so the queue cannot overflow.

@@ -1,4 +1,4 @@
-// First stage of the RAN: products are shifted by their order, into units of one (docs/ran/README.md, Products).
+// First stage of the RAN: products are shifted by their order, into units of one (docs/ran/reference.md, Products).
 module ran_shift #(
   parameter int Lanes = 16
 ) (

@@ -1,4 +1,4 @@
-// Collects the beats of one start value: `Words` bits at most, the lowest first (docs/ran/README.md, Start values).
+// Collects the beats of one start value: `Words` bits at most, the lowest first (docs/ran/reference.md, Start values).
 //
 // The value is complete with the beat that has `last`. Missing beats leave zeros, further ones are dropped; both are an error.
 module ran_words #(

@@ -1,6 +1,6 @@
 `include "ts_assert.svh"
 
-// AXI4-Lite slave (docs/top/README.md, Registers): reads and writes become requests on the register bus, one at a time in the order in which
+// AXI4-Lite slave (docs/top/reference.md, Registers): reads and writes become requests on the register bus, one at a time in the order in which
 // they become complete; of a read and a write that do so in the same cycle the write is first. AW and W come in any order and at any
 // distance. While B holds an answer no further write is begun, and while R holds one no further read; the other kind may then pass.
 //

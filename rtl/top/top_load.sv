@@ -1,4 +1,4 @@
-// Load engine: words of the stream in to a buffer (docs/top/README.md, LOAD). A command begins at its first cycle with `cmd_valid_i`, takes words
+// Load engine: words of the stream in to a buffer (docs/top/reference.md, LOAD). A command begins at its first cycle with `cmd_valid_i`, takes words
 // from the next one on, and is done a cycle after its last word.
 module top_load #(
   parameter int Cores = 1,

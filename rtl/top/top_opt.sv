@@ -1,4 +1,4 @@
-// Optimiser pass: state and gradients from the buffers through the OPTC and back (docs/top/README.md, OPT). Four parameters a cycle.
+// Optimiser pass: state and gradients from the buffers through the OPTC and back (docs/top/reference.md, OPT). Four parameters a cycle.
 module top_opt #(
   parameter int YWords = 16384,
   parameter int SWords = 4096

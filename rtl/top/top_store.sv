@@ -1,4 +1,4 @@
-// Store engine: words of a buffer to the stream out (docs/top/README.md, STORE). A command begins at its first cycle with `cmd_valid_i`, asks
+// Store engine: words of a buffer to the stream out (docs/top/reference.md, STORE). A command begins at its first cycle with `cmd_valid_i`, asks
 // for words from the next one on, and is done a cycle after its last word.
 module top_store #(
   parameter int YWords = 16384,

@@ -1,4 +1,4 @@
-"""What every block's benchmark shares: the bare C++ loop's build, medians, table and JSON (docs/environment.md, Speed).
+"""What every block's benchmark shares: the bare C++ loop's build, medians, table and JSON (docs/measure.md, Speed).
 
 A benchmark compares three ways to simulate the same RTL: this project's environment, a bare C++ loop over the Verilated
 design, and, where there is one, a conventional environment that works in every cycle.

@@ -137,6 +137,13 @@ def lint_encodings() -> list[str]:
     ]
 
 
+def lint_pages() -> list[str]:
+    """Findings in the text of the pages (tb.site.prose)."""
+    from tb.site.prose import findings  # here, so that the flow stands without the site
+
+    return findings()
+
+
 def checks() -> list[tuple[str, Callable[[], list[str]]]]:
     """Every check by name; calling it gives its findings."""
     blocks = all_blocks()
@@ -152,6 +159,7 @@ def checks() -> list[tuple[str, Callable[[], list[str]]]]:
         ("verible", lint_style),
         ("sources", lambda: lint_sources(blocks)),
         ("registers", stale_files),
+        ("pages", lint_pages),
         ("ruff", lint_python),
         ("encodings", lint_encodings),
     ]

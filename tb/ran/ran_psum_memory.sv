@@ -1,4 +1,4 @@
-// Answers requests for partial sums (docs/ran/README.md, Start values), in their order.
+// Answers requests for partial sums (docs/ran/reference.md, Start values), in their order.
 //
 // With `distance_i` = 0 a job's record comes from psum.in.bin, which Python has written before the job can ask: record n at byte
 // n * RecordBytes belongs to tag n: 16-bit gap (idle cycles before the first beat), 16-bit number of beats, then the beats, most

@@ -1,4 +1,4 @@
-"""What `make sim BLOCK=ran` prints: figures from traces and counters of the run (docs/ran/README.md, Counters)."""
+"""What `make sim BLOCK=ran` prints: figures from traces and counters of the run (docs/ran/reference.md, Counters)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When what happens inside the processor must happen, to the cycle (docs/top/README.md, Timing).
+"""When what happens inside the processor must happen, to the cycle (docs/top/reference.md, Timing).
 
 Everything is computed from what a consumer or a part did (cycles in which words were taken, answers of the parts, ends
 of other commands) and compared with what the engines did: starts and ends of commands, offers of words, words taken.

@@ -1,5 +1,5 @@
 """A training on the RTL, cut into segments of some iterations: each is one simulation from reset on, checked as a
-whole, and begins where the one before left a checkpoint (`make train`, docs/top/README.md, Training)."""
+whole, and begins where the one before left a checkpoint (`make train`, docs/top/training.md, Training)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-// What every block's bare simulation loop shares (docs/environment.md, Speed): the program's file, the operand streams, and the loop.
+// What every block's bare simulation loop shares (docs/measure.md, Speed): the program's file, the operand streams, and the loop.
 //
 // File (32-bit words, little-endian): numbers of descriptors, tile beats, vector beats, bound on cycles; then the descriptors (the block's
 // `Desc`, words only), the tile beats (5: data lowest word first, last), the vector beats (7: data, last, tag, mask). All three streams

@@ -1,4 +1,4 @@
-// The bare simulation loop that the environment's speed is measured against (docs/environment.md, Speed): the core alone, a program's
+// The bare simulation loop that the environment's speed is measured against (docs/measure.md, Speed): the core alone, a program's
 // beats from arrays in memory, consumers always ready, no tracing and no check but the number of issues. File and loop: bench_loop.h. The
 // build defines Rows.
 #include "Vioss_core.h"

@@ -1,1 +1,1 @@
-"""Benchmark of the processor (docs/environment.md, Speed)."""
+"""Benchmark of the processor (docs/measure.md, Speed)."""

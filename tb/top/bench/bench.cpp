@@ -1,4 +1,4 @@
-// The bare simulation loop that the environment's speed in a training is measured against (docs/environment.md, Speed): the processor
+// The bare simulation loop that the environment's speed in a training is measured against (docs/measure.md, Speed): the processor
 // alone, the host's accesses and stream words of a recorded run from memory, no tracing and no check.
 //
 // Host and stream in behave as ts_axil_host.sv and ts_source.sv do: an access begins in the cycle after the one in which it is first
