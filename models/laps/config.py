@@ -213,7 +213,7 @@ def addresses(layers: int) -> list[int]:
 # ---- what words say --------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Entry:
-    """What the table keeps of a layer and class; defaults are those of reset, but for activations."""
+    """What the table keeps of a layer and class; defaults are those of reset, except for activations."""
 
     fl: int = 0
     n: int = 2

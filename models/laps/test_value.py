@@ -607,7 +607,7 @@ def test_real_tensors(smooth, nonzero, unsigned):
         changes += answer.n != entry.n
         if stats.overflow:
             overs += 1
-            # The same tensor fits now: but for rounding up to the next power of two.
+            # The same tensor fits now, except for rounding up to the next power of two.
             _, again = requantise(values, answer.fl, answer.n, unsigned)
             assert np.abs(again).max() <= 2.0**answer.entry.capacity
         entry = answer.entry

@@ -19,7 +19,7 @@ DRAIN_DEPTH = 4
 BYPASS_DEPTH = 4
 TAGS = 1 << 16
 
-# Galois masks of 32 primitive polynomials of degree 32, one a lane.
+# Galois masks of 32 primitive polynomials of degree 32, one per lane.
 LFSR_POLY = (
     0xD1485AD1, 0xF1A536F2, 0xF6A192AC, 0xA46479F7, 0xA32808C7, 0xFAF9EA80, 0xB7552BEE, 0xC48ED849,
     0x957AC1C6, 0x93196E06, 0x97E8BC88, 0xA427C70F, 0xC90638DF, 0xB43E134E, 0xD5C0F0CE, 0xAEFE0C72,

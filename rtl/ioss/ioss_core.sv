@@ -46,7 +46,7 @@ module ioss_core #(
   output logic [ioss_pkg::CodeW-1:0]       job_err_code_o,
   output logic [trainslice_pkg::TagW-1:0]  job_err_tag_o,
 
-  // Product streams, one a row
+  // Product streams, one per row
   output logic [Rows-1:0] prod_valid_o,
   input  logic [Rows-1:0] prod_ready_i,
   output logic [Rows*Lanes*trainslice_pkg::ProdW-1:0] prod_data_o,

@@ -1,4 +1,4 @@
-// One lane of the OPTC: the whole pipeline of a parameter's update but for the copy (docs/optc/README.md: Arithmetic, Timing).
+// One lane of the OPTC: the whole pipeline of a parameter's update except the copy (docs/optc/README.md: Arithmetic, Timing).
 //
 // All stages move together with `en_i`. What belongs to ADAM alone moves only in ADAM mode. Names end in the number of the stage
 // whose register they are. With one rule left out by `Modes`, `adam` is constant and what belongs to the other one falls away.

@@ -1,4 +1,4 @@
-// Fetches words from a buffer with a latency of one cycle and offers them as a stream, one a cycle: a request is taken when there is room
+// Fetches words from a buffer with a latency of one cycle and offers them as a stream, one per cycle: a request is taken when there is room
 // and the buffer's port is granted; its word is offered from the next cycle on. Side bits travel with the word. An address
 // outside the buffer needs no port and gives 0. `clear_i` drops everything, in flight too.
 module top_fetch #(

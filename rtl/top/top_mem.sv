@@ -1,4 +1,4 @@
-// One buffer: a word of 128 bits read and one written a cycle, 16 bits of it at a time at will. Data a cycle after the address.
+// One buffer: one word of 128 bits is read and one written per cycle, or 16 bits of it. Data a cycle after the address.
 module top_mem #(
   parameter int Words = 1024
 ) (

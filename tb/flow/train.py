@@ -2,7 +2,7 @@
 report.
 
 Every segment is a simulation of its own (test `training` of block `top`), checked as a whole; the next one begins with
-its checkpoint. What is finished is kept in build/train/<key>/: the same command goes on where an earlier one ended, and
+its checkpoint. What is finished is kept in build/train/<key>/: the same command resumes where an earlier one ended, and
 gives the same bits as one that was never interrupted. The key covers what is trained and all sources.
 """
 

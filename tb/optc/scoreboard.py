@@ -58,7 +58,7 @@ class Epoch:
 
 
 def check_rate(verdict: Verdict, what: str, taken: I64, offered: I64, left: I64, latency: int) -> None:
-    """Notes unless beats, taken at cycles (B,), were offered `latency` cycles later and left one a cycle.
+    """Notes unless beats, taken at cycles (B,), were offered `latency` cycles later and left one per cycle.
 
     Looks at logs alone, not at the cycle model."""
     verdict.count("cycle", 2 * len(left))

@@ -74,7 +74,7 @@ def tests(block: Block, points: Sequence[Testpoint]) -> str:
     entries: tuple[TestEntry, ...] = block.tests
     text = f"# Tests of {block.name}\n\n{MADE.format(source=f'tb/{block.name}/testlist.py')}"
     text += f"`make sim BLOCK={block.name} TEST=name [SEED=n] [SIM=icarus]` runs one, `make test` the list, "
-    text += f"`make regress BLOCK={block.name} SEEDS=n` the list with other seeds, but for *directed* tests. "
+    text += f"`make regress BLOCK={block.name} SEEDS=n` the list with other seeds, except *directed* tests. "
     text += "*Why*: why so many runs. *On Icarus*: what is shortened there.\n\n"
     rows = []
     for entry in entries:
@@ -185,7 +185,7 @@ def parameters(blocks: Sequence[Block]) -> str:
 def commands(common: Mapping[str, click.Command], of_block: Callable[[str], Mapping[str, click.Command]]) -> str:
     """Every target of make with its variables; `of_block` gives the commands of one block by its name.
 
-    Variables that only some blocks take stand with those blocks.
+    Variables that only some blocks take are listed with those blocks.
     """
     text = "# Targets and variables\n\n" + MADE.format(source="tb/flow/cli.py")
     text += "`make <target> [VARIABLE=value ...]`. Variables go on make's command line; a variable that the target "

@@ -99,7 +99,7 @@ def together(serial: Serial, compute: Command, store: Store) -> None:
 
 
 def in_one_cycle(serial: Serial, *commands: Command) -> None:
-    """Commands, one an engine, that start in one cycle: after a load of 250 words, pushed while it is under way."""
+    """Commands, one per engine, that start in one cycle: after a load of 250 words, pushed while it is under way."""
     serial.load(Buffer.X, 7000, np.zeros((250, 16), np.uint8))
     waits = serial.waits()
     for command in commands:
@@ -125,7 +125,7 @@ def host_update(serial: Serial, layer: int, cls: int, words: tuple[int, ...] = (
 
 
 def random_issue(rng: np.random.Generator, serial: Serial, params: TopParams, operation: int) -> Issue | None:
-    """A command of random words, waits but for what is done; None for one that would run long or read what was never
+    """A command of random words, waits only for what is done; None for one that would run long or read what was never
     written: a product or pass that is not refused, a transfer that is not short."""
     words = [int(word) for word in rng.integers(0, 1 << 32, CMD_WORDS)]
     words[0] = words[0] & 0xF0 | operation

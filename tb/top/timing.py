@@ -54,7 +54,7 @@ def behind(accept: I64, count: int, by: int) -> I64:
 
 
 def one_a_cycle(earliest: I64) -> I64:
-    """Cycles of requests in order, one a cycle, none before its `earliest`."""
+    """Cycles of requests in order, one per cycle, none before its `earliest`."""
     at = np.arange(len(earliest))
     return at + np.maximum.accumulate(earliest - at)
 

@@ -47,7 +47,7 @@ class environment(IossTest):
         await self.play(self.work)
 
     def judge(self, cycles: int) -> Verdict:
-        """As every test, but for the sampling of functional coverage, which the verdict does not need."""
+        """As every test, except for the sampling of functional coverage, which the verdict does not need."""
         board = self.env.scoreboard
         board.programs, board.cycles, board.counters, board.drained = self.programs, cycles, self.counters, self.drained
         self.env.collect(cycles)
