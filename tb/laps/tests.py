@@ -221,7 +221,7 @@ class refusals(LapsTest):
 @pyuvm.test()
 class thresholds(LapsTest):
     """Signals at, just below and just above the band's edges; means that swing across the whole band; overflow in the
-    first and in the last update of a dwell; every n and sign."""
+    first and in the last update of a dwell; every n and sign; signals that rest, at every smoothing."""
 
     async def body(self) -> None:
         # 2^8 values: the logarithm of their mean is that of the sum, less 2048.
@@ -257,6 +257,18 @@ class thresholds(LapsTest):
                         bits = max(starts[0].capacity + excess, 0)
                         program.update(0, 0, TensorStats(values, overflow, 0, bits, 2048))
                 await self.play(program)
+        # A pinned tensor that is all zero at first, then twice the same, so that its smoothed signal rests.
+        pinned = Entry(10, 2, False, True, True)
+        for smooth in range(8):
+            program = Program()
+            program.configure(0, Rules(smooth, 0, 255, 3))
+            program.entry(0, 0, pinned)
+            await self.play(program)
+            program = Program()
+            program.update(0, 0, TensorStats(values, 0, values, 0, 0))
+            for _ in range(2):
+                program.update(0, 0, TensorStats(values, 0, 0, pinned.capacity, 2048))
+            await self.play(program)
 
 
 @pyuvm.test()
