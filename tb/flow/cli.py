@@ -272,16 +272,16 @@ def _write_report(path: Path | None, content: Mapping[str, Any]) -> None:
         print(f"report: {shown(path)}")
 
 
-def _take_out(result: RunResult, path: Path | None) -> list[str]:
-    """Writes the array that a test which passed has kept to OUT; what to say of it. Raises `UserError`."""
+def _take_out(result: RunResult, path: Path | None) -> None:
+    """Writes the array that a test which passed has kept to OUT, and says so. Raises `UserError`."""
     if path is None or not result.passed:
-        return []
+        return
     try:
         array = read_array(result.run_dir / OUT_NAME)
         save_array(path, array)
     except FileError as error:
         raise UserError(f"OUT={error}") from None
-    return [f"wrote {shown(path)}: {' x '.join(map(str, array.shape))}, {array.dtype}"]
+    print(f"wrote {shown(path)}: {' x '.join(map(str, array.shape))}, {array.dtype}")
 
 
 def _sim_command(block: Block) -> click.Command:
@@ -336,13 +336,17 @@ def _sim_command(block: Block) -> click.Command:
         details = (result.result or {}).get("report")
         content = {**(details if isinstance(details, dict) else {}), **facts, **status, "replay": result.replay}
         # Files first: whatever becomes of what is printed, they are there.
-        said = _take_out(result, values.get("OUT"))
-        _write_report(report_path, content)
+        problems = []
+        for write in (lambda: _take_out(result, values.get("OUT")), lambda: _write_report(report_path, content)):
+            try:
+                write()
+            except UserError as error:
+                problems.append(str(error))
         if result.result is not None and block.print_report is not None:
             block.print_report(result.result)
-        for line in said:
-            print(line)
         print(result.summary())
+        if problems:
+            raise UserError("; ".join(problems))
         return 0 if result.passed else 1
 
     return click.Command(

@@ -318,6 +318,7 @@ def test_full_outputs_give_one_line(tmp_path):
     done = _sim(REPORT="/dev/full")
     assert done.returncode == 2
     assert done.stderr == "error: REPORT=/dev/full: cannot be written (No space left on device)\n"
+    assert "PASS laps smoke" in done.stdout
     done = _sim("> /dev/full", REPORT=tmp_path / "r.json")
     assert done.returncode == 2
     assert done.stderr == "error: standard output cannot be written (No space left on device)\n"
@@ -346,6 +347,9 @@ def test_out_has_the_name_that_was_given_and_is_announced(tmp_path):
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
+        ({"BLOCK": "ioss", "X": "x", "W": "x", "OUT": "x"}, "OUT would overwrite W: give another name"),
+        ({"BLOCK": "ioss", "OUT": "y", "REPORT": "y"}, "would overwrite"),
+        ({"BLOCK": "laps", "CONFIG": "c", "TEST": "../x"}, "TEST=../x is unknown to laps"),
         ({"BLOCK": "ioss", "OUT": "y"}, "OUT belongs to matrices of your own: give X and W"),
         ({"BLOCK": "gemm", "OUT": "y", "SHIFT": "3"}, "SHIFT, OUT belong to matrices of your own"),
         ({"BLOCK": "ioss", "X_BITS": "4"}, "X_BITS belongs to matrices"),
@@ -354,13 +358,16 @@ def test_out_has_the_name_that_was_given_and_is_announced(tmp_path):
         ({"BLOCK": "gemm", "SHIFT": "64"}, "SHIFT=64: choose 0..63"),
         ({"BLOCK": "ioss", "MIN_ORDER": "7"}, "MIN_ORDER=7: choose 0..6"),
         ({"BLOCK": "optc", "LR": "nan"}, "LR=nan: choose"),
-        ({"BLOCK": "laps", "REPORT": "."}, "REPORT=.: cannot be written (it is a folder)"),
+        ({"BLOCK": "laps", "REPORT": "."}, "cannot be written (it is a folder)"),
     ],
 )
 def test_bad_calls_are_refused_before_a_build(tmp_path, monkeypatch, variables, words):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tb.flow.simulate.build", lambda *_, **__: pytest.fail("a build began"))
-    given = {name: str(tmp_path / value) if name == "OUT" else value for name, value in variables.items()}
+    (tmp_path / "x").write_bytes(b"")
+    (tmp_path / "c").write_text("{}", encoding="utf-8")
+    files = ("OUT", "REPORT", "X", "W", "CONFIG")
+    given = {name: str(tmp_path / value) if name in files else value for name, value in variables.items()}
     done = run_target("sim", **given)
     assert done.returncode == 2
     assert words in done.stderr
