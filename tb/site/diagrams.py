@@ -25,7 +25,7 @@ def processor() -> bytes:
     s.group("core", ("x", "w", "m", "ioss", "ran"), "core: 1, 2 or 4 of them", top=0.7)
     s.box("a", 20.4, 7, 2.2, 0.9, "A\nmasks", "memory")
     s.box("y", 20.4, 8.6, 2.2, 1.2, "Y\nresults, sums", "memory")
-    s.box("optc", 20.4, 11.4, 3.4, 1.2, "OPTC\n4 parameters a cycle", "data")
+    s.box("optc", 20.4, 11.4, 3.4, 1.2, "OPTC\n4 parameters/cycle", "data")
     s.box("state", 24.8, 11.4, 2.6, 1.2, "Sw, Sm, Sv\noptimiser state", "memory")
     s.link("host.E", "port.W", arrow="<->")
     s.link("port.E", "regs.W", arrow="<->")
@@ -126,7 +126,7 @@ def ran() -> bytes:
     s.box("quant", 17.3, 4.4, 2.2, 1.3, "Quant\nrounds, ReLU", "data")
     s.box("pack", 20.5, 4.4, 2.2, 1.3, "Pack\nsaturates", "data")
     s.box("out", 23.5, 4.4, 1.8, 1.3, "Out", "memory")
-    s.box("random", 17.3, 1.2, 2.4, 1.2, "Random bits\na LFSR a lane", "data")
+    s.box("random", 17.3, 1.2, 2.4, 1.2, "Random bits\nLFSR per lane", "data")
     s.box("stats", 20.5, 7.4, 3.0, 1.2, "Statistics\nof job and tensor", "check")
     s.text(0.1, 4.05, "products", "left")
     s.line([(0.1, 4.4), (2.2, 4.4)], name="products")
@@ -167,7 +167,7 @@ def gemm() -> bytes:
     s.box("joint", 4.6, 1.4, 4.2, 1.4, "Joint descriptor\nchecked by both, held,\nRAN first, core next", "control")
     s.box("ioss", 10.6, 4.6, 4.4, 1.8, "IOSS core\ntile banks, dispatch,\nrows that skip slices", "data")
     s.box("ran", 19.0, 4.6, 4.4, 1.8, "RAN\nshift, tree, accumulators,\nstart values, rounding", "data")
-    s.box("number", 4.6, 6.9, 3.4, 1.2, "Job number\n+1 a job", "control")
+    s.box("number", 4.6, 6.9, 3.4, 1.2, "Job number\n+1 per job", "control")
     s.box("counters", 14.8, 8.6, 4.0, 1.2, "Counters\naddress bit 9: whose", "check")
     s.text(0.1, 1.05, "descriptor", "left")
     s.line([(0.1, 1.4), (2.5, 1.4)], name="descriptor")
@@ -202,9 +202,9 @@ def optc() -> bytes:
     columns = (
         ("s1", "1", "Rescale\nw, m, v", "data"),
         ("s2", "2 - 6", "Align, square\nm', v'", "data"),
-        ("s7", "7 - 23", "Root\na bit a stage", "adam"),
+        ("s7", "7 - 23", "Root\n1 bit per stage", "adam"),
         ("s24", "24, 25", "Denominator\nroot or eps", "adam"),
-        ("s26", "26 - 45", "Quotient\na bit a stage", "adam"),
+        ("s26", "26 - 45", "Quotient\n1 bit per stage", "adam"),
         ("s46", "46 - 48", "u; products\nstep, decay", "data"),
         ("s49", "49", "w'; copy\nrounds", "data"),
     )
@@ -221,7 +221,7 @@ def optc() -> bytes:
     s.line([(6.7, 3.1), (6.7, 4.3), (19.9, 4.3), (19.9, 3.1)], name="momentum")
     s.text(13.3, 4.0, "momentum: u = m' (waits 40 stages, so that both rules take 49)")
     s.box("cfg", 3.4, 6, 4.4, 1.2, "Configuration\nrule, FLs, c1, c2, step, wd", "control")
-    s.box("random", 22.2, 6, 3.0, 1.2, "Random bits\none draw a beat", "data")
+    s.box("random", 22.2, 6, 3.0, 1.2, "Random bits\none draw per beat", "data")
     s.box("stat", 26.9, 6, 5.2, 1.2, "Statistics\nsaturations, clips, bit lengths", "check")
     s.line([(26.0, 2.4), (26.0, 5.4)], name="out to statistics", dashed=True)
     s.link("cfg.N", "s1.S")
