@@ -821,7 +821,7 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
                 _variable("TIMEOUT", _Seconds(), "seconds after which a simulation is killed", DEFAULT_TIMEOUT),
                 _report_variable("everything"),
             ],
-            help="run every test of every block with many seeds; reports; goes on where an earlier one ended",
+            help="run every test of every block with many seeds and report; resume where an earlier one ended",
         ),
         click.Command(
             "replay",
@@ -842,7 +842,7 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
             ],
             help="functional and code coverage of a block, or of all",
         ),
-        click.Command("lint", callback=_lint, help="static checks of RTL, Python and testplans"),
+        click.Command("lint", callback=_lint, help="static checks of RTL, Python, testplans and pages"),
         click.Command(
             "faults",
             callback=_faults,
@@ -851,7 +851,7 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
         ),
         click.Command("bench", callback=_bench, params=block_report, help="measure a block and check its figures"),
         click.Command("prove", callback=_prove, params=block_report, help="prove what a block's rules promise"),
-        click.Command("tensors", callback=_tensors, help="make the training tensors anew"),
+        click.Command("tensors", callback=_tensors, help="remake the training tensors"),
         click.Command("regs", callback=_regs, help="make constants and tables from the register map"),
         click.Command(
             "docs",
@@ -874,7 +874,7 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
                 _variable("CAPTURE_AT", _Count(1_000_000), "the iteration that CAPTURE saves (default: the first)"),
                 _report_variable("the figures"),
             ],
-            help="train a real network on the RTL, checked to the bit and cycle; goes on where an earlier one ended",
+            help="train a real network on the RTL, checked to the bit and cycle; resume where an earlier one ended",
         ),
         click.Command(
             "train-model",
