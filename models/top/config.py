@@ -33,6 +33,8 @@ STATE_A_WORD = 4
 COPIES_A_WORD = 8
 RAN_CODE = 16
 OPT_CFG_WORDS = 8
+ENGINE_SEEDS = (0, 0x85EB_CA6B, 0xC2B2_AE35, 0x27D4_EB2F, 0x1656_67B1)  # of cores 0 .. 3, of the OPTC
+OPTC_ENGINE = 4
 
 
 class Buffer(IntEnum):
@@ -147,8 +149,9 @@ class TopParams:
                 raise ValueError(f"{name} must be one of {legal}, not {getattr(self, name)}")
         for name in ("x_words", "w_words", "m_words", "y_words", "s_words"):
             words = getattr(self, name)
-            if words < 1 or words & words - 1 or words > 1 << 16:
-                raise ValueError(f"{name} must be a power of two up to 65536, not {words}")
+            least = 16 if name == "y_words" else 2
+            if not least <= words <= 1 << 16 or words & words - 1:
+                raise ValueError(f"{name} must be a power of two from {least} to 65536, not {words}")
         _ = self.core, self.ran  # they check the rest
 
     @property
@@ -488,6 +491,11 @@ def signed(value: int, bits: int) -> int:
     """The lowest `bits` bits as a two's-complement number."""
     value &= (1 << bits) - 1
     return value - (1 << bits) if value >> bits - 1 else value
+
+
+def engine_seed(seed: int, engine: int) -> int:
+    """What SEED seeds the generators of core `engine` with, or those of the OPTC (`OPTC_ENGINE`)."""
+    return seed ^ ENGINE_SEEDS[engine]
 
 
 def reached(done: int, wait: int) -> bool:

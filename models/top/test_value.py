@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +20,7 @@ from models.ran.config import Round, YBits
 from models.ran.value import Lfsr, quantise, saturate, unpack_results
 from models.top.config import (
     LANES,
+    OPTC_ENGINE,
     Buffer,
     Code,
     Engine,
@@ -35,6 +37,7 @@ from models.top.config import (
     Unknown,
     Write,
     command_of,
+    engine_seed,
     reached,
 )
 from models.top.value import (
@@ -150,7 +153,7 @@ def test_gemm_against_whole_matrices(case):
     sums = np.where(dead, 0, sums)
     draw = np.zeros((c.m, c.tiles * LANES), np.int64)
     for core, order in enumerate(orders):
-        drawn = Lfsr(LANES, seed).draw(len(order))
+        drawn = Lfsr(LANES, engine_seed(seed, core)).draw(len(order))
         for at, job in enumerate(order):
             u, m = divmod(job, c.m)
             t = core + u * cores
@@ -266,20 +269,20 @@ def test_loads_and_stores():
 
 
 def test_range():
-    p = Processor(TopParams(y_words=8, s_words=8))
+    p = Processor(TopParams(y_words=16, s_words=8))
     data = np.full((4, 16), 5, np.uint8)
-    assert p.execute(Load(target=Buffer.Y, first=6, count=4), stream_in=data).error.code == Code.RANGE
-    got = p.execute(Store(target=Buffer.Y, first=6, count=4))
+    assert p.execute(Load(target=Buffer.Y, first=14, count=4), stream_in=data).error.code == Code.RANGE
+    got = p.execute(Store(target=Buffer.Y, first=14, count=4))
     assert got.error.code == Code.RANGE
     assert got.stored.sum(axis=1).tolist() == [80, 80, 0, 0]
     # the first failure is kept, later ones are counted; clearing forgets both
     assert p.read(Reg.ERROR) == Code.RANGE | 2 << 24
     p.write(Reg.ERROR_CLEAR, 1)
     assert p.read(Reg.ERROR) == 0
-    c = Gemm(m=9, k=1, n=16)
+    c = Gemm(m=17, k=1, n=16)
     assert p.execute(c).error.code == Code.RANGE
     # a load that is framed wrongly, too, says that
-    assert p.execute(Load(target=Buffer.Y, first=6, count=5), stream_in=data).error.code == Code.FRAMING
+    assert p.execute(Load(target=Buffer.Y, first=14, count=5), stream_in=data).error.code == Code.FRAMING
 
 
 def test_refused_commands():
@@ -389,7 +392,12 @@ def test_opt(rounding):
     p.memory(Buffer.Y)[7:13].view("<i4").reshape(-1)[:n] = g
     p.memory(Buffer.Y)[100:104] = 0xEE
     assert p.execute(Opt(state=5, gradients=7, copies=100, config=config)).error is None
-    want = update(config, state, g, Lfsr(4, 9).draw(6).reshape(-1)[:n] if rounding == Round.STOCHASTIC else None)
+    want = update(
+        config,
+        state,
+        g,
+        Lfsr(4, engine_seed(9, OPTC_ENGINE)).draw(6).reshape(-1)[:n] if rounding == Round.STOCHASTIC else None,
+    )
     for buffer, values in zip((Buffer.SW, Buffer.SM, Buffer.SV), want.state, strict=True):
         assert p.memory(buffer)[5:11].view("<i4").reshape(-1).tolist() == [*values.tolist(), 0, 0, 0]
     copies = p.memory(Buffer.Y)[100:104].view("<i2").reshape(-1)
@@ -441,6 +449,64 @@ def test_orders_must_name_the_jobs():
     p.seed(1)
     p.execute(c)  # order of tags
     assert (results(p, c, c.y_bits, False)[0] != one).any()
+
+
+def test_an_order_of_more_jobs_than_tags():
+    jobs = 5 * 16383
+    order = np.arange(jobs).reshape(-1, 3)[:, ::-1].reshape(-1)  # every three the other way round
+    c = Gemm(m=16383, k=1, n=80, n_x=1, n_w=1, y_bits=YBits.B4, round=Round.STOCHASTIC, shift=4)
+    params = TopParams(x_words=16384, y_words=65536)
+    rng = np.random.default_rng(1)
+    x, w = rng.integers(-8, 8, (c.m, 1)), rng.integers(-8, 8, (1, c.n))
+    out = []
+    for tags in (order % 65536, order):
+        p = Processor(params)
+        lay_out(p, c, x, w)
+        assert p.execute(c, orders=[tags]).error is None
+        out.append(p.memory(Buffer.Y).copy())
+    assert (out[0] == out[1]).all()
+    assert out[0][: jobs // 2].any()
+    with pytest.raises(ValueError, match="names every job"):
+        p.execute(c, orders=[np.arange(jobs) % 65535])
+
+
+@pytest.mark.parametrize("step", [21846, 32768, 43691, 65535])
+def test_steps_between_cores_do_not_wrap(step):
+    """Products of step and core beyond 16 bits, sums beyond 17: past the end, and nothing else is touched."""
+    p = Processor(TopParams(cores=4))
+    c = Gemm(m=1, k=1, n=64, n_x=1, n_w=1, y_bits=YBits.B8, y_step=step)
+    lay_out(p, c, np.ones((1, 1), int), np.arange(1, 65)[None] % 8)
+    error = p.execute(c).error
+    assert error is not None
+    assert error.code == Code.RANGE
+    assert p.memory(Buffer.Y)[0].tolist() == [n % 8 for n in range(1, 17)]
+    assert not p.memory(Buffer.Y)[1:].any()
+
+
+@pytest.mark.parametrize(("n", "code"), [(64, None), (65, Code.RANGE), (4 * 65536, Code.RANGE)])
+def test_passes_up_to_the_last_word_of_the_state_and_beyond(n, code):
+    p = Processor(TopParams(s_words=16))
+    config = OptcConfig(Mode.MOMENTUM, n, 28, 30, 30, 29, Scalar.of(0.1), Scalar.of(1e-3, 63), Scalar.of(1e-3))
+    error = p.execute(Opt(config=config, copies=8192)).error
+    assert (error and error.code) == code
+    assert p.read(Reg.OPT_STAT) == n
+
+
+def test_engines_draw_from_seeds_of_their_own():
+    """Generators of cores and OPTC: uncorrelated, at any distance of a few draws, whatever the seed."""
+    p = Processor(TopParams(cores=4))
+    count, far = 10000, 3
+    for seed in (1, 0x9E37_79B9, 0x85EB_CA6B):  # also of one lane, of one engine: their states would be 0
+        p.seed(seed)
+        assert [engine_seed(seed, 0), p.seed_word] == [seed, seed]
+        draws = [each.draw(count)[:, :4] for each in (*p._draws, p._opt_draws)]
+        noise = [(each - each.mean(axis=0)) / each.std(axis=0) for each in draws]
+        for first, second in itertools.combinations(noise, 2):
+            for shift in range(-far, far + 1):
+                a, b = first[far : count - far], second[far + shift : count - far + shift]
+                assert np.abs((a * b).mean(axis=0)).max() < 6 / np.sqrt(count)
+                # Columns of different lanes too.
+                assert np.abs(a.T @ b / len(a)).max() < 6 / np.sqrt(count)
 
 
 def test_registers_that_are_not_there():

@@ -39,6 +39,7 @@ from models.top.config import (
     MASKS_A_WORD,
     MAX_M,
     OPT_LANES,
+    OPTC_ENGINE,
     PER_CORE,
     QUEUE_DEPTH,
     SLOTS,
@@ -62,6 +63,7 @@ from models.top.config import (
     TopParams,
     Write,
     command_of,
+    engine_seed,
     reached,
     result_bytes,
 )
@@ -233,10 +235,10 @@ class Processor:
         return self._memory[buffer, core if buffer in PER_CORE else 0]
 
     def seed(self, seed: int) -> None:
-        """A write of SEED: every RAN gets the same seed, and the OPTC."""
+        """A write of SEED: every RAN gets a seed of its own, and the OPTC."""
         self.seed_word = seed
-        self._draws = [_Draws(LANES, seed) for _ in range(self.params.cores)]
-        self._opt_draws = _Draws(OPT_LANES, seed)
+        self._draws = [_Draws(LANES, engine_seed(seed, core)) for core in range(self.params.cores)]
+        self._opt_draws = _Draws(OPT_LANES, engine_seed(seed, OPTC_ENGINE))
 
     # ---- buffers -----------------------------------------------------------------------------------------------------
     def _read(self, activity: Activity, buffer: Buffer, first: int, count: int, core: int = 0) -> U8:
@@ -627,10 +629,15 @@ def _places(order: Sequence[int] | None, first: int, jobs: int) -> I64:
     if order is None:
         return np.arange(jobs)
     tags = np.asarray(order, np.int64)[-jobs:]
-    places = (tags - first) % TAGS
+    places = unwrapped(tags, first)
     if len(tags) != jobs or (np.sort(places) != np.arange(jobs)).any():
         raise OrderError(f"an order of completion names every job from {first % TAGS} on, {jobs} of them, once")
     return places
+
+
+def unwrapped(tags: I64, first: int) -> I64:
+    """Numbers of jobs, from 0, of which the first has tag `first`: each tag is nearest to the one before it."""
+    return np.unwrap(np.concatenate([[first % TAGS], tags]).astype(np.int64), period=TAGS)[1:] - first % TAGS
 
 
 def _pairs(desc: CoreDescriptor, x: npt.NDArray[np.integer], w: npt.NDArray[np.integer], dead: Bools) -> PairCount:

@@ -35,9 +35,9 @@ module top_core #(
   input  logic [15:0] w_addr_i,
   input  logic [15:0] b_addr_i,
   input  logic [15:0] m_addr_i,
-  input  logic [16:0] y_addr_i,         // of this core
-  input  logic [16:0] a_addr_i,
-  input  logic [16:0] p_addr_i,
+  input  logic [top_pkg::WordW-1:0] y_addr_i,   // of this core
+  input  logic [top_pkg::WordW-1:0] a_addr_i,
+  input  logic [top_pkg::WordW-1:0] p_addr_i,
   input  logic [2:0]  n_x_i,
   input  logic [2:0]  n_w_i,
   input  logic [2:0]  min_order_i,
@@ -79,6 +79,12 @@ module top_core #(
 );
   localparam int Lanes = top_pkg::Lanes;
   localparam int TagW = trainslice_pkg::TagW;
+  localparam int WordW = top_pkg::WordW;
+  // Results in half words of Y, in words of masks in A, partial sums: jobs with greater numbers lie past the buffer's end.
+  localparam int HalfW = $clog2(YWords) + 1;
+  localparam int MaskW = $clog2(AWords) + 3;
+  localparam int NumW = (HalfW > MaskW) ? HalfW : MaskW;
+  localparam int SumW = $clog2(YWords) - 3;
   localparam logic [1:0] Idle = 2'd0, Begin = 2'd1, Offer = 2'd2, Drain = 2'd3;
 
   // ---- chunks ----------------
@@ -153,7 +159,7 @@ module top_core #(
   // ---- T: biases, then the tile, of every accepted descriptor ----------------
   logic        t_bias_q;                 // biases of the present tile are still to come
   logic [12:0] t_tile_q;
-  logic [16:0] t_addr_q, b_addr_q;
+  logic [WordW-1:0] t_addr_q, t_addr_next, b_addr_q;   // biases: at most 65,535 + 4 * 4,096
   logic        b_req, b_ready, b_mem_req, t_req, t_ready, t_mem_req, w_gnt_t, t_last, t_range, b_range;
   logic [1:0]  b_count_q;
   logic [top_pkg::AddrW-1:0] b_mem_addr, t_mem_addr;
@@ -180,6 +186,11 @@ module top_core #(
     .len_o   (t_len),
     .last_o  (t_last)
   );
+  top_word u_t_next (
+    .word_i(t_addr_q),
+    .by_i  (1'b1),
+    .word_o(t_addr_next)
+  );
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       t_bias_q  <= 1'b0;
@@ -200,12 +211,12 @@ module top_core #(
         t_first_q <= 1'b1;
       end
       if (b_req && b_ready) begin
-        b_addr_q  <= b_addr_q + 17'd1;
+        b_addr_q  <= b_addr_q + WordW'(1);
         b_count_q <= b_count_q + 2'd1;
         if (b_count_q == 2'd3) t_bias_q <= 1'b0;
       end
       if (t_req && t_ready) begin
-        t_addr_q  <= t_addr_q + 17'd1;
+        t_addr_q  <= t_addr_next;
         t_first_q <= t_last;
         if (t_last) begin
           t_tile_q <= t_tile_q + 13'd1;
@@ -272,14 +283,14 @@ module top_core #(
   // ---- V: the chunk's vectors, again for every accepted descriptor, with their masks ----------------
   logic [12:0] v_tile_q;
   logic [15:0] v_job_q;
-  logic [16:0] v_addr_q, v_base_q, m_addr_q;
+  logic [WordW-1:0] v_addr_q, v_addr_next, v_base_q, m_addr_q, m_addr_next;
   logic        v_req, v_ready, v_mem_req, v_last, v_first_q, v_range, last_job;
   logic [top_pkg::AddrW-1:0] v_mem_addr, m_mem_addr;
   logic [top_pkg::BeatW-1:0] x_data, vec_data, m_data, mask_word;
   logic        fetched, vec_valid, vec_ready, vec_last;
   logic        m_req, m_ready, m_mem_req, mask_valid, mask_next, m_range, unused_side;
   logic [2:0]  lane_q;
-  logic [28:0] m_left_q;                 // masks not asked for yet
+  logic [top_pkg::MasksW-1:0] m_left_q;  // masks not asked for yet
   logic [2:0]  v_member;
   logic [15:0] v_beat, v_len;
   assign v_done = v_tile_q == accepted_q;
@@ -299,6 +310,16 @@ module top_core #(
     .beat_o  (v_beat),
     .len_o   (v_len),
     .last_o  (v_last)
+  );
+  top_word u_v_next (
+    .word_i(v_addr_q),
+    .by_i  (1'b1),
+    .word_o(v_addr_next)
+  );
+  top_word u_m_next (
+    .word_i(m_addr_q),
+    .by_i  (1'b1),
+    .word_o(m_addr_next)
   );
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -321,21 +342,21 @@ module top_core #(
         v_first_q <= 1'b1;
         v_base_q  <= v_addr_q;
         m_addr_q  <= {1'b0, m_addr_i};
-        m_left_q  <= mask_i ? {16'd0, tiles_i} * {13'd0, jobs_i} : '0;
+        m_left_q  <= mask_i ? top_pkg::MasksW'(tiles_i) * top_pkg::MasksW'(jobs_i) : '0;
         lane_q    <= '0;
       end
       if (v_req && v_ready) begin
         v_first_q <= v_last;
         // The chunk's first vector again for the next tile; the next chunk's first after the last tile.
-        v_addr_q  <= (v_last && last_job && v_tile_q + 13'd1 != tiles_i) ? v_base_q : v_addr_q + 17'd1;
+        v_addr_q  <= (v_last && last_job && v_tile_q + 13'd1 != tiles_i) ? v_base_q : v_addr_next;
         if (v_last) begin
           v_job_q <= last_job ? '0 : v_job_q + 16'd1;
           if (last_job) v_tile_q <= v_tile_q + 13'd1;
         end
       end
       if (m_req && m_ready) begin
-        m_addr_q <= m_addr_q + 17'd1;
-        m_left_q <= (m_left_q < 29'd8) ? '0 : m_left_q - 29'd8;
+        m_addr_q <= m_addr_next;
+        m_left_q <= (m_left_q < top_pkg::MasksW'(8)) ? '0 : m_left_q - top_pkg::MasksW'(8);
       end
       if (mask_i && vec_valid && vec_ready && vec_last) lane_q <= lane_q + 3'd1;
     end
@@ -412,28 +433,51 @@ module top_core #(
   assign vec_mask = mask_i ? mask_word[16*lane_q +: 16] : '0;
 
   // ---- P: partial sums, eight words a job ----------------
-  logic        psum_req, psum_valid, psum_ready, psum_last, p_range, p_active_q, p_ready;
-  logic [TagW-1:0] psum_tag, p_rel;
-  logic [16:0] p_next_q;
-  logic [19:0] p_base;
-  logic [2:0]  p_count_q;
-  logic        p_far_q;
+  logic        psum_req, psum_valid, psum_ready, psum_last, p_range, p_active_q, p_ready, p_beyond;
+  logic [TagW-1:0]  psum_tag;
+  logic [SumW-1:0]  p_number;
+  logic [WordW-1:0] p_first, p_addr_q, p_addr_next;
+  logic [2:0]       p_count_q;
   logic [top_pkg::BeatW-1:0] psum_data;
-  assign p_rel = psum_tag - first_tag_q;
-  assign p_base = {3'd0, p_addr_i} + {1'b0, p_rel, 3'd0};
+  top_number #(
+    .NumW(SumW)
+  ) u_p_number (
+    .clk_i,
+    .rst_ni,
+    .clear_i (chunk_start),
+    .first_i (first_tag_q),
+    .tag_i   (psum_tag),
+    .take_i  (psum_req),
+    .number_o(p_number),
+    .beyond_o(p_beyond),
+    /* verilator lint_off PINCONNECTEMPTY */
+    .obs_newest_o(),
+    .obs_passed_o()
+    /* verilator lint_on PINCONNECTEMPTY */
+  );
+  top_word #(
+    .ByW(SumW + 3)
+  ) u_p_first (
+    .word_i(p_addr_i),
+    .by_i  ({p_number, 3'd0}),
+    .word_o(p_first)
+  );
+  top_word u_p_next (
+    .word_i(p_addr_q),
+    .by_i  (1'b1),
+    .word_o(p_addr_next)
+  );
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       p_active_q <= 1'b0;
-      p_next_q   <= '0;
+      p_addr_q   <= '0;
       p_count_q  <= '0;
-      p_far_q    <= 1'b0;
     end else if (!p_active_q) begin
       p_active_q <= psum_req;
-      p_next_q   <= p_base[16:0];
-      p_far_q    <= p_base[19:17] != '0;
+      p_addr_q   <= p_beyond ? WordW'(top_pkg::Beyond) : p_first;
       p_count_q  <= '0;
     end else if (p_ready) begin
-      p_next_q   <= p_next_q + 17'd1;
+      p_addr_q   <= p_addr_next;
       p_count_q  <= p_count_q + 3'd1;
       p_active_q <= p_count_q != 3'd7;
     end
@@ -447,7 +491,7 @@ module top_core #(
     .clear_i    (1'b0),
     .req_valid_i(p_active_q),
     .req_ready_o(p_ready),
-    .req_addr_i (p_far_q ? 17'h1_ffff : p_next_q),
+    .req_addr_i (p_addr_q),
     .req_side_i (p_count_q == 3'd7),
     .mem_req_o  (p_req_o),
     .mem_addr_o (p_addr_o),
@@ -461,32 +505,54 @@ module top_core #(
   );
 
   // ---- R: results, a beat a cycle; two when a beat holds two jobs ----------------
-  logic        out_valid, out_ready, out_last, second_q, r_outside, a_outside;
+  logic        out_valid, out_ready, out_last, second_q, r_outside, a_outside, r_beyond;
   logic [top_pkg::BeatW-1:0] out_data;
   logic [2:0]  out_bits, out_jobs, r_beat_q;
   logic [2*TagW-1:0]  out_tag;
   logic [2*Lanes-1:0] out_mask;
-  logic [TagW-1:0]    rel;
-  logic [21:0] r_half;                   // in half words
-  logic [17:0] a_word;
-  assign rel = (second_q ? out_tag[TagW +: TagW] : out_tag[0 +: TagW]) - first_tag_q;
-  assign r_half = {4'd0, last_chunk ? y_addr_i : p_addr_i, 1'b0} +
-      ((out_bits == 3'd0) ? {6'd0, rel} : (out_bits == 3'd1) ? {5'd0, rel, 1'b0} :
-       (out_bits <= 3'd3) ? {4'd0, rel, 2'b00} : (out_bits == 3'd4) ? {3'd0, rel, 3'd0} : {2'd0, rel, 4'd0}) +
-      {18'd0, r_beat_q, 1'b0};
-  assign r_outside = r_half[21:1] >= 21'(YWords);
+  logic [NumW-1:0]  r_number;
+  logic [NumW+3:0]  r_wide;              // half words up to the job's result
+  logic [WordW-1:0] r_first, a_word;
+  logic [HalfW:0]   r_half;
+  top_number #(
+    .NumW(NumW)
+  ) u_r_number (
+    .clk_i,
+    .rst_ni,
+    .clear_i (chunk_start),
+    .first_i (first_tag_q),
+    .tag_i   (second_q ? out_tag[TagW +: TagW] : out_tag[0 +: TagW]),
+    .take_i  (out_valid),
+    .number_o(r_number),
+    .beyond_o(r_beyond),
+    /* verilator lint_off PINCONNECTEMPTY */
+    .obs_newest_o(),
+    .obs_passed_o()
+    /* verilator lint_on PINCONNECTEMPTY */
+  );
+  assign r_wide = (NumW + 4)'(r_number) << ((out_bits == 3'd0) ? 3'd0 : (out_bits == 3'd1) ? 3'd1 :
+      (out_bits <= 3'd3) ? 3'd2 : (out_bits == 3'd4) ? 3'd3 : 3'd4);
+  assign r_first = last_chunk ? y_addr_i : p_addr_i;
+  assign r_half = {1'b0, r_first[HalfW-2:0], 1'b0} + {1'b0, r_wide[HalfW-1:0]} + (HalfW + 1)'({r_beat_q, 1'b0});
+  assign r_outside = r_beyond || r_wide[NumW+3:HalfW] != '0 || r_first >= WordW'(YWords) || r_half[HalfW];
   assign r_req_o = out_valid;
-  assign r_addr_o = r_half[16:1];
+  assign r_addr_o = top_pkg::AddrW'(r_half[HalfW-1:1]);
   assign r_data_o = (out_bits != 3'd0) ? out_data : second_q ? {2{out_data[127:64]}} : {2{out_data[63:0]}};
   assign r_we_o = (!out_valid || !r_gnt_i || r_outside) ? '0 :
       (out_bits != 3'd0) ? '1 : r_half[0] ? 8'hf0 : 8'h0f;
   assign out_ready = r_gnt_i && (out_jobs != 3'd2 || second_q);
-  assign a_word = {1'b0, a_addr_i} + {5'd0, rel[TagW-1:3]};
-  assign a_outside = a_word >= 18'(AWords);
-  assign r_mask_addr_o = a_word[15:0];
+  top_word #(
+    .ByW(NumW - 3)
+  ) u_a_word (
+    .word_i(a_addr_i),
+    .by_i  (r_number[NumW-1:3]),
+    .word_o(a_word)
+  );
+  assign a_outside = r_beyond || a_word >= WordW'(AWords);
+  assign r_mask_addr_o = a_word[top_pkg::AddrW-1:0];
   assign r_mask_data_o = {8{second_q ? out_mask[Lanes +: Lanes] : out_mask[0 +: Lanes]}};
   assign r_mask_we_o = (out_valid && r_gnt_i && keep_i && last_chunk && out_last && !a_outside) ?
-      8'd1 << rel[2:0] : '0;
+      8'd1 << r_number[2:0] : '0;
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       second_q <= 1'b0;

@@ -29,16 +29,19 @@ module top_opt #(
   output logic [top_pkg::BeatW-1:0] y_data_o,
   output logic [255:0]              stat_o         // OPT_STAT of the last pass
 );
+  localparam int WordW = top_pkg::WordW;
+  localparam int BeatsW = top_pkg::BeatsW;
   localparam logic [2:0] Idle = 3'd0, Offer = 3'd1, Answer = 3'd2, Run = 3'd3, Done = 3'd4;
   logic [2:0]  state_q;
   logic        refused_q, range_q;
   logic [3:0]  code_q;
   logic [optc_pkg::CfgW-1:0] cfg;
-  logic [23:0] n, beats, asked_q [4], written_q;
+  logic [optc_pkg::CountW-1:0] n;
+  logic [BeatsW-1:0] beats;
   logic [15:0] s_addr, g_addr, c_addr;
   assign cfg = cmd_i[96 +: optc_pkg::CfgW];
-  assign n = cfg[optc_pkg::CfgN +: 24];
-  assign beats = (n + 24'd3) >> 2;
+  assign n = cfg[optc_pkg::CfgN +: optc_pkg::CountW];
+  assign beats = {1'b0, n[optc_pkg::CountW-1:2]} + BeatsW'(n[1:0] != '0);   // ceil(n / 4)
   assign s_addr = cmd_i[47:32];
   assign g_addr = cmd_i[63:48];
   assign c_addr = cmd_i[79:64];
@@ -53,10 +56,15 @@ module top_opt #(
   logic [17:0]  stat_bits;
 
   for (genvar f = 0; f < 4; f++) begin : gen_fetch
-    logic [24:0] word;
-    logic        ready, more;
-    assign more = state_q == Run && asked_q[f] != beats;
-    assign word = {9'd0, (f == 3) ? g_addr : s_addr} + {1'b0, asked_q[f]};
+    logic [BeatsW-1:0] left_q;           // words not asked for yet
+    logic [WordW-1:0]  word_q, word_next;
+    logic              ready, more;
+    assign more = state_q == Run && left_q != '0;
+    top_word u_next (
+      .word_i(word_q),
+      .by_i  (1'b1),
+      .word_o(word_next)
+    );
     top_fetch #(
       .Words((f == 3) ? YWords : SWords),
       .SideW(1)
@@ -66,7 +74,7 @@ module top_opt #(
       .clear_i    (1'b0),
       .req_valid_i(more),
       .req_ready_o(ready),
-      .req_addr_i ((word[24:16] != '0) ? 17'h1_ffff : {1'b0, word[15:0]}),
+      .req_addr_i (word_q),
       .req_side_i (1'b0),
       .mem_req_o  (req_o[f]),
       .mem_addr_o (addr_o[top_pkg::AddrW*f +: top_pkg::AddrW]),
@@ -80,11 +88,14 @@ module top_opt #(
     );
     always_ff @(posedge clk_i or negedge rst_ni) begin
       if (!rst_ni) begin
-        asked_q[f] <= '0;
+        left_q <= '0;
+        word_q <= '0;
       end else if (start_i) begin
-        asked_q[f] <= '0;
+        left_q <= beats;
+        word_q <= {1'b0, (f == 3) ? g_addr : s_addr};
       end else if (more && ready) begin
-        asked_q[f] <= asked_q[f] + 24'd1;
+        left_q <= left_q - BeatsW'(1);
+        word_q <= word_next;
       end
     end
   end
@@ -132,17 +143,25 @@ module top_opt #(
   );
 
   // ---- back ----------------
-  logic [24:0] s_word, c_half;
-  logic        s_outside, c_outside;
-  assign s_word = {9'd0, s_addr} + {1'b0, written_q};
-  assign c_half = {8'd0, c_addr, 1'b0} + {1'b0, written_q};
-  assign s_outside = s_word >= 25'(SWords);
-  assign c_outside = c_half[24:1] >= 24'(YWords);
+  logic [WordW-1:0] s_word_q, c_word_q, s_word_next, c_word_next;
+  logic             c_upper_q, s_outside, c_outside;   // the upper half of a word of copies is next
+  top_word u_s_next (
+    .word_i(s_word_q),
+    .by_i  (1'b1),
+    .word_o(s_word_next)
+  );
+  top_word u_c_next (
+    .word_i(c_word_q),
+    .by_i  (c_upper_q),
+    .word_o(c_word_next)
+  );
+  assign s_outside = s_word_q >= WordW'(SWords);
+  assign c_outside = c_word_q >= WordW'(YWords);
   assign s_we_o = out_valid && !s_outside;
-  assign s_addr_o = s_word[15:0];
+  assign s_addr_o = s_word_q[top_pkg::AddrW-1:0];
   assign s_data_o = {out_v, out_m, out_w};
-  assign y_we_o = (!out_valid || c_outside) ? '0 : c_half[0] ? 8'hf0 : 8'h0f;
-  assign y_addr_o = c_half[16:1];
+  assign y_we_o = (!out_valid || c_outside) ? '0 : c_upper_q ? 8'hf0 : 8'h0f;
+  assign y_addr_o = c_word_q[top_pkg::AddrW-1:0];
   assign y_data_o = {2{out_y}};
 
   assign busy_o = state_q != Idle;
@@ -157,17 +176,25 @@ module top_opt #(
       refused_q <= 1'b0;
       code_q    <= '0;
       range_q   <= 1'b0;
-      written_q <= '0;
+      s_word_q  <= '0;
+      c_word_q  <= '0;
+      c_upper_q <= 1'b0;
       stat_o    <= '0;
     end else begin
-      if (out_valid) written_q <= written_q + 24'd1;
+      if (out_valid) begin
+        s_word_q  <= s_word_next;
+        c_word_q  <= c_word_next;
+        c_upper_q <= !c_upper_q;
+      end
       if (out_valid && (s_outside || c_outside)) range_q <= 1'b1;
       if (in_valid && in_ready && range != '0) range_q <= 1'b1;
       case (state_q)
         Idle: if (start_i) begin
           refused_q <= 1'b0;
           range_q   <= 1'b0;
-          written_q <= '0;
+          s_word_q  <= {1'b0, s_addr};
+          c_word_q  <= {1'b0, c_addr};
+          c_upper_q <= 1'b0;
           state_q   <= Offer;
         end
         Offer: if (cfg_ready) state_q <= Answer;

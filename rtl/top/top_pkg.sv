@@ -6,6 +6,8 @@ package top_pkg;
   parameter int IdW = 8;
   parameter int DoneW = 8;
   parameter int AddrW = 16;       // of words in a buffer
+  parameter int Beyond = 65536;   // 2^AddrW: every address past the largest buffer (top_word.sv)
+  parameter int WordW = 17;       // 0 .. Beyond
   parameter int Engines = 3;
   parameter int EngineLoad = 0;
   parameter int EngineCompute = 1;
@@ -41,6 +43,17 @@ package top_pkg;
 
   parameter int Lanes = 16;
   parameter int MaxJobs = 16383;
+  // Bounds that follow from legal fields: M up to 16,383, N up to 65,535 (4,096 tiles), up to four cores, n up to 2^24 - 1.
+  parameter int StepW = 18;       // step * core <= 65,535 * 3 < 2^18
+  parameter int TilesW = 13;      // of a core <= 4,096 < 2^13
+  parameter int JobsW = 14;       // M < 2^14
+  parameter int MasksW = 26;      // M * tiles <= 16,383 * 4,096 < 2^26
+  parameter int BeatsW = 23;      // ceil(n / 4) <= 2^22 < 2^23
+  // Seeds of engines: SEED xor the engine's constant, core 0 lowest, the OPTC last (docs/top/README.md, Random numbers).
+  parameter logic [5*32-1:0] EngineSeeds = {
+    32'h1656_67b1, 32'h27d4_eb2f, 32'hc2b2_ae35, 32'h85eb_ca6b, 32'h0000_0000
+  };
+  parameter int SeedOptc = 4;
   parameter int PlanSlots = 32;
   parameter int PlanW = 46;       // {shift 10, fl y w x 24, order 2, n y w x 9, valid}
   parameter int StatW = 32 + 32 + 32 + 6 + 48;  // values, overflow, zeros, max_bit, sum_abs

@@ -215,14 +215,22 @@ module trainslice_top #(
   );
 
   // ---- LAPS: a GEMM's update before a host's ----------------
-  assign gemm_upd_ready = laps_upd_ready;
-  assign host_upd_ready = laps_upd_ready && !gemm_upd_valid;
+  localparam int UpdW = RefW + StatW;
+  logic            laps_upd_valid, laps_upd_gemm;
+  logic [UpdW-1:0] laps_upd;
+  top_update #(
+    .PayloadW(UpdW)
+  ) u_update (
+    .clk_i, .rst_ni,
+    .gemm_valid_i(gemm_upd_valid), .gemm_ready_o(gemm_upd_ready), .gemm_payload_i({gemm_upd_ref, stat}),
+    .host_valid_i(host_upd_valid), .host_ready_o(host_upd_ready),
+    .host_payload_i({host_upd_layer, host_upd_class, host_upd_values, host_upd_overflow, host_upd_zeros,
+                     host_upd_max_bit, host_upd_sum_abs}),
+    .valid_o(laps_upd_valid), .ready_i(laps_upd_ready), .payload_o(laps_upd), .gemm_o(laps_upd_gemm)
+  );
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) begin
-      gemm_asked_q <= 1'b0;
-    end else if ((gemm_upd_valid || host_upd_valid) && laps_upd_ready) begin
-      gemm_asked_q <= gemm_upd_valid;
-    end
+    if (!rst_ni) gemm_asked_q <= 1'b0;
+    else if (laps_upd_valid && laps_upd_ready) gemm_asked_q <= laps_upd_gemm;
   end
   logic        laps_busy;
   logic [47:0] unused_entry;
@@ -236,14 +244,10 @@ module trainslice_top #(
     .reg_valid_i(laps_reg_valid), .reg_ready_o(laps_reg_ready), .reg_write_i(laps_reg_write),
     .reg_addr_i(laps_reg_addr), .reg_wdata_i(laps_reg_wdata), .reg_rsp_valid_o(laps_reg_rsp),
     .reg_rsp_code_o(laps_reg_code), .reg_rsp_data_o(laps_reg_data),
-    .upd_valid_i(gemm_upd_valid || host_upd_valid), .upd_ready_o(laps_upd_ready),
-    .upd_layer_i(gemm_upd_valid ? gemm_upd_ref[RefW-1:2] : host_upd_layer),
-    .upd_class_i(gemm_upd_valid ? gemm_upd_ref[1:0] : host_upd_class),
-    .upd_values_i(gemm_upd_valid ? stat[149:118] : host_upd_values),
-    .upd_overflow_i(gemm_upd_valid ? stat[117:86] : host_upd_overflow),
-    .upd_zeros_i(gemm_upd_valid ? stat[85:54] : host_upd_zeros),
-    .upd_max_bit_i(gemm_upd_valid ? stat[53:48] : host_upd_max_bit),
-    .upd_sum_abs_i(gemm_upd_valid ? stat[47:0] : host_upd_sum_abs),
+    .upd_valid_i(laps_upd_valid), .upd_ready_o(laps_upd_ready),
+    .upd_layer_i(laps_upd[StatW + 2 +: 8]), .upd_class_i(laps_upd[StatW +: 2]), .upd_values_i(laps_upd[149:118]),
+    .upd_overflow_i(laps_upd[117:86]), .upd_zeros_i(laps_upd[85:54]), .upd_max_bit_i(laps_upd[53:48]),
+    .upd_sum_abs_i(laps_upd[47:0]),
     .upd_rsp_valid_o(laps_upd_rsp), .upd_rsp_code_o(laps_upd_code), .upd_rsp_fl_o(laps_fl), .upd_rsp_n_o(laps_n),
     .upd_rsp_events_o(laps_events),
     .ord_valid_i(ord_valid), .ord_ready_o(ord_ready), .ord_x_i(ord_x), .ord_w_i(ord_w), .ord_y_i(ord_y),
@@ -252,6 +256,14 @@ module trainslice_top #(
     .obs_valid_o(unused_obs), .obs_entry_o(unused_entry), .obs_mean_o(unused_mean),
     .obs_tolerance_o(unused_tolerance), .obs_over_o(unused_over), .busy_o(laps_busy)
   );
+
+  // ---- seeds: every engine its own, from the first cycle after reset on (docs/top/README.md, Random numbers) ----------------
+  logic seeded_q, seed_engines;
+  assign seed_engines = seed_valid || !seeded_q;
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) seeded_q <= 1'b0;
+    else seeded_q <= 1'b1;
+  end
 
   // ---- OPTC ----------------
   logic [3:0]         o_req;
@@ -267,7 +279,8 @@ module trainslice_top #(
   ) u_opt (
     .clk_i, .rst_ni,
     .start_i(opt_start), .cmd_i(cmds[CmdW +: CmdW]), .done_o(opt_done), .refused_o(opt_refused), .code_o(opt_code),
-    .range_o(opt_range), .busy_o(opt_busy), .seed_valid_i(seed_valid), .seed_i(seed), .req_o(o_req), .addr_o(o_addr),
+    .range_o(opt_range), .busy_o(opt_busy), .seed_valid_i(seed_engines),
+    .seed_i(seed ^ top_pkg::EngineSeeds[32*top_pkg::SeedOptc +: 32]), .req_o(o_req), .addr_o(o_addr),
     .data_i({read_data[0 +: BeatW], read_data[4*BeatW +: BeatW], read_data[3*BeatW +: BeatW],
              read_data[2*BeatW +: BeatW]}),
     .s_we_o(o_s_we), .s_addr_o(o_s_addr), .s_data_o(o_s_data), .y_we_o(o_y_we), .y_addr_o(o_y_addr),
@@ -291,6 +304,24 @@ module trainslice_top #(
       assign p_gnt[c] = p_req[c-1:0] == '0;
       assign r_gnt[c] = r_req[c-1:0] == '0;
     end
+    localparam logic [31:0] Seed = top_pkg::EngineSeeds[32*c +: 32];
+    // First words of this core: a step is never more than StepW bits hold.
+    logic [top_pkg::WordW-1:0] y_first, a_first, p_first;
+    top_word #(
+      .ByW(top_pkg::StepW)
+    ) u_y_first (
+      .word_i({1'b0, cmd[159:144]}), .by_i(top_pkg::StepW'(cmd[207:192]) * top_pkg::StepW'(c)), .word_o(y_first)
+    );
+    top_word #(
+      .ByW(top_pkg::StepW)
+    ) u_a_first (
+      .word_i({1'b0, cmd[175:160]}), .by_i(top_pkg::StepW'(cmd[223:208]) * top_pkg::StepW'(c)), .word_o(a_first)
+    );
+    top_word #(
+      .ByW(top_pkg::StepW)
+    ) u_p_first (
+      .word_i({1'b0, cmd[191:176]}), .by_i(top_pkg::StepW'(cmd[239:224]) * top_pkg::StepW'(c)), .word_o(p_first)
+    );
     top_core #(
       .Rows  (Rows),
       .Depth (Depth),
@@ -309,13 +340,11 @@ module trainslice_top #(
       .k_i(cmd[47:32]), .jobs_i(cmd[63:48]), .tiles_i(tiles[13*c +: 13]), .has_last_i(has_last[c]),
       .last_lanes_i(last_lanes), .x_addr_i(cmd[95:80]), .w_addr_i(cmd[111:96]), .b_addr_i(cmd[127:112]),
       .m_addr_i(cmd[143:128]),
-      .y_addr_i(17'(cmd[159:144]) + 17'(cmd[207:192] * 16'(c))),
-      .a_addr_i(17'(cmd[175:160]) + 17'(cmd[223:208] * 16'(c))),
-      .p_addr_i(17'(cmd[191:176]) + 17'(cmd[239:224] * 16'(c))),
+      .y_addr_i(y_first), .a_addr_i(a_first), .p_addr_i(p_first),
       .n_x_i(n_x), .n_w_i(n_w), .min_order_i(min_order), .x_unsigned_i(cmd[265]), .w_unsigned_i(cmd[266]),
       .compensate_i(cmd[267]), .reduce_i(cmd[271:268]), .y_bits_i(y_bits), .y_unsigned_i(cmd[275]),
       .relu_i(cmd[276]), .round_i(cmd[278:277]), .rand_bits_i(cmd[280:279]), .shift_i(shift), .bias_i(cmd[287]),
-      .mask_i(cmd[288]), .keep_i(cmd[306]), .seed_valid_i(seed_valid), .seed_i(seed),
+      .mask_i(cmd[288]), .keep_i(cmd[306]), .seed_valid_i(seed_engines), .seed_i(seed ^ Seed),
       .p_req_o(p_req[c]), .p_addr_o(p_addr[AddrW*c +: AddrW]), .p_gnt_i(p_gnt[c]), .p_data_i(read_data[0 +: BeatW]),
       .r_req_o(r_req[c]), .r_gnt_i(r_gnt[c]), .r_we_o(r_we[8*c +: 8]), .r_addr_o(r_addr[AddrW*c +: AddrW]),
       .r_data_o(r_data[BeatW*c +: BeatW]), .r_mask_we_o(r_mask_we[8*c +: 8]),

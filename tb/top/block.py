@@ -10,7 +10,7 @@ from models.laps.config import LEGAL_LAYERS
 from models.top.config import LEGAL_CORES
 from tb.common.blockdef import COVERAGE_GOALS, INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
 from tb.common.testlist import block_runs
-from tb.flow.blocks import Block, Param
+from tb.flow.blocks import Block, Param, Proof
 from tb.gemm.block import BLOCK as GEMM
 from tb.laps.block import RTL as LAPS_RTL
 from tb.optc.block import RTL as OPTC_RTL
@@ -26,6 +26,9 @@ RTL = (
     "rtl/top/top_regs.sv",
     "rtl/top/top_mem.sv",
     "rtl/top/top_fetch.sv",
+    "rtl/top/top_word.sv",
+    "rtl/top/top_number.sv",
+    "rtl/top/top_update.sv",
     "rtl/top/top_queue.sv",
     "rtl/top/top_load.sv",
     "rtl/top/top_store.sv",
@@ -40,6 +43,12 @@ def _ordered(*groups: tuple[str, ...]) -> tuple[str, ...]:
     """Files of all groups, each once, packages first."""
     files = list(dict.fromkeys(path for group in groups for path in group))
     return tuple(sorted(files, key=lambda path: not path.endswith("_pkg.sv")))
+
+
+def _proof(module: str, *sources: str) -> Proof:
+    """Of a module, in tb/top/formal."""
+    proof = f"{module}_proof"
+    return Proof(module, proof, ("rtl/top/top_pkg.sv", *sources, f"tb/top/formal/{proof}.sv"))
 
 
 def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -91,5 +100,10 @@ BLOCK = Block(
     coverage_files=tuple(path for path in RTL if path not in REGS_RTL),
     coverage_goals=COVERAGE_GOALS,
     bench=bench,
+    proofs=(
+        _proof("top_word", "rtl/top/top_word.sv"),
+        _proof("top_number", "rtl/common/trainslice_pkg.sv", "rtl/common/ts_assert.svh", "rtl/top/top_number.sv"),
+        _proof("top_update", "rtl/top/top_update.sv"),
+    ),
     check=partial(plan_findings, HERE, TESTS),
 )

@@ -651,13 +651,13 @@ class Sampler:
     def updates(self, answers: npt.NDArray[np.void]) -> None:
         """Updates of LAPS, the host's in the order of their pushes; `answers` in order."""
         run, log = self.run, self.run.laps.streams["upd"]
-        accept, told = log.accept[log.accept >= 0], set(run.told)
+        accept, told = log.accept[log.accept >= 0], dict(zip(run.told_offer, run.told, strict=True))
         spans = []  # pending from, taken, answered, GEMM's
         pushed = iter(run.host_updates)
         for offer, taken, answer in zip(log.offer.tolist(), accept.tolist(), answers, strict=False):
             own = offer in told
             self._add("updates", by=int(own), code=("OK", "LAYER", "STATS").index(LapsCode(int(answer["code"])).name))
-            spans.append((offer if own else next(pushed), taken, int(answer["cycle"]), own))
+            spans.append((told[offer] if own else next(pushed), taken, int(answer["cycle"]), own))
         for at, (since, taken, answered, own) in enumerate(spans):
             near = [each for each in spans[max(0, at - 2) : at + 3] if each[3] != own]
             if own:

@@ -19,13 +19,25 @@ import numpy.typing as npt
 from models.ioss.oracle import PairCount
 from models.laps.config import LapsParams
 from models.optc.config import BOTH_MODES
-from models.top.config import Action, Code, Command, Engine, Gemm, Issue, Reg, TopParams
+from models.ran.config import RESET_SEED
+from models.top.config import (
+    OPTC_ENGINE,
+    Action,
+    Code,
+    Command,
+    Engine,
+    Gemm,
+    Issue,
+    Reg,
+    TopParams,
+    engine_seed,
+)
 from models.top.energy import Meter
 from models.top.value import OrderError, Processor
 from tb.common.scoreboard import EV_RESET, Scoreboard, Verdict, compare_tables, event_levels, reset_spans
 from tb.common.streams import SourceLog
 from tb.gemm.program import GemmParams
-from tb.gemm.scoreboard import EV_BUSY, GemmScoreboard
+from tb.gemm.scoreboard import GemmScoreboard
 from tb.laps.scoreboard import LapsScoreboard
 from tb.optc.scoreboard import OptcScoreboard
 from tb.ran.trace import EV_RSP
@@ -33,13 +45,17 @@ from tb.top.program import READ, WRITE, Program
 from tb.top.timing import Checker, PairLog, PartLog, Run
 from tb.top.trace import EV_IRQ, M_DTYPE, PAIR_TAPS, PairProgram, laps_program, optc_program, pair_seen, within
 
+SEED_DTYPE = np.dtype([("cycle", "<i8"), ("seed", "<u4")])
 IRQ_DTYPE = np.dtype([("cycle", "<i8"), ("level", "?")])
 END_DTYPE = np.dtype([("cycle", "<i8"), ("code", "u1"), ("detail", "u1"), ("id", "u1")])
 
 
 class TopScoreboard(Scoreboard):
     """Set `params`, `batches` (actions since each reset), `programs` (what was played since each reset), `cycles` and
-    `drained`, then call `judge`. `processor` is the model after the last part of the run."""
+    `drained`, then call `judge`. `processor` is the model after the last part of the run.
+
+    What a reset interrupts is judged as far as it came: the model carries out everything that was played, and what was
+    seen must be the begin of that; `sequence` says how far it must have come."""
 
     params: TopParams
     batches: list[list[Action]]
@@ -60,13 +76,15 @@ class TopScoreboard(Scoreboard):
         self.pairs: list[GemmScoreboard] = []
 
     def judge(self) -> Verdict:
-        """Parts first, then the whole, from the last reset on."""
+        """Parts first, then the whole, from each reset on."""
         self.spans = list(reset_spans(event_levels(self.seen["top_top_event"], EV_RESET), self.cycles))
         for core in range(self.params.cores):
             self._pair(core)
         self._laps()
         self._optc()
-        self._whole()
+        # Resets before the first action leave nothing to judge.
+        for batch, span in zip(range(-len(self.batches), 0), self.spans[-len(self.batches) :], strict=True):
+            self._whole(batch, *span)
         if not self.drained:
             self.not_drained(self.cycles)
         return self.verdict
@@ -87,9 +105,8 @@ class TopScoreboard(Scoreboard):
             self.pairs[core].build_phase()
         board = self.pairs[core]
         taps = {name: self.seen[f"core{core}_{name}"] for name in PAIR_TAPS}
-        seed = self.seen["all_seed"]
         board.params = GemmParams(self.params.core, self.params.ran)
-        board.programs = [[PairProgram.of(self.params, taps, seed, *span)] for span in self.spans]  # type: ignore[misc]
+        board.programs = [[PairProgram.of(self.params, taps, *span)] for span in self.spans]  # type: ignore[misc]
         board.products, board.cycles, board.drained = [], self.cycles, True
         board.counters = self.counters[core] if self.counters else None
         board.seen = pair_seen(self.seen, core, self.cycles)
@@ -109,18 +126,19 @@ class TopScoreboard(Scoreboard):
         board.params, board.modes = 4, BOTH_MODES
         board.programs, board.cycles, board.drained = [optc_program(self.seen)], self.cycles, True
         board.seen = {name[5:]: value for name, value in self.seen.items() if name.startswith("optc_")}
-        board.seen |= {name: self.seen[f"optc_{name}"].log for name in ("cfg", "in")}
-        board.seen |= {"seed": self.seen["all_seed"].log, "out": always, "stat": always}
+        board.seen |= {name: self.seen[f"optc_{name}"].log for name in ("cfg", "in", "seed")}
+        board.seen |= {"out": always, "stat": always}
         self._part("optc", board)
 
     # ---- the whole ---------------------------------------------------------------------------------------------------
-    def _orders(self, ends: list[npt.NDArray[np.void]], base: int) -> Iterator[list[list[int]] | None]:
-        """Of each GEMM that was carried out, tags in order of completion on every core; None for one refused."""
-        tags = [board.epochs[-1].traces.swap["tag"].tolist() for board in self.pairs]
+    def _orders(self, ends: list[npt.NDArray[np.void]], batch: int) -> Iterator[list[list[int]] | None]:
+        """Of each GEMM that was carried out, tags in order of completion on every core; None for one refused, or not
+        over."""
+        tags = [board.epochs[batch].traces.swap["tag"].tolist() for board in self.pairs]
         place = [0] * self.params.cores
         computed = [
             issue.command
-            for issue in self.batches[-1]
+            for issue in self.batches[batch]
             if isinstance(issue, Issue) and issue.command.engine == Engine.COMPUTE
         ]
         for command, end in zip(computed, ends[Engine.COMPUTE], strict=False):
@@ -151,9 +169,8 @@ class TopScoreboard(Scoreboard):
             out.append(table)
         return out
 
-    def _whole(self) -> None:
-        base, end = self.spans[-1]
-        actions, ends = self.batches[-1], self._ends(base, end)
+    def _whole(self, batch: int, base: int, end: int) -> None:
+        actions, ends, over = self.batches[batch], self._ends(base, end), batch == -1
         self.processor, self.meter = Processor(self.params), Meter(self.params)
         said: list[list[tuple[int, int, int]]] = [[], [], []]
         carried: list[list[Command]] = [[], [], []]  # as carried out
@@ -174,7 +191,7 @@ class TopScoreboard(Scoreboard):
             planned = self.processor.planned(command) if isinstance(command, Gemm) and command.planned else None
             carried[engine].append(planned or command)
 
-        orders = self._orders(ends, base)
+        orders = self._orders(ends, batch)
         try:
             answer = self.processor.run(actions, orders=lambda _: next(orders), seen=note)
         except OrderError as wrong:  # what leaves cannot be predicted then
@@ -184,30 +201,33 @@ class TopScoreboard(Scoreboard):
             want = np.zeros(len(said[engine]), END_DTYPE)
             for at, (code, detail, number) in enumerate(said[engine]):
                 want[at] = (0, code, detail, number)
+            want = want if over else want[: len(ends[engine])]
             _when(want["cycle"], ends[engine]["cycle"], end - base)
             what = f"{engine.name.lower()} command"
             compare_tables(self.verdict, "command", what, ends[engine], want, kinds=("value",), base=base)
         self.details = [[detail for _, detail, _ in codes] for codes in said]
-        self._stored(answer.stored, base, end)
-        self._registers(answer.read, base, end)
+        self._stored(answer.stored, base, end, over)
+        self._registers(answer.read, base, end, batch)
+        self._seeds(base, end)
         self._interrupts(ends, base, end)
         self._sequence(actions, ends, carried, [[each[0] for each in codes] for codes in said], base, end)
 
-    def _stored(self, stored: Sequence[npt.NDArray[np.uint8]], base: int, end: int) -> None:
+    def _stored(self, stored: Sequence[npt.NDArray[np.uint8]], base: int, end: int, over: bool) -> None:
         trace = _span(self.seen["top_m"], base, end)
         words = [np.asarray(each, np.uint8).reshape(-1, 16) for each in stored]
         want = np.zeros(sum(map(len, words)), M_DTYPE)
         if words:
             want["data"] = np.concatenate(words)
             want["last"] = np.concatenate([np.arange(len(each)) == len(each) - 1 for each in words])
+        want = want if over else want[: len(trace)]
         for name in ("cycle", "valid"):
             _when(want[name], trace[name], end)
         compare_tables(self.verdict, "store", "word", trace, want, kinds=("value",))
 
-    def _registers(self, read: Sequence[int], base: int, end: int) -> None:
+    def _registers(self, read: Sequence[int], base: int, end: int, batch: int) -> None:
         """Every access is answered OKAY here (the registers' own block has the others); data of reads."""
         trace = _span(self.seen["top_axil"], base, end)
-        accesses = [access for program in self.programs[-1] for access in program.accesses]
+        accesses = [access for program in self.programs[batch] for access in program.accesses]
         verdict = self.verdict
         verdict.count("value", len(accesses))
         answered, given = len(trace), len(accesses)
@@ -227,8 +247,25 @@ class TopScoreboard(Scoreboard):
             cycle = int(trace["cycle"][known][at])
             what = f"read {at} of {int(where[at]):#x}"
             verdict.diverge("register", cycle, what, hex(got[at]), hex(read[at]), len(bad))
-        if answered != given:
+        if answered > given or (batch == -1 and answered < given):
             verdict.diverge("register", end, "accesses answered", answered, given)
+
+    def _seeds(self, base: int, end: int) -> None:
+        """Every engine's seed: after reset, and a cycle after each write of SEED that was taken."""
+        axil = _span(self.seen["top_axil"], base, end)
+        written = axil[(axil["op"] == WRITE << 16) & (axil["address"] == Reg.SEED)]
+        cycles = [base, *(written["cycle"].astype(np.int64) - 1).tolist()]
+        values = [RESET_SEED, *written["data"].tolist()]
+        engines = {f"core{core}": core for core in range(self.params.cores)} | {"optc": OPTC_ENGINE}
+        for name, engine in engines.items():
+            tap = self.seen[f"{name}_seed"]
+            mine = within(tap.log, base, end)
+            got = np.zeros(int(mine.sum()), SEED_DTYPE)
+            got["cycle"], got["seed"] = tap.log.offer[mine], tap.data[mine, 0]
+            want = np.array([(c, engine_seed(v, engine)) for c, v in zip(cycles, values, strict=True)], SEED_DTYPE)
+            # A write whose answer a reset cut off may have seeded already.
+            got = got if len(got) <= len(want) or end == self.cycles else got[: len(want)]
+            compare_tables(self.verdict, "seed", f"seed of {name}", got, want, kinds=("value", "cycle"))
 
     def _interrupts(self, ends: Sequence[npt.NDArray[np.void]], base: int, end: int) -> None:
         """Every change of irq_o in its cycle, from the cycles of ends (compared before) and of the host's writes."""
@@ -289,7 +326,8 @@ class TopScoreboard(Scoreboard):
             ),
             s=_log(self.seen["s"], base, end),
             m=SourceLog(m["valid"].astype(np.int64), m["cycle"].astype(np.int64)),
-            host_updates=axil["cycle"][written & (axil["address"] == Reg.UPD_PUSH)].tolist(),
+            host_updates=(axil["cycle"][written & (axil["address"] == Reg.UPD_PUSH)].astype(np.int64) - 1).tolist(),
+            m_ready=self.seen["m"][:, 0],
         )
         Checker(self.verdict, self.run).check()
 
@@ -299,13 +337,14 @@ class TopScoreboard(Scoreboard):
 
     def _pair_log(self, core: int, base: int, end: int) -> PairLog:
         taps = {name: self.seen[f"core{core}_{name}"] for name in PAIR_TAPS}
-        busy = np.zeros(end + 1, bool)
-        for cycle, level in event_levels(self.seen[f"core{core}_gemm_event"], EV_BUSY):
-            busy[cycle:] = level
         beats = _span(self.seen[f"core{core}_out_trace"], base, end)
         tags = taps["req"].data[within(taps["req"].log, base, end), 0].astype(np.int64)
         return PairLog(
-            {name: _log(tap.log, base, end) for name, tap in taps.items()}, beats["head"] & 7 == 2, tags, busy
+            {name: _log(tap.log, base, end) for name, tap in taps.items()},
+            (beats["head"] & 7).astype(np.int64),
+            (beats["head"] >> 8 & 1).astype(bool),
+            tags,
+            _cycles(self.seen[f"core{core}_stat_trace"], base, end),
         )
 
 

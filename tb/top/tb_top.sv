@@ -149,6 +149,10 @@ module tb_top #(
       .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .valid_i(dut.gen_core[c].u_core.u_gemm.out_valid_o),
       .ready_i(dut.gen_core[c].u_core.u_gemm.out_ready_i), .payload_i(dut.gen_core[c].u_core.u_gemm.out_tag_o)
     );
+    ts_tap #(.Place(Place), .Name("seed"), .Words(1)) u_seed_tap (
+      .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .valid_i(dut.gen_core[c].u_core.u_gemm.seed_valid_i), .ready_i(1'b1),
+      .payload_i(dut.gen_core[c].u_core.u_gemm.seed_i)
+    );
     ioss_trace #(
       .Place(Place),
       .Rows (Rows),
@@ -245,9 +249,6 @@ module tb_top #(
                    dut.gen_core[c].u_core.u_gemm.u_ioss.desc_ready_o)
     );
   end
-  ts_tap #(.Name("seed"), .Words(1)) u_seed_tap (
-    .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .valid_i(dut.seed_valid), .ready_i(1'b1), .payload_i(dut.seed)
-  );
 
   // ---- inside: LAPS ----------------
   ts_tap #(.Place("laps"), .Name("reg"), .Words(2)) u_reg_tap (
@@ -285,6 +286,10 @@ module tb_top #(
   ts_tap #(.Place("optc"), .Name("cfg"), .Words(8)) u_cfg_tap (
     .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .valid_i(dut.u_opt.u_optc.cfg_valid_i),
     .ready_i(dut.u_opt.u_optc.cfg_ready_o), .payload_i({24'd0, dut.u_opt.u_optc.cfg_i})
+  );
+  ts_tap #(.Place("optc"), .Name("seed"), .Words(1)) u_seed_tap (
+    .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .valid_i(dut.u_opt.u_optc.seed_valid_i), .ready_i(1'b1),
+    .payload_i(dut.u_opt.u_optc.seed_i)
   );
   ts_tap #(.Place("optc"), .Name("in"), .Words(16)) u_in_tap (
     .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .valid_i(dut.u_opt.u_optc.in_valid_i),

@@ -251,6 +251,7 @@ def test_updates_that_meet(host: int, taken: tuple[int, int], meets: str) -> Non
     log = SourceLog(offer, accept)
     run = run_of((Gemm(update=True), 0, 10, 95), laps=PartLog({"upd": log}, {}))
     run.host_updates, run.told[:] = [host], [90]
+    run.told_offer[:] = [int(offer[accept == taken[1]][0])]
     answers = np.zeros(2, UPD_DTYPE)
     answers["cycle"] = accept + 3
     coverage = sample_board(board_of(run, laps_upd_rsp_trace=answers))

@@ -37,22 +37,31 @@ RUNS = {
     "planned": ("planned", 1, {}),
     "smoke": ("smoke", 1, {}),
     "interrupts": ("in_step", 1, {"rounds": 3}),
+    "resets": ("reset_in_the_middle", 1, {"resets": 1}),
 }
 
 
-def _actions(test: str, seed: int, config: dict[str, Any]) -> tuple[list[Action], list[Program]]:
-    """What the body of a test plays."""
-    actions: list[Action] = []
-    programs: list[Program] = []
-    staged = Program().staged
+def _actions(test: str, seed: int, config: dict[str, Any]) -> tuple[list[list[Action]], list[list[Program]]]:
+    """What the body of a test plays, from each reset on."""
+    actions: list[list[Action]] = [[]]
+    programs: list[list[Program]] = [[]]
+    staged = [Program().staged]
 
     async def play(new: list[Action], gap: int = 0) -> None:
-        programs.append(Program(staged=staged))
-        programs[-1].add(new, gap)
-        actions.extend(new)
+        programs[-1].append(Program(staged=staged[0]))
+        programs[-1][-1].add(new, gap)
+        actions[-1].extend(new)
+
+    async def cycles_pass(_: int) -> None:
+        pass
+
+    async def reset() -> None:
+        actions.append([])
+        programs.append([])
+        staged[0] = Program().staged
 
     info = RunInfo("top", "verilator", test, seed, config=config)
-    player = SimpleNamespace(run_info=info, params=PARAMS, play=play)
+    player = SimpleNamespace(run_info=info, params=PARAMS, play=play, start=play, cycles_pass=cycles_pass, reset=reset)
     body = getattr(tests, test).body(player)
     with pytest.raises(StopIteration):
         body.send(None)
@@ -76,11 +85,11 @@ class Observed:
             each.name: Tap.read(each.folder, each.stream, each.words, self.cycles)
             for each in tap_configs(PARAMS, folder)
         }  # fmt: skip
-        self.programs.append(counters_program(PARAMS, Program().staged))
+        self.programs[-1].append(counters_program(PARAMS, Program().staged))
         axil = self.seen["top_axil"]
         at_end = axil["data"][(axil["op"] >> 16 == READ) & (axil["address"] >= Reg.COUNTERS)]
         self.counters = counters_read(PARAMS, at_end.tolist())
-        words = sum(len(each.words) for each in self.programs)
+        words = sum(len(each.words) for span in self.programs for each in span)
         self.seen["s"] = SourceLog.read(folder / "s.log.bin", words)
         self.seen["m"] = read_ready(folder / "m_0.log.bin", self.cycles)[:, None]
 
@@ -90,7 +99,7 @@ class Observed:
         board = TopScoreboard("scoreboard", None)
         board.build_phase()
         board.params, board.cycles, board.drained = PARAMS, self.cycles, drained
-        board.batches, board.programs = [self.actions], [self.programs]
+        board.batches, board.programs = self.actions, self.programs
         board.seen = self.seen if seen is None else seen
         board.counters = self.counters
         return board.judge()
@@ -131,7 +140,7 @@ def test_the_products_run_has_every_stream(observed) -> None:
     seen = observed("products").seen
     for stream in ("desc", "tile", "vec", "bias", "psum", "req", "out"):
         assert len(seen[f"core0_{stream}"].data) > 8
-    commands = [each.command for each in observed("products").actions if isinstance(each, Issue)]
+    commands = [each.command for each in observed("products").actions[0] if isinstance(each, Issue)]
     gemms = [each for each in commands if isinstance(each, Gemm)]
     assert any(each.masks for each in gemms)
     assert any(len(each.chunks(PARAMS)) > 1 for each in gemms)
@@ -185,20 +194,31 @@ def _answer(seen: Seen) -> None:
     seen["top_axil"]["op"][4] |= 2  # SLVERR
 
 
-def _address(seen: Seen) -> None:
-    seen["top_axil"]["address"][4] += 4
+def _first_answer(seen: Seen) -> None:
+    seen["top_axil"]["op"][0] |= 2
 
 
-def _engine_start(engine: Engine, by: int = 1) -> Callable[[Seen], None]:
+def _seed(engine: str) -> Callable[[Seen], None]:
     def fault(seen: Seen) -> None:
-        _bump("top_start", "cycle", np.flatnonzero(seen["top_start"]["head"] >> 24 == engine)[-1], by)(seen)
+        seen[f"{engine}_seed"].data[0, 0] ^= 1
 
     return fault
 
 
-def _engine_end(engine: Engine, by: int = 1) -> Callable[[Seen], None]:
+def _address(seen: Seen) -> None:
+    seen["top_axil"]["address"][4] += 4
+
+
+def _engine_start(engine: Engine, by: int = 1, at: int = -1) -> Callable[[Seen], None]:
     def fault(seen: Seen) -> None:
-        _bump("top_cmd", "cycle", np.flatnonzero(seen["top_cmd"]["head"] >> 24 == engine)[-1], by)(seen)
+        _bump("top_start", "cycle", np.flatnonzero(seen["top_start"]["head"] >> 24 == engine)[at], by)(seen)
+
+    return fault
+
+
+def _engine_end(engine: Engine, by: int = 1, at: int = -1) -> Callable[[Seen], None]:
+    def fault(seen: Seen) -> None:
+        _bump("top_cmd", "cycle", np.flatnonzero(seen["top_cmd"]["head"] >> 24 == engine)[at], by)(seen)
 
     return fault
 
@@ -250,6 +270,13 @@ VALUES = [
     ("planned", _read(Reg.PLAN), "register"),
     ("planned", _read(Reg.UPD_ANSWER), "register"),
     ("passes", _read(Reg.OPT_STAT), "register"),
+    # Before the first of two resets: the second store's word, an answer, the first command's identifier, a seed.
+    ("resets", _bump("top_cmd", "head", 1), "command"),
+    ("resets", _drop("top_cmd", 0), "command"),
+    ("resets", _first_answer, "register"),
+    ("resets", _seed("core0"), "seed"),
+    ("smoke", _seed("core0"), "seed"),
+    ("smoke", _seed("optc"), "seed"),
 ]
 
 
@@ -279,6 +306,11 @@ TIMES = [
     ("products", _log("core0_req", "accept", 1), "core 0 partial sums"),
     ("products", _log("core0_out", "accept", 1), "core 0 results"),
     ("products", _two_jobs, "core 0 results"),
+    ("products", _log("core0_out", "accept", -1), "end of compute"),
+    ("products", _bump("core0_stat_trace", "cycle", -1, 9), "end of compute"),
+    ("resets", _engine_start(Engine.LOAD, at=0), "start of load"),
+    ("resets", _engine_end(Engine.LOAD, at=0), "end of load"),
+    ("resets", _drop("top_start", 1), "start of load"),
     ("passes", _log("optc_cfg", "offer", 1), "configuration of the OPTC"),
     ("passes", _log("optc_in", "offer", 0), "parameters to the OPTC"),
     ("passes", _log("optc_in", "offer", -1), "parameters to the OPTC"),

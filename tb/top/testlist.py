@@ -11,6 +11,9 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry("smoke", "Verilator's C++ of four cores takes minutes to compile", params=(FOUR,), sims=("icarus",)),
     TestEntry("constrained_random", "21 products a run", seeds=(1, 2), sims=("verilator",)),
     TestEntry("constrained_random", "two products a run", sims=("icarus",), icarus_config={"rounds": 1, "products": 1}),
+    TestEntry(
+        "constrained_random", "as smoke", params=(FOUR,), sims=("icarus",), icarus_config={"rounds": 1, "products": 1}
+    ),
     TestEntry("passes", "16 passes a run", icarus_config={"passes": 4}),
     TestEntry("planned", "ten products a run", icarus_config={"slots": 2}),
     TestEntry("refusals", "all codes in every run", icarus_config={"changes": 7}),
@@ -28,5 +31,8 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry("any_words", "250 commands a run", icarus_config={"commands": 20, "slots": 4}),
     TestEntry("updates", "every moment in a run", icarus_config={"step": 4}),
     TestEntry("resets", "every engine in a run", icarus_config={"cases": 2}),
+    TestEntry("limits", "every limit in a run", params=({}, TWO), icarus_config={"every": 8}),
+    TestEntry("limits", "as smoke", params=(FOUR,), sims=("icarus",), icarus_config={"every": 12}),
+    TestEntry("far", "every limit in a run of 350,000 cycles", sims=("verilator",)),
     TestEntry("reset_in_the_middle", "seven resets a run", icarus_config={"resets": 1}),
 )

@@ -24,9 +24,11 @@ from models.top.config import (
     CMD_WORDS,
     STATES,
     Buffer,
+    Command,
     Gemm,
     Issue,
     Load,
+    Opt,
     Plan,
     Read,
     Reg,
@@ -936,3 +938,89 @@ class training(TopTest):
             trainer, path = self.suspended
             save_checkpoint(path, trainer)
         return verdict
+
+
+@pyuvm.test()
+class limits(BoundedTest):
+    """Addresses at their limits: the last word of a buffer and the first after it, by first words, steps between
+    cores and lengths; and so far away that a narrower sum would wrap into the buffer. Config: `every`: takes every
+    n-th product and pass."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        serial, params = Serial(), self.params
+        fill(rng, serial, params)
+        cores = params.cores
+        fixed = {"m": 3, "n_x": 1, "n_w": 1, "reduce_factor": 1, "min_order": 0, "compensate": False, "masks": False}
+        raw = {"y_bits": int(YBits.RAW32), "shift": 0, "relu": False, "y_unsigned": False}
+        one = random_product(rng, serial, params, **fixed, **raw, k=8, n=16 * cores, biases=False, write_masks=True)
+        two = random_product(rng, serial, params, **fixed, **raw, k=2 * params.depth, n=16 * cores, write_masks=False)
+        every = self.run_info.config.get("every", 1)
+        # Of the last core's results, masks and partial sums the last word is the buffer's last, or the first after it.
+        changed: list[Command] = []
+        for name, words, size, base in (
+            ("y", 4 * one.m, params.y_words, one), ("a", 1, params.a_words, one),
+            ("psum", 8 * two.m, params.y_words, two),
+        ):  # fmt: skip
+            for over in (0, 1):
+                place = size - words + over
+                step = place // max(1, cores - 1)
+                changed.append(
+                    replace(base, **{f"{name}_first": place - (cores - 1) * step, f"{name}_step": step})
+                    if cores > 1
+                    else replace(base, **{f"{name}_first": place})
+                )
+            # Products of steps and cores beyond 16 bits, and sums beyond 17.
+            changed += [
+                replace(base, **{f"{name}_first": first, f"{name}_step": step})
+                for first, step in ((2, 32768), (0, 21846), (65535, 65535), (2, 43691), (65535, 1), (32768, 32768))
+            ]
+        # Passes whose last word is the last of the state, of the gradients, of the copies, and one parameter more.
+        for buffer in STATES:
+            serial.load(buffer, params.s_words - 3, random_words(rng, 3))
+        serial.load(Buffer.Y, params.y_words - 3, random_words(rng, 3))
+        for name, words, size in (
+            ("state", 3, params.s_words), ("gradients", 3, params.y_words), ("copies", 6, params.y_words),
+        ):  # fmt: skip
+            for place in (size - 3, 65535):
+                for n in (4 * words, 4 * words + 1):
+                    config = replace(random_pass(rng, serial, n).config, n=n)
+                    changed.append(replace(Opt(config=config, gradients=2000, copies=100), **{name: place}))
+        for command in changed[::every]:
+            serial.add(command)
+            # What a wrong address would have changed: the begin of Y and A, the state's; how the command ended.
+            serial.store(Buffer.Y, 0, 64)
+            serial.store(Buffer.A, 0, 2)
+            if isinstance(command, Opt):
+                serial.store(Buffer.SW, 0, 4)
+            serial.actions += [Read(Reg.ERROR)]
+            serial.write(Reg.ERROR_CLEAR, 0)
+        await self.play(serial.take())
+
+
+@pyuvm.test()
+class far(TopTest):
+    """Operands and results so long that a narrower address or number would begin anew: from word 131,072 of vectors,
+    tiles and partial sums on, from result 65,536 on."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        serial, params = Serial(), self.params
+        fill(rng, serial, params)
+        small = {
+            "n_x": 1, "n_w": 1, "min_order": 0, "compensate": False, "masks": False, "biases": False,
+            "write_masks": False, "y_bits": 0,
+        }  # fmt: skip
+        x = {"m": 514, "k": 1024, "reduce_factor": 8, "n_x": 4, "x_first": 65535}
+        w = {"k": 1024, "n": 16 * 34 * params.cores, "reduce_factor": 8, "n_w": 4, "w_first": 65535}
+        psum = {"m": 8194, "k": 2 * params.depth, "psum_first": 65535}
+        results = {"m": 8192, "n": 16 * 9 * params.cores}
+        # The words of results at the limit: those of jobs 512, 32, 8192, 65,536 of core 0.
+        for fields, first in ((x, 256), (w, 0), (psum, 4096), (results, 0)):
+            gemm = Gemm(**{**small, **fields})
+            supply(rng, serial, params, replace(gemm, x_first=0, w_first=0, m=20, n=16 * params.cores))
+            serial.add(gemm)
+            serial.store(Buffer.Y, first, 32)
+            serial.actions += [Read(Reg.ERROR)]
+            serial.write(Reg.ERROR_CLEAR, 0)
+            await self.play(serial.take())

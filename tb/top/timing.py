@@ -32,6 +32,7 @@ from models.top.config import (
     reached,
 )
 from models.top.config import Issue as IssueAction
+from models.top.value import unwrapped
 from tb.common.scoreboard import Verdict, compare_tables, cycle_table
 from tb.common.streams import SourceLog
 
@@ -114,12 +115,24 @@ def starts(
 # ---- a run -----------------------------------------------------------------------------------------------------------
 @dataclass
 class PairLog:
-    """What was seen at a pair: streams, beats that hold two jobs, requests' tags, the waveform of busy (cycles,)."""
+    """What was seen at a pair: streams, jobs in each beat and whether the beat is their last, requests' tags, cycles of
+    tensors' records."""
 
     streams: dict[str, SourceLog]
-    two: Bools
+    jobs: I64
+    last: Bools
     tags: I64
-    busy: Bools
+    stats: I64
+
+    def idle(self, jobs: int, records: int) -> int:
+        """The first cycle in which nothing is left of the first so many jobs and records: the last beat was taken, and
+        the record, in an earlier one."""
+        done = np.cumsum(np.where(self.last, self.jobs, 0))
+        at = int(np.searchsorted(done, jobs))
+        taken = self.streams["out"].accept[: len(done)]
+        out = int(taken[at]) if at < len(taken) and taken[at] >= 0 else NEVER
+        stat = int(self.stats[records - 1]) if records <= len(self.stats) else NEVER
+        return max(out, stat) + 1
 
 
 @dataclass
@@ -152,7 +165,9 @@ class Run:
     s: SourceLog
     m: SourceLog
     host_updates: list[int]  # when the host's updates of LAPS became pending
+    m_ready: Bools | None = None  # the sink of the stream out, (cycles,); None: always
     told: list[int] = field(init=False, default_factory=list)  # when a GEMM's did
+    told_offer: list[int] = field(init=False, default_factory=list)  # and when LAPS saw it
     lost: list[tuple[str, int, int]] = field(init=False, default_factory=list)  # who waited for a port, since, cycles
     y_read: Bools = field(init=False)  # cycles in which compute has a port
     y_write: Bools = field(init=False)
@@ -221,7 +236,9 @@ class Checker:
                 at = next(left)
                 if command.update:
                     told.append(at + 1)
-                    at = self._answer("upd_rsp", self._taken(at + 1))
+                    offer, taken = self._asked(at + 1)
+                    run.told_offer.append(offer)
+                    at = self._answer("upd_rsp", taken)
                 want.append(at + 1)
             elif isinstance(command, Plan) and code != Code.OPERATION:
                 asked.append(begun + 1)
@@ -243,16 +260,32 @@ class Checker:
                 want.append(begun + 1)
         self._same("end of compute", run.done[Engine.COMPUTE][: len(want)], want)
         self._same("query of LAPS", run.laps.streams["ord"].offer, asked)
-        own = np.isin(run.laps.streams["upd"].offer, told)  # a host has updates too
-        self._same("update of LAPS", run.laps.streams["upd"].offer[own], told)
+        updates = np.sort(np.array(run.told_offer + self._host_updates(), np.int64))
+        self._same("update of LAPS", run.laps.streams["upd"].offer, updates)
         self._same("configuration of the OPTC", ops["cfg"].offer, passes)
         self._same("parameters to the OPTC", ops["in"].offer, np.concatenate(fed) if fed else [])
 
-    def _taken(self, offered: int) -> int:
-        """When LAPS took the update that was offered in a cycle: a host's may be under way then."""
+    def _asked(self, wanted: int) -> tuple[int, int]:
+        """When a GEMM's update that is there from `wanted` on is offered to LAPS, and taken: after a host's that was
+        offered before and waits."""
         log = self.run.laps.streams["upd"]
-        at = np.flatnonzero(log.offer == offered)
-        return int(log.accept[at[0]]) if len(at) and log.accept[at[0]] >= 0 else NEVER
+        for offer, accept in zip(log.offer.tolist(), np.where(log.accept < 0, NEVER, log.accept).tolist(), strict=True):
+            if offer < wanted <= accept:
+                wanted = accept + 1
+            elif offer == wanted:
+                return wanted, accept
+        return wanted, NEVER
+
+    def _host_updates(self) -> list[int]:
+        """When the host's updates are offered: a GEMM's that is there goes before."""
+        run = self.run
+        spans = []
+        for offer in run.told_offer:
+            log = run.laps.streams["upd"]
+            at = np.flatnonzero(log.offer == offer)
+            taken = int(log.accept[at[0]]) if len(at) and log.accept[at[0]] >= 0 else NEVER
+            spans.append((offer, taken))
+        return [next((taken + 1 for offer, taken in spans if offer <= at <= taken), at) for at in run.host_updates]
 
     def _answer(self, name: str, after: int) -> int:
         """The first answer of LAPS after a cycle."""
@@ -277,13 +310,13 @@ class Checker:
 
     def _pair(self, core: int, gemms: list[tuple[Gemm, int]]) -> I64:
         """A pair's part of the products: when it was done with each."""
-        run, params, log = self.run, self.run.params, self.run.pairs[core]
+        params, log = self.run.params, self.run.pairs[core]
         place = dict.fromkeys(log.streams, 0)
         want: dict[str, list[I64]] = {name: [] for name in log.streams}
         requests: list[I64] = []  # partial sums: when each job's were asked for
         outside: list[Bools] = []
         ends = []
-        first_tag = 0
+        first_tag = records = 0
 
         def take(name: str, count: int) -> I64:
             begin = place[name]
@@ -310,15 +343,14 @@ class Checker:
                     jobs = tiles * command.m
                     requests.append(take("req", jobs))
                     tags = log.tags[place["req"] - jobs : place["req"]]
-                    rel = (tags - first_tag) % (1 << 16)
+                    rel = unwrapped(tags, first_tag)
                     where = command.psum_first + core * command.psum_step + PSUM_WORDS * rel
                     far = np.zeros((jobs, PSUM_WORDS), bool)
                     far[: len(where)] = where[:, None] + np.arange(PSUM_WORDS) >= params.y_words
                     outside.append(far.reshape(-1))
                 first_tag += tiles * command.m
-                end = max(last)
-                while end < run.end and log.busy[end]:
-                    end += 1
+                records += 1
+                end = max(*last, log.idle(first_tag, records))
                 begin = end + 1
             ends.append(end)
         self._sums(core, requests, outside)
@@ -383,7 +415,7 @@ class Checker:
         mine = np.zeros_like(run.y_write)
         for at, offer in enumerate(out.offer.tolist()):
             cycle = offer - 1
-            for _ in range(2 if at < len(log.two) and log.two[at] else 1):
+            for _ in range(2 if at >= len(log.jobs) or log.jobs[at] == 2 else 1):  # not taken: two at most
                 cycle += 1
                 first = cycle
                 while cycle < run.end and run.y_write[cycle]:
@@ -442,5 +474,10 @@ class Checker:
             run.note_lost("store Y" if buffer == Buffer.Y else "store state", asked, got)
             words.append(offers(got, accept))
             ends.append(int(accept[-1]) + 1 if len(accept) == command.count else NEVER)
-        self._same("word stored", run.m.offer, np.concatenate(words) if words else [])
+        offered = np.concatenate(words) if words else np.zeros(0, np.int64)
+        if run.m_ready is not None:  # of a word that was not taken nothing is seen
+            ready = np.append(np.flatnonzero(run.m_ready), NEVER)
+            offered = offered[offered < run.end]
+            offered = offered[ready[np.searchsorted(ready, offered)] < run.end]
+        self._same("word stored", run.m.offer, offered)
         self._same("end of store", run.done[Engine.STORE][: len(ends)], ends)

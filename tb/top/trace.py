@@ -31,9 +31,9 @@ from tb.ran.trace import trace_configs as ran_traces
 
 I64 = npt.NDArray[np.int64]
 U32 = npt.NDArray[np.uint32]
-PAIR_TAPS = {"desc": 3, "tile": 5, "vec": 5, "bias": 5, "psum": 5, "req": 1, "out": 1}
+PAIR_TAPS = {"desc": 3, "tile": 5, "vec": 5, "bias": 5, "psum": 5, "req": 1, "out": 1, "seed": 1}
 LAPS_TAPS = {"reg": 2, "upd": 5, "ord": 2, "step": 1}
-OPTC_TAPS = {"cfg": 8, "in": 16}
+OPTC_TAPS = {"cfg": 8, "in": 16, "seed": 1}
 AXIL_DTYPE = np.dtype([(name, "<u4") for name in ("since", "cycle", "op", "address", "data")])
 M_DTYPE = np.dtype([("valid", "<u4"), ("cycle", "<u4"), ("last", "<u4"), ("data", "u1", (16,))])
 CMD_DTYPE = np.dtype([("cycle", "<u4"), ("head", "<u4")])
@@ -56,7 +56,7 @@ def tap_configs(params: TopParams, run_dir: Path) -> tuple[TapConfig, ...]:
     ]
     laps = [TapConfig(run_dir / "laps", name, words, "laps_") for name, words in LAPS_TAPS.items()]
     optc = [TapConfig(run_dir / "optc", name, words, "optc_") for name, words in OPTC_TAPS.items()]
-    return (*pairs, *laps, *optc, TapConfig(run_dir, "seed", 1, "all_"))
+    return (*pairs, *laps, *optc)
 
 
 def trace_configs(params: TopParams, run_dir: Path) -> tuple[TraceConfig, ...]:
@@ -111,7 +111,7 @@ class PairProgram:
     placements: tuple[Any, ...] = ()
 
     @classmethod
-    def of(cls, params: TopParams, taps: dict[str, Tap], seed: Tap, base: int, end: int) -> PairProgram:
+    def of(cls, params: TopParams, taps: dict[str, Tap], base: int, end: int) -> PairProgram:
         """From the taps of a core."""
         data = {name: tap.data[within(tap.log, base, end)] for name, tap in taps.items()}
         descs, ran = [], []
@@ -125,7 +125,7 @@ class PairProgram:
             descs, _bytes(data["tile"]), (data["tile"][:, 4] & 1).astype(bool), _bytes(data["vec"]), last, tag,
             (data["vec"][:, 4] & 0xFFFF).astype(np.uint32),
         )  # fmt: skip
-        seeds = [(int(value), 0) for value in seed.data[within(seed.log, base, end), 0]]
+        seeds = [(int(value), 0) for value in data["seed"][:, 0]]
         return cls(params, operands, ran, _bytes(data["bias"]), (data["bias"][:, 4] & 1).astype(bool), seeds)
 
     def codes(self) -> list[int]:
@@ -172,8 +172,7 @@ def pair_seen(seen: dict[str, Any], core: int, cycles: int) -> dict[str, Any]:
     always = np.ones((cycles, 1), bool)
     return {
         **{name: value for name, value in mine.items() if name not in PAIR_TAPS},
-        **{name: taps[name].log for name in ("desc", "tile", "vec", "bias")},
-        "seed": seen["all_seed"].log,
+        **{name: taps[name].log for name in ("desc", "tile", "vec", "bias", "seed")},
         "req": taps["req"].ready[:, None],
         "out": taps["out"].ready[:, None],
         "stat": always,
@@ -210,5 +209,5 @@ def optc_program(seen: dict[str, Any]) -> OptcProgram:
     signed = data.view("<i4").astype(np.int64)
     signed[:, 2] = data[:, 2]
     program.beats.append((signed, np.zeros(len(signed), np.int64)))
-    program.seeds = [(int(value), 0) for value in seen["all_seed"].data[:, 0]]
+    program.seeds = [(int(value), 0) for value in seen["optc_seed"].data[:, 0]]
     return program

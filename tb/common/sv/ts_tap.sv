@@ -2,7 +2,7 @@
 
 // Listens to a stream inside a device and writes what a source and a sink of that stream would have logged (docs/environment.md, Transactors):
 // `<Name>.log.bin`, two words a record, the cycle of its offer and of its transfer (NEVER if a reset or its source dropped it); `<Name>_0.log.bin`,
-// changes of ready; and `<Name>.data.bin`, the payload of every offer, lowest word first.
+// changes of ready; and `<Name>.data.bin`, the payload of every offer, lowest word first. It watches the handshake law too.
 module ts_tap #(
   parameter Place = ".",
   parameter Name = "stream",
@@ -16,6 +16,8 @@ module ts_tap #(
   input logic        ready_i,
   input logic [32*Words-1:0] payload_i
 );
+  ts_stream_check #(.PayloadW(32 * Words)) u_check (.clk_i, .rst_ni, .valid_i, .ready_i, .payload_i);
+
   localparam logic [31:0] Never = 32'hffff_ffff;
   integer log_fd, ready_fd, data_fd;
   logic   open_q, ready_q;
