@@ -150,8 +150,8 @@ module tb_top #(
       .ready_i(dut.gen_core[c].u_core.u_gemm.out_ready_i), .payload_i(dut.gen_core[c].u_core.u_gemm.out_tag_o)
     );
     ts_tap #(.Place(Place), .Name("seed"), .Words(1)) u_seed_tap (
-      .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .valid_i(dut.gen_core[c].u_core.u_gemm.seed_valid_i), .ready_i(1'b1),
-      .payload_i(dut.gen_core[c].u_core.u_gemm.seed_i)
+      .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .valid_i(dut.gen_core[c].u_core.u_gemm.seed_valid_i),
+      .ready_i(1'b1), .payload_i(dut.gen_core[c].u_core.u_gemm.seed_i)
     );
     ioss_trace #(
       .Place(Place),

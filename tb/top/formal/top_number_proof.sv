@@ -37,8 +37,8 @@ module top_number_proof (
     assume (job < 27'h400_0000);
   end
   always @(posedge clk_i) if (rst_n) begin
-    small: assert (!take || (small_beyond == (job >= 27'd32768) && (small_beyond || small_number == job[14:0])));
-    large: assert (!take || (large_beyond == (job >= 27'd524288) && (large_beyond || large_number == job[18:0])));
+    exact_small: assert (!take || (small_beyond == (job >= 27'd32768) && (small_beyond || small_number == job[14:0])));
+    exact_large: assert (!take || (large_beyond == (job >= 27'd524288) && (large_beyond || large_number == job[18:0])));
     // What induction needs.
     bounded: assert (newest < 27'h400_0000);
     small_state: assert (small_passed ? newest >= 27'h1_8000 :
