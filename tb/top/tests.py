@@ -977,6 +977,7 @@ class limits(BoundedTest):
             ]
         # Passes whose last word is the last of the state, of the gradients, of the copies, and one parameter more.
         for buffer in STATES:
+            serial.load(buffer, 0, random_words(rng, 4))
             serial.load(buffer, params.s_words - 3, random_words(rng, 3))
         serial.load(Buffer.Y, params.y_words - 3, random_words(rng, 3))
         for name, words, size in (
@@ -984,8 +985,7 @@ class limits(BoundedTest):
         ):  # fmt: skip
             for place in (size - 3, 65535):
                 for n in (4 * words, 4 * words + 1):
-                    config = replace(random_pass(rng, serial, n).config, n=n)
-                    changed.append(replace(Opt(config=config, gradients=2000, copies=100), **{name: place}))
+                    changed.append(replace(random_pass(rng, serial, n), **{name: place}))
         for command in changed[::every]:
             serial.add(command)
             # What a wrong address would have changed: the begin of Y and A, the state's; how the command ended.
