@@ -1,5 +1,5 @@
 # TrainSlice. `make help` lists every target and variable; the work is done in tb/flow (python -m tb.flow).
-TARGETS := sim test regress replay train coverage lint faults bench synth prove tensors train-model regs docs help
+TARGETS := sim waves list test regress replay train coverage lint faults bench synth prove tensors train-model regs docs help
 
 # Variables go on make's command line; one that is merely exported does not count.
 ifneq ($(filter environment%,$(origin PYTHON)),)
@@ -26,3 +26,7 @@ $(TARGETS): setup
 
 clean:
 	@rm -rf build
+
+# A name that is no target; a target's own name must not fall through to this.
+.DEFAULT:
+	@$(PYTHON) -m tb.flow.makevars $@ $(TARGETS) setup clean

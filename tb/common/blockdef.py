@@ -9,7 +9,7 @@ from typing import Any
 from tb.common.testlist import TestEntry
 from tb.common.testplan import TestplanError, findings, load_testplan, uvm_tests
 from tb.flow.blocks import Block
-from tb.flow.errors import UserError
+from tb.flow.errors import UserError, did_you_mean
 
 TRANSACTORS = tuple(f"tb/common/sv/ts_{name}.sv" for name in ("source", "sink", "stream_check", "since", "quiet"))
 COVERAGE_GOALS = {"line": 98.0, "branch": 98.0, "toggle": 95.0}  # of every block, and of all together
@@ -21,10 +21,13 @@ def listed_test(block: Block, folder: Path, options: dict[str, Any]) -> tuple[st
     test, params = options["TEST"] or block.default_test, options["PARAMS"]
     known = uvm_tests(folder / "tests.py")
     if test not in known:
-        raise UserError(f"TEST={test} is unknown to {block.name}: choose one of {', '.join(known)}")
+        near = did_you_mean(test, known)
+        raise UserError(f"{block.name} has no test {test}{near or f' (make list BLOCK={block.name} lists them)'}")
+    # A test of a user's files without any plays its example.
+    config = {"example": True} if any(entry.test == test and "example" in entry.config for entry in block.tests) else {}
     # Other parameters may leave fewer lanes to compare than the full run must.
     default = all(params[name] == param.default for name, param in block.params.items())
-    return test, {} if default else {"reduced": True}
+    return test, config if default else config | {"reduced": True}
 
 
 def plan_findings(folder: Path, tests: Sequence[TestEntry]) -> list[str]:

@@ -6,7 +6,9 @@ the test declares was made (docs/environment.md, Verdict).
 
 from __future__ import annotations
 
+import enum
 import itertools
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -17,22 +19,33 @@ from pyuvm import uvm_analysis_export, uvm_scoreboard
 KINDS = ("value", "slice", "cycle")
 EV_RESET = 5  # kind of the events of rst_ni
 RSP_DTYPE = np.dtype([("cycle", "<i8"), ("code", "u1")])
+# What a packed number of a table holds, by name; a name of a code as it is. Declared beside the trace's format.
+Unpack = Callable[[int], Mapping[str, int | str]]
+CYCLES = ("cycle", "valid", "valid_cycle", "since")  # columns that hold cycles: decimal, in the bench's numbering
+MOST_FIELDS = 8  # that a line shows
 CounterTables = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]  # of each row, of the whole
 
 
 @dataclass(frozen=True)
 class Divergence:
-    """Where a boundary first differs from the model: cycle, what, and both values."""
+    """Where a boundary first differs from the model: cycle, what, and both values; of entries of tables the `fields`
+    that differ: (name, observed, expected)."""
 
     boundary: str
     cycle: int
     what: str
     observed: str
     expected: str
+    fields: tuple[tuple[str, str, str], ...] = ()
 
     def line(self) -> str:
         """One line for people."""
-        return f"{self.boundary} at cycle {self.cycle}: {self.what}: observed {self.observed}, expected {self.expected}"
+        head = f"{self.boundary} at cycle {self.cycle}: {self.what}: "
+        if not self.fields:
+            return f"{head}observed {self.observed}, expected {self.expected}"
+        shown = [f"{name} {got} expected {want}" for name, got, want in self.fields[:MOST_FIELDS]]
+        more = len(self.fields) - len(shown)
+        return head + ", ".join(shown) + (f", and {more} more fields" if more else "")
 
 
 @dataclass
@@ -50,9 +63,18 @@ class Verdict:
         """Adds `number` comparisons of `kind`."""
         self.checks[kind] += int(number)
 
-    def diverge(self, boundary: str, cycle: int, what: str, observed: Any, expected: Any, mismatches: int = 1) -> None:
+    def diverge(
+        self,
+        boundary: str,
+        cycle: int,
+        what: str,
+        observed: Any,
+        expected: Any,
+        mismatches: int = 1,
+        fields: tuple[tuple[str, str, str], ...] = (),
+    ) -> None:
         """Notes a divergence."""
-        self.divergences.append(Divergence(boundary, int(cycle), what, str(observed), str(expected)))
+        self.divergences.append(Divergence(boundary, int(cycle), what, str(observed), str(expected), fields))
         self.mismatches += mismatches
 
     @property
@@ -81,11 +103,62 @@ class Verdict:
         }
 
 
-def _show(row: np.void, cycle: str, base: int) -> str:
-    """An entry with its cycle in the bench's numbering."""
-    values = {name: row[name].tolist() for name in row.dtype.names or ()}
-    values[cycle] += base
-    return "{" + ", ".join(f"{name}={value}" for name, value in values.items()) + "}"
+def named(codes: type[enum.IntEnum]) -> Unpack:
+    """A code by its name."""
+    known = {int(code): code.name for code in codes}
+    return lambda word: {"": known.get(word, f"{word:#x}")}
+
+
+def bits(*fields: tuple[str, int]) -> Unpack:
+    """A word of (name, width), lowest first; the name "" is for bits without a meaning."""
+
+    def unpack(word: int) -> dict[str, int]:
+        out, low = {}, 0
+        for name, width in fields:
+            if name:
+                out[name] = word >> low & ((1 << width) - 1)
+            low += width
+        return out
+
+    return unpack
+
+
+def _entry(row: np.void, base: int, layouts: Mapping[str, Unpack]) -> dict[str, str]:
+    """An entry's fields as they are shown: cycles decimal and in the bench's numbering, everything else hexadecimal."""
+    out: dict[str, str] = {}
+    for name in row.dtype.names or ():
+        for place, value in np.ndenumerate(row[name]):
+            whole = name + "".join(f"[{at}]" for at in place)
+            if name in CYCLES:
+                out[whole] = str(int(value) + base)
+                continue
+            parts = layouts[name](int(value)) if name in layouts else {"": int(value)}
+            for part, each in parts.items():
+                out[f"{whole}.{part}" if part else whole] = each if isinstance(each, str) else f"{each:#x}"
+            if name in layouts and "" not in parts:
+                out[f"{whole} as a whole"] = f"{int(value):#x}"
+    return out
+
+
+def _show(entry: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in entry.items() if not name.endswith(" as a whole"))
+
+
+def _differing(got: Mapping[str, str], want: Mapping[str, str]) -> tuple[tuple[str, str, str], ...]:
+    """The fields that differ; a packed number as a whole only if none of its fields does."""
+    out = {name: (name, value, want[name]) for name, value in got.items() if value != want[name]}
+    for name in [each for each in out if each.endswith(" as a whole")]:
+        whole = name.removesuffix(" as a whole")
+        if any(each.startswith(f"{whole}.") for each in out):
+            del out[name]
+    return tuple(out.values())
+
+
+def word_fields(got: int, want: int, unpack: Unpack) -> tuple[tuple[str, str, str], ...]:
+    """The fields of one packed number that differ, as `Verdict.diverge` takes them."""
+    dtype = np.dtype([("word", "<u8")])
+    both = [_entry(np.array((word,), dtype)[()], 0, {"word": unpack}) for word in (got, want)]
+    return tuple((name.removeprefix("word."), *values) for name, *values in _differing(*both))
 
 
 def compare_tables(
@@ -98,11 +171,12 @@ def compare_tables(
     cycle: str = "cycle",
     kinds: tuple[str, ...] = ("cycle",),
     base: int = 0,
+    layouts: Mapping[str, Unpack] | None = None,
 ) -> bool:
     """Compares two tables (structured arrays of one dtype, in order of time) entry by entry.
 
     Counts one comparison of every kind in `kinds` per entry. The divergence's cycle is the earlier one of the two first
-    differing entries, plus `base`. Returns whether they are equal.
+    differing entries, plus `base`. `layouts` says what packed columns hold. Returns whether they are equal.
     """
     both = min(len(observed), len(expected))
     different = observed[:both] != expected[:both]
@@ -116,15 +190,13 @@ def compare_tables(
     want = expected[at] if at < len(expected) else None
     cycles = [int(entry[cycle]) for entry in (got, want) if entry is not None and entry[cycle] >= 0]
     number = len(bad) + abs(len(observed) - len(expected))
-    missing = "nothing"
-    verdict.diverge(
-        boundary,
-        min(cycles) + base,
-        f"{what} {at}",
-        missing if got is None else _show(got, cycle, base),
-        missing if want is None else _show(want, cycle, base),
-        number,
-    )
+    entries = [None if entry is None else _entry(entry, base, layouts or {}) for entry in (got, want)]
+    fields = _differing(*entries) if None not in entries else ()
+    if fields:
+        shown = [", ".join(f"{each[0]}={each[side]}" for each in fields) for side in (1, 2)]
+    else:
+        shown = ["nothing" if entry is None else _show(entry) for entry in entries]
+    verdict.diverge(boundary, min(cycles) + base, f"{what} {at}", *shown, number, fields)
     return False
 
 
@@ -145,13 +217,13 @@ def compare_by_row(
     *,
     kinds: tuple[str, ...] = ("cycle",),
     base: int = 0,
+    layouts: Mapping[str, Unpack] | None = None,
 ) -> bool:
     """`compare_tables` for each of `rows` rows of tables that are sorted by their field `row`."""
     same = True
     for row, (mine, wanted) in enumerate(zip(row_slices(observed, rows), row_slices(expected, rows), strict=True)):
-        same &= compare_tables(
-            verdict, boundary, f"row {row} {what}", observed[mine], expected[wanted], kinds=kinds, base=base
-        )
+        tables = (observed[mine], expected[wanted])
+        same &= compare_tables(verdict, boundary, f"row {row} {what}", *tables, kinds=kinds, base=base, layouts=layouts)
     return same
 
 

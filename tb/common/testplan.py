@@ -78,14 +78,20 @@ def minimum_checks(points: list[Testpoint], test: str, reduced: bool = False) ->
     return {kind: max(checks[kind] for checks in mine) for kind in CHECKS}
 
 
-def uvm_tests(path: Path) -> list[str]:
-    """Names of the classes under `@pyuvm.test()` in a test module, without importing it."""
+def described_tests(path: Path) -> dict[str, str]:
+    """The classes under `@pyuvm.test()` in a test module by name, with what they say of themselves in one line; without
+    importing it."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    return [
-        node.name
+    return {
+        node.name: " ".join((ast.get_docstring(node) or "").split("\n\n")[0].split())
         for node in tree.body
         if isinstance(node, ast.ClassDef) and any("pyuvm.test" in ast.unparse(mark) for mark in node.decorator_list)
-    ]
+    }
+
+
+def uvm_tests(path: Path) -> list[str]:
+    """Names of the tests in a test module."""
+    return list(described_tests(path))
 
 
 def findings(points: list[Testpoint], defined: list[str], listed: list[str]) -> list[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from tb.flow.errors import UserError
+from tb.flow.errors import UserError, did_you_mean
 from tb.flow.paths import ROOT
 
 __all__ = ["Block", "Option", "Param", "Proof", "RunSpec", "UserError", "all_blocks", "block_names", "get_block"]
@@ -160,7 +160,10 @@ def block_names(root: Path = ROOT) -> list[str]:
 def get_block(name: str) -> Block:
     """The block called `name`; `UserError` that lists the known ones otherwise."""
     if name not in block_names():
-        raise UserError(f"there is no block '{name}': choose one of {', '.join(block_names()) or '(none yet)'}")
+        known = block_names()
+        raise UserError(
+            f"there is no block '{name}': choose one of {', '.join(known) or '(none yet)'}{did_you_mean(name, known)}"
+        )
     block = importlib.import_module(f"tb.{name}.block").BLOCK
     if not isinstance(block, Block) or block.name != name:
         raise UserError(f"tb/{name}/block.py must define BLOCK = Block(name='{name}', ...)")

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import webbrowser
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -37,9 +38,10 @@ from tb.common.runinfo import OUT_NAME
 from tb.common.testplan import uvm_tests
 from tb.flow import surroundings
 from tb.flow.blocks import Block, Option, all_blocks, block_names, get_block
-from tb.flow.errors import UserError
+from tb.flow.errors import UserError, did_you_mean
 from tb.flow.makevars import clean_environment, definition, drop_exported, given_variables, refuse_unknown
 from tb.flow.paths import REPORTS, ROOT, shown
+from tb.flow.progress import speaking
 
 if TYPE_CHECKING:
     from tb.flow.simulate import RunResult
@@ -60,7 +62,8 @@ class _Choice(click.ParamType):
         for candidate in self.values:
             if str(candidate) == str(value):
                 return candidate
-        return self.fail(f"choose one of {', '.join(map(str, self.values))}", param, ctx)
+        names = [str(each) for each in self.values]
+        return self.fail(f"choose one of {', '.join(names)}{did_you_mean(str(value), names)}", param, ctx)
 
 
 class _Flag(_Choice):
@@ -136,7 +139,8 @@ class _Blocks(click.ParamType):
         names = list(dict.fromkeys(known if value == "all" else value.split(",")))
         for name in names:
             if name not in known:
-                self.fail(f"there is no block '{name}': choose all or some of {', '.join(known)}", param, ctx)
+                near = did_you_mean(name, known)
+                self.fail(f"there is no block '{name}': choose all or some of {', '.join(known)}{near}", param, ctx)
         return tuple(names)
 
 
@@ -212,8 +216,12 @@ def _block_variable() -> click.Option:
     return _variable("BLOCK", _Choice(block_names()), "block under test", DEFAULT_BLOCK)
 
 
-def _report_variable(what: str) -> click.Option:
-    return _variable("REPORT", _File(output=True), f"write {what} to this JSON file")
+def _report_variable() -> click.Option:
+    return _variable("REPORT", _File(output=True), "write the results to this JSON file")
+
+
+def _timeout_variable(default: float) -> click.Option:
+    return _variable("TIMEOUT", _Seconds(), "seconds after which a simulation or synthesis is killed", default)
 
 
 def _jobs_variable(what: str = "simulations") -> click.Option:
@@ -244,14 +252,14 @@ def _sim_variables(block: Block) -> list[click.Parameter]:
     common = [
         _block_variable(),
         _variable("SIM", _Choice(SIMULATORS), "simulator", SIMULATORS[0]),
-        _variable("TEST", click.STRING, f"test of {block.test_module} to run (default: {block.default_test})"),
+        _variable("TEST", click.STRING, "test to run, or several: name[,name] or 'pattern*' (make list shows them)"),
         _variable("SEED", _Seed(), "seed of everything that is random", 1),
         _variable("WAVES", _Flag(), "record waveforms", False),
-        _variable("TIMEOUT", _Seconds(), "seconds after which the simulation is killed", DEFAULT_TIMEOUT),
+        _timeout_variable(DEFAULT_TIMEOUT),
         _variable("CONFIG", _File(), "the test's configuration as JSON, as a replay line names it"),
         _variable("RTL", _File(), "list of your own source files (.f), which replace the block's modules"),
         _variable("CHECK", _Choice(CHECKS), "cycle: everything; value: values and order at the outputs", CHECKS[0]),
-        _report_variable("the result"),
+        _report_variable(),
     ]
     return [*common, *_param_variables(block), *map(_option_variable, block.options)]
 
@@ -261,6 +269,15 @@ def _param_variables(block: Block) -> list[click.Parameter]:
         _variable(name, _Choice(param.legal), param.help or f"parameter {param.sv_name}", param.default)
         for name, param in block.params.items()
     ]
+
+
+def verdict(text: str) -> str:
+    """`text` with PASS in green and FAIL in red where it begins with them, on a terminal."""
+    word = text[:4]
+    colour = {"PASS": 32, "FAIL": 31}.get(word)
+    if colour is None or not Console().is_terminal or os.environ.get("NO_COLOR"):
+        return text
+    return f"\033[1;{colour}m{word}\033[0m{text[4:]}"
 
 
 def _write_report(path: Path | None, content: Mapping[str, Any]) -> None:
@@ -286,74 +303,146 @@ def _take_out(result: RunResult, path: Path | None) -> None:
 
 def _sim_command(block: Block) -> click.Command:
     def sim(**values: Any) -> int:
-        from tb.flow.ownrtl import OwnRtl
-        from tb.flow.simulate import run
-
-        context = click.get_current_context()
-        source = click.core.ParameterSource.ENVIRONMENT
-        report_path, config_path = values["REPORT"], values["CONFIG"]
-        params = {name: values[name] for name in block.params}
-        options = {option.name: values[option.name] for option in block.options}
-        given = {name: context.obj[name] for name in options if context.get_parameter_source(name) is source}
-        facts = {"block": block.name, "sim": values["SIM"], "seed": values["SEED"], "parameters": params}
-        facts |= {"check": values["CHECK"]} | ({"rtl": shown(values["RTL"])} if values["RTL"] else {})
-        try:
-            own = OwnRtl.read(values["RTL"]) if values["RTL"] else None
-            variables: dict[str, Any] = dict(given)
-            if config_path:
-                if given:
-                    raise UserError(f"CONFIG already says what {', '.join(given)} would")
-                test, config = _known_test(block, values["TEST"]), _load_config(config_path)
-                variables = {"CONFIG": shown(config_path)}
-            elif block.sim_options:
-                test, config = block.sim_options({**options, "TEST": values["TEST"], "PARAMS": params})
-            else:
-                test, config = values["TEST"] or block.default_test, {}
-            facts["test"] = test
-            result = run(
-                block,
-                values["SIM"],
-                test,
-                values["SEED"],
-                params,
-                config,
-                waves=values["WAVES"],
-                rtl=own,
-                check=values["CHECK"],
-                timeout=values["TIMEOUT"],
-                variables=variables,
-            )
-        except UserError as error:
-            _write_report(report_path, facts | {"status": "error", "error": str(error)})
-            raise
-        for line in result.warnings:
-            print(f"warning: {line}", file=sys.stderr)
-        status = {
-            "status": "pass" if result.passed else "fail",
-            "error": result.error,
-            "seconds": round(result.seconds, 3),
-        }
-        details = (result.result or {}).get("report")
-        content = {**(details if isinstance(details, dict) else {}), **facts, **status, "replay": result.replay}
-        # Files first: whatever becomes of what is printed, they are there.
-        problems = []
-        for write in (lambda: _take_out(result, values.get("OUT")), lambda: _write_report(report_path, content)):
-            try:
-                write()
-            except UserError as error:
-                problems.append(str(error))
-        if result.result is not None and block.print_report is not None:
-            block.print_report(result.result)
-        print(result.summary())
-        if problems:
-            raise UserError("; ".join(problems))
-        return 0 if result.passed else 1
+        report_path = values["REPORT"]
+        tests = _chosen_tests(block, values["TEST"])
+        outcomes: list[_Outcome] = []
+        for test in tests:
+            outcome = _sim_one(block, test, values, show=len(tests) == 1)
+            outcomes.append(outcome)
+            if outcome.error is not None and len(tests) == 1:
+                _write_report(report_path, outcome.facts)
+                raise outcome.error
+        if len(tests) == 1:
+            return 0 if outcomes[0].passed else 1
+        bad = [test for test, outcome in zip(tests, outcomes, strict=True) if not outcome.passed]
+        facts = {"block": block.name, "status": "fail" if bad else "pass", "tests": [each.facts for each in outcomes]}
+        _write_report(report_path, facts)
+        names = f": {', '.join(map(str, bad))}" if bad else ""
+        print(verdict(f"{'FAIL' if bad else 'PASS'} {len(tests) - len(bad)} of {len(tests)} tests{names}"))
+        return 1 if bad else 0
 
     return click.Command(
-        "sim",
-        callback=sim,
-        params=_sim_variables(block),
-        help="simulate one test (default: real tensors) or your own tensors",
+        "sim", callback=sim, params=_sim_variables(block), help="one test, several, or your own tensors, on the RTL"
+    )
+
+
+def _chosen_tests(block: Block, text: str | None) -> list[str | None]:
+    """The tests that TEST names; [None] for the default, or one name as it is."""
+    from tb.flow.listing import choose, is_pattern, names_of_tests
+
+    if text is None or not is_pattern(text):
+        return [text]
+    chosen = choose("TEST", text, names_of_tests(block), "test", f"make list BLOCK={block.name} lists them")
+    return list(chosen)
+
+
+@dataclass
+class _Outcome:
+    """What came of one simulation: its facts for a report; the run, if it was made; the user's mistake, if it was."""
+
+    facts: dict[str, Any]
+    run: Any = None
+    error: UserError | None = None
+
+    @property
+    def passed(self) -> bool:
+        return self.run is not None and self.run.passed
+
+
+def _sim_one(
+    block: Block, test: str | None, values: Mapping[str, Any], show: bool = True, waves: bool = False
+) -> _Outcome:
+    """Runs one test as the variables say and prints its verdict, and its figures if it is to `show` them."""
+    from tb.flow.ownrtl import OwnRtl
+    from tb.flow.simulate import run
+
+    context = click.get_current_context()
+    source = click.core.ParameterSource.ENVIRONMENT
+    params = {name: values[name] for name in block.params}
+    options = {option.name: values[option.name] for option in block.options}
+    given = {name: context.obj[name] for name in options if context.get_parameter_source(name) is source}
+    facts = {"block": block.name, "sim": values["SIM"], "seed": values["SEED"], "parameters": params}
+    facts |= {"check": values["CHECK"]} | ({"rtl": shown(values["RTL"])} if values["RTL"] else {})
+    try:
+        own = OwnRtl.read(values["RTL"]) if values["RTL"] else None
+        variables: dict[str, Any] = dict(given)
+        if values["CONFIG"]:
+            if given:
+                raise UserError(f"CONFIG already says what {', '.join(given)} would")
+            name, config = _known_test(block, test), _load_config(values["CONFIG"])
+            variables = {"CONFIG": shown(values["CONFIG"])}
+        elif block.sim_options:
+            name, config = block.sim_options({**options, "TEST": test, "PARAMS": params})
+            if not show and name != test:
+                raise UserError(f"your own tensors are played by {name}: leave TEST out")
+        else:
+            name, config = test or block.default_test, {}
+        facts["test"] = name
+        result = run(
+            block,
+            values["SIM"],
+            name,
+            values["SEED"],
+            params,
+            config,
+            waves=waves or values["WAVES"],
+            rtl=own,
+            check=values["CHECK"],
+            timeout=values["TIMEOUT"],
+            variables=variables,
+        )
+    except UserError as error:
+        if not show:
+            print(verdict(f"FAIL {block.name} {test}: {error}"))
+        return _Outcome(facts | {"status": "error", "error": str(error)}, error=error)
+    for line in result.warnings:
+        print(f"warning: {line}", file=sys.stderr)
+    details = (result.result or {}).get("report")
+    facts = {**(details if isinstance(details, dict) else {}), **facts}
+    facts["status"] = "pass" if result.passed else "fail"
+    facts |= {"error": result.error, "seconds": round(result.seconds, 3), "replay": result.replay}
+    # Files first: whatever becomes of what is printed, they are there.
+    problems = []
+    report = values.get("REPORT") if show else None
+    for write in (lambda: _take_out(result, values.get("OUT")), lambda: _write_report(report, facts)):
+        try:
+            write()
+        except UserError as error:
+            problems.append(str(error))
+    if show and result.result is not None and block.print_report is not None:
+        block.print_report(result.result)
+    print(verdict(result.summary()))
+    if problems:
+        raise UserError("; ".join(problems))
+    return _Outcome(facts, result)
+
+
+def _waves_command(block: Block) -> click.Command:
+    def waves(**values: Any) -> int:
+        from tb.common.runinfo import CLOCK_NS
+        from tb.flow.waves import view, write_lists
+
+        path, run = values["FILE"], None
+        if path is None:
+            outcome = _sim_one(block, values["TEST"], values, waves=True)
+            if outcome.error is not None:
+                raise outcome.error
+            run = outcome.run
+            path = run.waves
+            if path is None:
+                raise UserError(f"the simulation left no waves; its log: {shown(run.log)}")
+        divergence = (run.result or {}).get("first_divergence") if run is not None else None
+        # The edge that ends cycle 0 is one period after the start.
+        marker = (int(divergence["cycle"]) + 1) * CLOCK_NS * 1000 if divergence else None
+        save, commands = write_lists(path, block.tb_top, marker)
+        print(f"signals: {shown(save)} (GTKWave), {shown(commands)} (Surfer)")
+        print(view(path, save, commands))
+        return 0 if run is None or run.passed else 1
+
+    mine = [param for param in _sim_variables(block) if param.envvar not in ("WAVES", "REPORT")]
+    mine.append(_variable("FILE", _File(), "waves that are there, of this block, instead of a run"))
+    return click.Command(
+        "waves", callback=waves, params=mine, help="run a test with waveforms, list its signals, open a viewer"
     )
 
 
@@ -361,7 +450,8 @@ def _known_test(block: Block, test: str | None) -> str:
     """`test`, or the default. Raises `UserError` for one that the block's module does not have."""
     path = ROOT / "tb" / block.name / "tests.py"
     if test is not None and path.is_file() and test not in (known := uvm_tests(path)):
-        raise UserError(f"TEST={test} is unknown to {block.name}: choose one of {', '.join(known)}")
+        near = did_you_mean(test, known) or f" (make list BLOCK={block.name} lists them)"
+        raise UserError(f"{block.name} has no test {test}{near}")
     return test or block.default_test
 
 
@@ -442,8 +532,9 @@ def _lint() -> int:
     return 1 if failed else 0
 
 
-def _faults(BLOCK: str, REPORT: Path | None, JOBS: int, RTL: str | None) -> int:
-    from tb.flow.faults import try_faults
+def _faults(BLOCK: str, FAULT: str | None, REPORT: Path | None, JOBS: int, RTL: str | None) -> int:
+    from tb.flow.faults import load_faults, try_faults
+    from tb.flow.listing import choose
 
     if RTL:
         raise UserError(
@@ -451,7 +542,11 @@ def _faults(BLOCK: str, REPORT: Path | None, JOBS: int, RTL: str | None) -> int:
             "break your own file and let make sim RTL= catch it (docs/guide/own_rtl.md)"
         )
     block = get_block(BLOCK)
-    results = try_faults(block, JOBS)
+    names = None
+    if FAULT is not None:
+        known = [fault.name for fault in load_faults(block)]
+        names = choose("FAULT", FAULT, known, "fault", f"make list BLOCK={block.name} lists them")
+    results = try_faults(block, JOBS, names)
     table = Table(
         "fault",
         "what it breaks",
@@ -477,8 +572,10 @@ def _faults(BLOCK: str, REPORT: Path | None, JOBS: int, RTL: str | None) -> int:
         "faults": len(results),
     }
     content["results"] = [result.as_dict() for result in results]
-    path = REPORT or REPORTS / block.name / "faults.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    # The documentation shows the last report of all faults.
+    path = REPORT or (REPORTS / block.name / "faults.json" if names is None else None)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
     _write_report(path, content)
     print(f"{'FAIL' if bad else 'PASS'} {content['caught']} of {len(results)} faults caught where expected")
     return 1 if bad else 0
@@ -524,9 +621,9 @@ def _synth_variables(block: Block) -> list[click.Parameter]:
         _block_variable(),
         *_param_variables(block),
         _variable("GATES", _Flag(), "estimate gates too, which takes minutes", False),
-        _variable("TIMEOUT", _Seconds(), "seconds after which a synthesis is killed", DEFAULT_TIMEOUT),
+        _timeout_variable(DEFAULT_TIMEOUT),
         _jobs_variable("syntheses"),
-        _report_variable("the figures"),
+        _report_variable(),
     ]
 
 
@@ -672,7 +769,7 @@ def _train(
     from models.top.energy import DEFAULT, Energies, EnergyError
     from models.train.digits import load_digits
     from tb.flow.train import Job, check_job, train
-    from tb.flow.train_report import content, pictures, write_page
+    from tb.flow.train_report import content, pictures, summary_lines, write_page
     from tb.top.training import Plan
 
     try:
@@ -686,24 +783,17 @@ def _train(
     data = load_digits(SEED)
     per_epoch = len(data.train_labels) // plan.config.batch
     check_job(job, per_epoch)
-    records = train(job, per_epoch, Console(width=max(100, Console().width)))
+    records = train(job, per_epoch)
     report = content(records, per_epoch, plan.float32(data, EPOCHS), TopParams(cores=CORES), energies)
     name = f"{NET}-{OPT}-{'laps' if LAPS else '8bit'}-{SEED}" + (f"-{CORES}cores" if CORES > 1 else "")
     folder = REPORTS / "train" / name
-    images = pictures(report, records, folder)
+    images = pictures(report, records)
     span = "1 epoch" if EPOCHS == 1 else f"{EPOCHS} epochs"
     title = f"{NET} trained on the RTL: {span}, {OPT}, {'LAPS' if LAPS else '8 bits'}, seed {SEED}"
     page = write_page(report, title, images, folder / "train.html")
     write_whole(folder / "train.json", json.dumps(report, indent=1) + "\n")
-    print(
-        f"accuracy {report['accuracy']:.2%} (float32 {report['float32_accuracy']:.2%}), "
-        f"{report['average_bits']:.2f} bits, speed-up {report['speedup']:.1f} "
-        f"({report['epoch1']['speedup']:.1f} in epoch 1), utilisation "
-        f"{report['utilisation']:.3f}, energy {report['energy']['ratio_fp16']:.1f} times below dense FP16, "
-        f"{report['mismatches']} mismatches in {report['simulated_cycles']:,} cycles"
-    )
-    print(f"largest loss of time: {report['largest_loss']}")
-    print(f"most energy: {report['energy']['largest_part']}")
+    for line in summary_lines(report):
+        print(line)
     print(f"page: {shown(page)}")
     if CAPTURE:
         first = definition("CAPTURE", shown(CAPTURE / "fp1.npz"))
@@ -722,84 +812,59 @@ def _train_model(NET: str, EPOCHS: int, SEED: int, SEEDS: int, REPORT: Path | No
     return 0
 
 
-def _help(BLOCK: str | None) -> int:
-    console = Console(width=max(100, Console().width))
+def _help(BLOCK: str | None, TARGET: str | None) -> int:
+    from tb.flow import helping
+
+    console = Console(width=min(helping.WIDTH, Console().width), highlight=False)
     blocks = [get_block(BLOCK)] if BLOCK else all_blocks()
-    commands = _commands(blocks[0] if BLOCK else None)
-    title = "make <target> [VARIABLE=value ...]" + (f", block {BLOCK}" if BLOCK else "")
-    targets = Table("target", "what it does", "variables", title=title, box=box.SIMPLE)
-    variables = Table("variable", "value", "default", "meaning", "targets", title="variables", box=box.SIMPLE)
-    for name, command in commands.items():
-        targets.add_row(name, command.help, " ".join(str(param.envvar) for param in command.params))
-    targets.add_row("setup", "make or renew .venv (every target does)", "PYTHON")
-    targets.add_row("clean", "remove build/ (builds, runs, reports)", "")
-    for row in _variable_rows(commands, blocks):
-        variables.add_row(*row)
-    variables.add_row("PYTHON", "program", "python3", "Python that .venv is made with", "all")
-    console.print(targets)
-    console.print(variables)
-    console.print(
-        "Variables go on make's command line. Relative paths count from the folder that make runs in; "
-        "make help BLOCK=<block> lists what sim and synth take for one block, docs/ says what it does."
-    )
+    commands = _commands(blocks[0])
+    if TARGET:
+        helping.of_target(console, TARGET, commands, _OF_BLOCK.get(TARGET), blocks)
+    elif BLOCK:
+        helping.of_block(console, blocks[0], {name: make(blocks[0]) for name, make in _OF_BLOCK.items()})
+    else:
+        helping.overview(console, commands)
     return 0
 
 
-def _variable_rows(commands: Mapping[str, click.Command], blocks: Sequence[Block]) -> list[tuple[str, ...]]:
-    """Variable, kind of value, default, meaning, targets: a row for each meaning or default; with the blocks that have
-    it, unless all of `blocks` do."""
-    rows: dict[tuple[str, ...], dict[str, list[str]]] = {}
-    for target, command in commands.items():
-        make = _OF_BLOCK.get(target)
-        for block, each in [(block.name, make(block)) for block in blocks] if make else [("", command)]:
-            for param in each.params:
-                text = getattr(param, "help", "") or ""
-                row = str(param.envvar), param.type.name.lower(), _shown_default(param), text
-                rows.setdefault(row, {}).setdefault(target, []).append(block)
-    out = []
-    order = list(dict.fromkeys(row[0] for row in rows))  # the rows of a variable stand together
-    for row, where in sorted(rows.items(), key=lambda item: order.index(item[0][0])):
-        names = [
-            target if target not in _OF_BLOCK or len(have) == len(blocks) else f"{target} ({', '.join(have)})"
-            for target, have in where.items()
-        ]
-        out.append((*row, " ".join(names)))
-    return out
+def _list(BLOCK: str | None) -> int:
+    from tb.flow.listing import list_block, list_blocks
 
-
-def _shown_default(param: click.Parameter) -> str:
-    default = param.default
-    if default is None or repr(default).startswith("Sentinel"):
-        return ""
-    return str(int(default) if isinstance(default, bool) else default)
+    console = Console(highlight=False)
+    if BLOCK:
+        list_block(console, get_block(BLOCK))
+    else:
+        list_blocks(console, all_blocks())
+    return 0
 
 
 # The commands whose variables depend on the block.
-_OF_BLOCK: Mapping[str, Callable[[Block], click.Command]] = {"sim": _sim_command, "synth": _synth_command}
+_OF_BLOCK: Mapping[str, Callable[[Block], click.Command]] = {
+    "sim": _sim_command,
+    "waves": _waves_command,
+    "synth": _synth_command,
+}
 
 
 def _commands(block: Block | None = None) -> dict[str, click.Command]:
-    """All commands by name; `sim` and `synth` take the variables of `block` (of every block, for `help`)."""
+    """All commands by name; those whose variables depend on the block take those of `block`, or of every block."""
     from tb.flow.simulate import DEFAULT_TIMEOUT
     from tb.flow.tools import SIMULATORS
 
-    block_report: list[click.Parameter] = [_block_variable(), _report_variable("the figures")]
+    block_report: list[click.Parameter] = [_block_variable(), _report_variable()]
     made: list[click.Command] = []
-    if block is not None:
-        made += [make(block) for make in _OF_BLOCK.values()]
-    elif block_names():
-        for make in _OF_BLOCK.values():
-            one, *others = [make(each) for each in all_blocks()]
-            for other in others:
-                have = {param.envvar for param in one.params}
-                one.params += [param for param in other.params if param.envvar not in have]
-            made.append(one)
+    for make in _OF_BLOCK.values():
+        one, *others = [make(each) for each in ([block] if block is not None else all_blocks())]
+        for other in others:
+            have = {param.envvar for param in one.params}
+            one.params += [param for param in other.params if param.envvar not in have]
+        made.append(one)
     made += [
         click.Command(
             "test",
             callback=_test,
             params=[
-                _variable("SIM", _Choice(tuple(_HALVES)), "half of the tests: icarus what compares with it", "both"),
+                _variable("SIM", _Choice(tuple(_HALVES)), "both, or half of the tests", "both"),
                 _jobs_variable(),
             ],
             help="run every automatic test on both simulators",
@@ -818,8 +883,8 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
                 _variable("SCHEDULER", _Address(), "run on this Dask cluster instead of JOBS processes here"),
                 _variable("COVERAGE", _Flag(), "count code coverage too (slower)", False),
                 _variable("RESTART", _Flag(), "run jobs again that have a result for these sources", False),
-                _variable("TIMEOUT", _Seconds(), "seconds after which a simulation is killed", DEFAULT_TIMEOUT),
-                _report_variable("everything"),
+                _timeout_variable(DEFAULT_TIMEOUT),
+                _report_variable(),
             ],
             help="run every test of every block with many seeds and report; resume where an earlier one ended",
         ),
@@ -828,7 +893,7 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
             callback=_replay,
             params=[
                 _variable("ID", click.STRING, "job of the last regression"),
-                _variable("TIMEOUT", _Seconds(), "seconds after which the simulation is killed", DEFAULT_TIMEOUT),
+                _timeout_variable(DEFAULT_TIMEOUT),
             ],
             help="run a job of the last regression again, with waveforms",
         ),
@@ -837,7 +902,7 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
             callback=_coverage,
             params=[
                 _variable("BLOCK", _Choice((*block_names(), ALL_BLOCKS)), "block under test, or all", DEFAULT_BLOCK),
-                _report_variable("what was found"),
+                _report_variable(),
                 _jobs_variable(),
             ],
             help="functional and code coverage of a block, or of all",
@@ -846,7 +911,13 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
         click.Command(
             "faults",
             callback=_faults,
-            params=[*block_report, _jobs_variable(), _variable("RTL", click.STRING, "refused: faults are patches")],
+            params=[
+                block_report[0],
+                _variable("FAULT", click.STRING, "faults to plant: name[,name] or 'pattern*' (default: all)"),
+                *block_report[1:],
+                _jobs_variable(),
+                _variable("RTL", click.STRING, "refused: faults are patches"),
+            ],
             help="plant known faults, check that each is caught",
         ),
         click.Command("bench", callback=_bench, params=block_report, help="measure a block and check its figures"),
@@ -872,7 +943,7 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
                 _variable("ENERGY", _File(), "energies and assumptions in place of data/energy/horowitz45.hjson"),
                 _variable("CAPTURE", _Folder(), "save every GEMM of an iteration into this folder"),
                 _variable("CAPTURE_AT", _Count(1_000_000), "the iteration that CAPTURE saves (default: the first)"),
-                _report_variable("the figures"),
+                _report_variable(),
             ],
             help="train a real network on the RTL, checked to the bit and cycle; resume where an earlier one ended",
         ),
@@ -884,7 +955,7 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
                 _variable("EPOCHS", _Count(1000), "epochs of a training", 30),
                 _variable("SEED", _Seed(), "seed of everything that is random", 1),
                 _variable("SEEDS", _Count(), "average over so many seeds, SEED and those after it", 1),
-                _report_variable("the figures"),
+                _report_variable(),
                 _variable("JOBS", _Count(), "trainings at the same time", 2),
             ],
             help="train with LAPS choosing every number format, against float32 and fixed formats",
@@ -892,8 +963,17 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
         click.Command(
             "help",
             callback=_help,
-            params=[_variable("BLOCK", _Choice(block_names()), "list what sim and synth take for this block alone")],
-            help="this list",
+            params=[
+                _variable("BLOCK", _Choice(block_names()), "what sim, waves and synth take for this block"),
+                _variable("TARGET", click.STRING, "what this target does, and its variables"),
+            ],
+            help="this page; TARGET= or BLOCK= for details",
+        ),
+        click.Command(
+            "list",
+            callback=_list,
+            params=[_variable("BLOCK", _Choice(block_names()), "also its testpoints and planted faults")],
+            help="what there is to run: tests, testpoints, planted faults",
         ),
     ]
     return {str(command.name): command for command in made}
@@ -924,9 +1004,11 @@ def main(arguments: Sequence[str]) -> int:
         name = arguments[0] if arguments else "help"
         goals = os.environ.get("TS_GOALS", "").split() or [name]
         of_block = next((goal for goal in goals if goal in _OF_BLOCK), name)
-        commands = _commands(_chosen_block(of_block) if "help" not in goals else None)
+        commands = _commands(_chosen_block(of_block))
         if name not in commands:
-            raise UserError(f"there is no target '{name}' (make help lists them)")
+            raise UserError(
+                f"there is no target '{name}' (make help lists them){did_you_mean(name, [*commands, *_OF_BLOCK])}"
+            )
         known = {str(param.envvar) for goal in (*goals, name) if goal in commands for param in commands[goal].params}
         refuse_unknown(given_variables(os.environ.get("MAKEFLAGS", "")), known, [name])
         if dropped := drop_exported(known):
@@ -957,7 +1039,8 @@ def _invoke(command: click.Command, arguments: list[str], known: set[str]) -> in
         _check_distinct(context)
         context.obj = {name: os.environ[name] for name in known if name in os.environ}  # as given, for replay lines
         clean_environment(known)
-        return int(context.invoke(command.callback, **context.params))
+        with speaking():
+            return int(context.invoke(command.callback, **context.params))
 
 
 def _check_distinct(context: click.Context) -> None:

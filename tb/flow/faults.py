@@ -157,13 +157,16 @@ def try_fault(block: Block, fault: Fault) -> FaultResult:
     )
 
 
-def try_faults(block: Block, jobs: int = 2, say: Callable[[str], None] = _say) -> list[FaultResult]:
-    """Every fault of `block`, after its tests have been seen to pass without a fault; `say` gets a line for each.
+def try_faults(
+    block: Block, jobs: int = 2, names: Sequence[str] | None = None, say: Callable[[str], None] = _say
+) -> list[FaultResult]:
+    """Every fault of `block` (or those called `names`), after their tests have been seen to pass without a fault; `say`
+    gets a line for each.
 
     Raises `UserError` if a test fails on the RTL as it is: a catch would then mean nothing.
     """
     require_programs({"git": "git"}, "planting faults")
-    faults = load_faults(block)
+    faults = [fault for fault in load_faults(block) if names is None or fault.name in names]
     clean = {(fault.test, fault.seed, tuple(sorted(fault.params.items()))) for fault in faults}
 
     def check(test: str, seed: int, params: Sequence[tuple[str, int]]) -> str:

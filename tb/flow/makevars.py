@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import shlex
+import sys
 from collections.abc import Collection, MutableMapping
 
 from tb.flow import surroundings
-from tb.flow.errors import UserError
+from tb.flow.errors import UserError, did_you_mean
 
 # Variables of the Makefile itself.
 _OWN = {"PYTHON"}
@@ -31,15 +31,8 @@ def refuse_unknown(given: Collection[str], known: Collection[str], targets: Coll
     for name in given:
         if name in known or name in _OWN:
             continue
-        close = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.6)
-        hint = (
-            f": did you mean {close[0]}?"
-            if close
-            else f" (they are: {', '.join(sorted(known))})"
-            if known
-            else " (it takes none)"
-        )
-        raise UserError(f"make {' '.join(targets)} takes no variable {name}{hint}")
+        others = f" (they are: {', '.join(sorted(known))})" if known else " (it takes none)"
+        raise UserError(f"make {' '.join(targets)} takes no variable {name}{did_you_mean(name, known) or others}")
 
 
 def drop_exported(known: Collection[str], environment: MutableMapping[str, str] = os.environ) -> list[str]:
@@ -68,3 +61,11 @@ def clean_environment(known: Collection[str], environment: MutableMapping[str, s
 def definition(name: str, value: object) -> str:
     """`NAME=value` as one types it: make expands $, then the shell takes quotes away."""
     return f"{name}={shlex.quote(str(value).replace('$', '$$'))}"
+
+
+if __name__ == "__main__":  # the Makefile calls this for a name that is not one of its targets
+    print(
+        f"error: there is no target '{sys.argv[1]}'{did_you_mean(sys.argv[1], sys.argv[2:]) or ' (see make help)'}",
+        file=sys.stderr,
+    )
+    sys.exit(2)

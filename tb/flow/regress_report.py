@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import matplotlib as mpl
 from junitparser import Error, Failure, JUnitXml, Properties, Property, TestCase, TestSuite
 from matplotlib.figure import Figure
 
@@ -26,6 +25,7 @@ from tb.common.coverage_report import Report
 from tb.common.testplan import CHECKS, STAGES, Testpoint, load_testplan
 from tb.flow import codecov
 from tb.flow.blocks import Block
+from tb.flow.charts import FAIL, INK, PASS, axes_of, svg
 from tb.flow.errors import UserError
 from tb.flow.jobs import CODE, FUNCTIONAL, folder, signature, write_json
 from tb.flow.paths import ROOT, shown
@@ -36,7 +36,6 @@ HISTORY = "history.jsonl"
 HISTORY_SHOWN = 40
 SLOWEST = 12
 JOBS_SHOWN = 6  # of a group of failures, before the rest is folded
-_PASS, _FAIL, _INK = "#1f8a5b", "#b9481f", "#64707d"
 
 
 # --- content ----------------------------------------
@@ -291,24 +290,6 @@ def add_history(data: Mapping[str, Any], store: Path) -> list[dict[str, Any]]:
 # --- pictures ----------------------------------------
 
 
-def _svg(figure: Figure, name: str) -> str:
-    """The figure as SVG text that can stand in a page beside others: its identifiers begin with `name`."""
-    out = io.StringIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "trainslice"}):
-        figure.savefig(out, format="svg", transparent=True, bbox_inches="tight", metadata={"Date": None})
-    text = re.sub(r"(?s)^.*?(<svg )", r"\1", out.getvalue())
-    return re.sub(r'( id="|url\(#|href="#)', rf"\1{name}-", text)
-
-
-def _axes(figure: Figure, *position: int) -> Any:
-    axes = figure.add_subplot(*position)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=8, colors=_INK)
-    for spine in axes.spines.values():
-        spine.set_color(_INK)
-    return axes
-
-
 def history_picture(history: Sequence[Mapping[str, Any]]) -> str:
     """Passed, failed and not run of the last regressions, and their coverage."""
     same = [entry for entry in history if all(entry[key] == history[-1][key] for key in ("blocks", "sim"))]
@@ -317,30 +298,30 @@ def history_picture(history: Sequence[Mapping[str, Any]]) -> str:
     places = range(len(last))
     measured = any(entry["coverage"] for entry in last)
     figure = Figure(figsize=(9.5, 3.1 if measured else 1.8))
-    axes = _axes(figure, 2 if measured else 1, 1, 1)
+    axes = axes_of(figure, 2 if measured else 1, 1, 1)
     base = [0] * len(last)
-    for name, colour in (("passed", _PASS), ("failed", _FAIL), ("not_run", "#c9ced4")):
+    for name, colour in (("passed", PASS), ("failed", FAIL), ("not_run", "#c9ced4")):
         values = [entry[name] for entry in last]
         axes.bar(places, values, bottom=base, color=colour, width=0.7, label=name.replace("_", " "))
         base = [a + b for a, b in zip(base, values, strict=True)]
-    axes.set_ylabel("jobs", fontsize=8, color=_INK)
+    axes.set_ylabel("jobs", fontsize=8, color=INK)
     axes.set_xlim(-0.6, width - 0.4)
-    axes.legend(fontsize=8, frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1, 1), labelcolor=_INK)
+    axes.legend(fontsize=8, frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1, 1), labelcolor=INK)
     if measured:
         axes.set_xticks([])
-        axes = _axes(figure, 2, 1, 2)
+        axes = axes_of(figure, 2, 1, 2)
         kinds = list(dict.fromkeys(kind for entry in last for kind in entry["coverage"]))
         for kind in kinds:
             points = [(at, entry["coverage"][kind]) for at, entry in enumerate(last) if kind in entry["coverage"]]
             axes.plot(*zip(*points, strict=True), marker="o", markersize=3, linewidth=1.2, label=kind)
         axes.set_xlim(-0.6, width - 0.4)
-        axes.set_ylabel("coverage %", fontsize=8, color=_INK)
-        axes.legend(fontsize=8, frameon=False, ncols=5, loc="upper right", bbox_to_anchor=(1, -0.25), labelcolor=_INK)
+        axes.set_ylabel("coverage %", fontsize=8, color=INK)
+        axes.legend(fontsize=8, frameon=False, ncols=5, loc="upper right", bbox_to_anchor=(1, -0.25), labelcolor=INK)
     every = max(1, len(last) // 12)
     axes.set_xticks(
         list(places)[::every], [entry["date"][5:16].replace("T", "\n") for entry in last][::every], fontsize=7
     )
-    return _svg(figure, "history")
+    return svg(figure, "history")
 
 
 def timeline_picture(jobs: Sequence[Mapping[str, Any]], started: float) -> str:
@@ -350,8 +331,8 @@ def timeline_picture(jobs: Sequence[Mapping[str, Any]], started: float) -> str:
         return ""
     workers = sorted({job["worker"] for job in ran})
     figure = Figure(figsize=(9.5, 0.6 + 0.32 * len(workers)))
-    axes = _axes(figure, 1, 1, 1)
-    for status, colour in (("pass", _PASS), ("fail", _FAIL)):
+    axes = axes_of(figure, 1, 1, 1)
+    for status, colour in (("pass", PASS), ("fail", FAIL)):
         mine = [job for job in ran if job["status"] == status]
         axes.barh(
             [workers.index(job["worker"]) for job in mine],
@@ -363,9 +344,9 @@ def timeline_picture(jobs: Sequence[Mapping[str, Any]], started: float) -> str:
             height=0.7,
         )
     axes.set_yticks(range(len(workers)), [f"worker {number}" for number in range(1, len(workers) + 1)], fontsize=8)
-    axes.set_xlabel("seconds from the start", fontsize=8, color=_INK)
+    axes.set_xlabel("seconds from the start", fontsize=8, color=INK)
     axes.set_xlim(0)
-    return _svg(figure, "timeline")
+    return svg(figure, "timeline")
 
 
 # --- files ----------------------------------------

@@ -35,7 +35,7 @@ from xml.etree import ElementTree
 
 from cocotb_tools import runner as cocotb_runner
 
-from tb.flow import guard, objcache, surroundings
+from tb.flow import guard, objcache, progress, surroundings
 from tb.flow.blocks import Block
 from tb.flow.errors import UserError
 from tb.flow.makevars import definition
@@ -49,6 +49,7 @@ MAX_SEED = 2**31 - 1
 DEFAULT_TIMEOUT = 1800.0
 TAIL_LINES = 20
 LEAST_SPACE = 1 << 20  # bytes on the disk, below which a failure is no surprise
+TELL_SECONDS = 0.5  # of waiting for a lock before a line says so
 TIMESCALE = ("1ns", "1ps")
 _HDL_SUFFIXES = {".sv", ".svh", ".v", ".vh", ".vlt"}
 _BUILD_LITTER = {".o", ".a", ".cpp", ".h", ".d", ".gch"}
@@ -129,9 +130,19 @@ class RunResult:
         if not self.passed:
             lines += [f"  | {line}" for line in self.log_tail]
             lines += [f"log: {shown(self.log)}", f"replay: {self.replay}"]
+            if not self.waves:
+                lines.append(f"next: {self.replay.replace('make sim', 'make waves', 1)}")
         if self.waves:
             lines.append(f"waves: {shown(self.waves)}")
         return "\n".join(lines)
+
+
+def _holder(path: Path) -> str:
+    """Who holds a lock, as its file says; empty if it does not."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
 
 
 _held = threading.local()  # `fds`: locks of this thread, which its commands hold with it
@@ -139,23 +150,35 @@ _held = threading.local()  # `fds`: locks of this thread, which its commands hol
 
 @contextlib.contextmanager
 def locked(path: Path, patience: float = 2 * DEFAULT_TIMEOUT) -> Iterator[None]:
-    """Holds an exclusive lock on the file `path`, across processes and threads.
+    """Holds an exclusive lock on the file `path`, across processes and threads; says so if it has to wait.
 
     Commands that `supervise` starts meanwhile hold it too: it is free when the last of them has ended, even if this
-    process is killed. `UserError` if it is not free within `patience` seconds.
+    process is killed. The file names the process that holds it. `UserError` if it is not free within `patience`
+    seconds.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    deadline, pause = time.monotonic() + patience, 0.002
-    with path.open("w", encoding="utf-8") as handle:
+    start, pause, told = time.monotonic(), 0.002, False
+    with path.open("a+", encoding="utf-8") as handle:
         while True:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise UserError(f"another process holds {shown(path)}: end it, then try again") from None
+                waited = time.monotonic() - start
+                if waited > patience:
+                    who = f" ({holder})" if (holder := _holder(path)) else ""
+                    raise UserError(f"another process holds {shown(path)}{who}: end it, then try again") from None
+                if waited > TELL_SECONDS and not told:
+                    told = True
+                    who = _holder(path) or "another process"
+                    bound = f"{patience / 60:.0f} minutes" if patience >= 120 else f"{patience:.0f} s"
+                    progress.say(f"waiting for {who}, which does the same (at most {bound}): {shown(path)}")
                 time.sleep(pause)
                 pause = min(2 * pause, 0.1)
+        handle.truncate(0)
+        command = " ".join(["make", *sys.argv[1:]]) if Path(sys.argv[0]).name == "__main__.py" else sys.argv[0]
+        handle.write(f"process {os.getpid()}, {command}"[:200])
+        handle.flush()
         before = getattr(_held, "fds", ())
         _held.fds = (*before, handle.fileno())
         try:
@@ -240,6 +263,7 @@ class _FlowRunner(cocotb_runner.Runner):
     flow_log: Path
     flow_timeout: float = DEFAULT_TIMEOUT
     flow_waves: bool = False
+    flow_tick: Callable[[float], None] | None = None
     exit_status: int = 0
     timed_out: bool = False
 
@@ -269,7 +293,7 @@ class _FlowRunner(cocotb_runner.Runner):
                     return
 
     def _supervise(self, command: list[str], cwd: cocotb_runner.PathLike, log: Any) -> int:
-        status, timed_out = supervise(command, cwd, self.env, log, self.flow_timeout)
+        status, timed_out = supervise(command, cwd, self.env, log, self.flow_timeout, self.flow_tick)
         self.timed_out = self.timed_out or timed_out
         return status
 
@@ -461,17 +485,21 @@ def _make(
     # make sees the folder's real path, whatever link led there.
     odd = sim == "verilator" and not is_plain(path.resolve())
     elsewhere = Path(tempfile.mkdtemp(prefix="trainslice-", dir=temporary())) if odd else None
-    runner.build(
-        sources=sources,
-        includes=includes,
-        parameters=params,
-        build_args=args,
-        hdl_toplevel=block.tb_top,
-        always=True,
-        build_dir=elsewhere or path,
-        timescale=TIMESCALE,
-        waves=waves,
-    )
+    kind = [opt, waves, "--coverage-line" in args]
+    progress.say(f"building {block.name}{_expected_time(path.parent, sim, kind)}; log {shown(path / 'build.log')}")
+    with progress.task(f"building {block.name}", unit="files compiled") as update:
+        runner.flow_tick = lambda _: update(*_compiled(elsewhere or path))
+        runner.build(
+            sources=sources,
+            includes=includes,
+            parameters=params,
+            build_args=args,
+            hdl_toplevel=block.tb_top,
+            always=True,
+            build_dir=elsewhere or path,
+            timescale=TIMESCALE,
+            waves=waves,
+        )
     if elsewhere:
         shutil.copytree(elsewhere, path, dirs_exist_ok=True)
         shutil.rmtree(elsewhere)
@@ -489,10 +517,36 @@ def _make(
             item.unlink()
     shows = sim == "icarus" or "-Wno-fatal" in args
     warnings = [line for line in messages if re.search(r"warning|sorry", line, re.IGNORECASE)] if shows else []
-    record = {"warnings": warnings, "seconds": round(time.monotonic() - start, 2)}
+    record = {"warnings": warnings, "seconds": round(time.monotonic() - start, 2), "kind": kind}
     scratch = path / "done.tmp"
     scratch.write_text(json.dumps(record), encoding="utf-8")
     scratch.replace(path / "done.json")
+
+
+def _expected_time(folder: Path, sim: str, kind: Sequence[Any]) -> str:
+    """How long a build will take, from the latest of its kind in `folder`."""
+    known = []
+    for done in folder.glob("*/done.json"):
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            record = json.loads(done.read_text(encoding="utf-8"))
+            known.append((record["kind"] == list(kind), done.stat().st_mtime, record["seconds"]))
+    if known and max(known)[0]:
+        return f": {max(known)[2]:.0f} s the last time"
+    return ", first time: seconds" if sim == "icarus" else ", first time: 1 to 4 minutes"
+
+
+def _compiled(folder: Path) -> tuple[int, int | None]:
+    """(objects that are there, objects of the whole) of a build of Verilator; the latter None before make begins."""
+    done = sum(1 for path in folder.glob("*.o") if path.stat().st_size)
+    try:
+        text = next(folder.glob("*_classes.mk")).read_text(encoding="utf-8")
+    except (OSError, StopIteration):
+        return done, None
+    lists = re.findall(r"^VM_(\w+)_(?:FAST|SLOW) \+= *\\\n((?:[ \t]+\S+ *\\\n)*)", text, re.MULTILINE)
+    own = sum(names.count("\n") for kind, names in lists if kind != "GLOBAL")
+    runtime = sum(names.count("\n") for kind, names in lists if kind == "GLOBAL")
+    # A small design is compiled as one file; the last one is cocotb's main program.
+    return done, (own if "VM_PARALLEL_BUILDS = 1" in text else 1) + runtime + 1
 
 
 def replay_line(
@@ -520,6 +574,7 @@ def run(
     timeout: float = DEFAULT_TIMEOUT,
     variables: Mapping[str, Any] | None = None,
     label: str = "",
+    tick: Callable[[float], None] | None = None,
 ) -> RunResult:
     """Builds (or finds) the simulation and runs the cocotb test `test` of the block's test module once.
 
@@ -527,8 +582,9 @@ def run(
     judges. `timeout` bounds the run in seconds of wall-clock time.
     `variables` are the make variables that stand for `config` in the replay line; without them a non-empty `config` is
     replayed from its file (CONFIG=). The same run again, by another process too, empties the run's folder: who reads
-    files of it later gives a `label` of its own, which is part of the folder's name. Raises what `build` raises and
-    `UserError` for a bad seed; everything that happens in the simulation is in the `RunResult`.
+    files of it later gives a `label` of its own, which is part of the folder's name. `tick` gets the seconds so far
+    while it runs, and shows them in its own way. Raises what `build` raises and `UserError` for a bad seed;
+    everything that happens in the simulation is in the `RunResult`.
     """
     if not 1 <= seed <= MAX_SEED:
         raise UserError(f"SEED={seed} is out of range: choose 1..{MAX_SEED} (Verilator refuses seed 0)")
@@ -555,7 +611,9 @@ def run(
         said = {"RTL": own} if own else {}
         said |= {"CHECK": check} if check != "cycle" else {}
         replay = replay_line(block, sim, test, seed, values, said | dict(variables or {}))
-        result = _simulate(block, built, test, seed, run_dir, config_path, replay, timeout, check)
+        with progress.task(f"running {block.name} {test}") if not tick else contextlib.nullcontext() as update:
+            shown_by = tick or (lambda _: update(0))
+            result = _simulate(block, built, test, seed, run_dir, config_path, replay, timeout, check, shown_by)
         return replace(result, check=check, rtl=own)
 
 
@@ -569,10 +627,12 @@ def _simulate(
     replay: str,
     timeout: float,
     check: str,
+    tick: Callable[[float], None],
 ) -> RunResult:
     sim = built.sim
     runner: _FlowRunner = _VerilatorRunner() if sim == "verilator" else _IcarusRunner()
     runner.flow_log, runner.flow_waves, runner.flow_timeout = run_dir / "sim.log", built.waves, timeout
+    runner.flow_tick = tick
     waves = run_dir / f"waves.{wave_format(sim)}" if built.waves else None
     test_args: list[str] = []
     plusargs: list[str] = []

@@ -107,7 +107,7 @@ def test_faults_need_tests_that_pass_without_them_and_each_is_told(toy, tmp_path
         faults, "try_fault", lambda block, each: faults.FaultResult(each.name, "t", "caught", ("count",), "count")
     )
     said: list[str] = []
-    assert [each.name for each in faults.try_faults(toy, 1, said.append)] == ["fault", "other"]
+    assert [each.name for each in faults.try_faults(toy, 1, say=said.append)] == ["fault", "other"]
     assert said == [
         "without a fault: PASS good",
         "without a fault: PASS wrong",
@@ -116,7 +116,7 @@ def test_faults_need_tests_that_pass_without_them_and_each_is_told(toy, tmp_path
     ]
     clean["good"] = SimpleNamespace(passed=False, error="it is bad", replay="make sim", summary=lambda: "FAIL good")
     with pytest.raises(UserError, match="good fails without a fault: it is bad; make sim"):
-        faults.try_faults(toy, 1, said.append)
+        faults.try_faults(toy, 1, say=said.append)
 
 
 def test_lint_of_rtl(toy):

@@ -1,18 +1,24 @@
 """The command line: one line for every mistake, exit status, reports, unknown variables."""
 
 import json
+import os
 import subprocess
+import time
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
-from tb.flow import cli, makevars
+from tb.common.commands import run_target
+from tb.common.testlist import TestEntry
+from tb.common.testplan import load_testplan
+from tb.flow import cli, helping, makevars, waves
 from tb.flow.blocks import block_names, get_block
 from tb.flow.errors import UserError
 from tb.flow.paths import ROOT
 
 NAMES = ("BLOCK", "SIM", "TEST", "SEED", "WAVES", "WIDTH", "CYCLES", "INPUT", "REPORT", "CONFIG", "TIMEOUT", "JOBS")
-NAMES += ("GATES", "RTL", "CHECK")
+NAMES += ("GATES", "RTL", "CHECK", "TARGET", "FAULT", "FILE")
 
 
 @pytest.fixture
@@ -144,7 +150,7 @@ def test_own_rtl_and_value_mode(make, tmp_path):
     status, out, err = make("sim", SIM="icarus", RTL=str(listed))
     assert (status, out, err) == (2, "", f"error: RTL={listed} names no source file\n")
     assert make("sim", RTL="/no/such.f")[2] == "error: RTL=/no/such.f: cannot read /no/such.f\n"
-    assert make("sim", CHECK="values")[2] == "error: CHECK=values: choose one of cycle, value\n"
+    assert make("sim", CHECK="values")[2] == "error: CHECK=values: choose one of cycle, value: did you mean value?\n"
     status, out, err = make("sim", SIM="icarus", CHECK="value")
     assert (status, out) == (2, "")
     assert err.startswith("error: CHECK=value is not there for flow_toy: ")
@@ -188,15 +194,31 @@ def test_synth_that_fails_reports(make, tmp_path):
         assert err.startswith(f"error: {error}")
 
 
-def test_help_lists_every_target_and_variable(make):
+def test_help_is_short_and_lists_every_target(make):
     status, out, _ = make("help")
     assert status == 0
-    words = set(out.split())
-    assert {"sim", "test", "coverage", "lint", "faults", "bench", "synth", "tensors", "help", "clean", "setup"} <= words
-    assert set(NAMES) | {"PYTHON"} <= words
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    lines = out.splitlines()
+    assert len(lines) <= 60
+    assert max(map(len, lines)) <= 80
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", "")
     targets = next(line for line in makefile.splitlines() if line.startswith("TARGETS")).split(":=")[1].split()
-    assert set(targets) == set(cli._commands())
+    assert set(targets) == set(cli._commands(get_block("ioss")))
+    assert {*targets, "setup", "clean"} == {name for group in helping.GROUPS.values() for name in group}
+    assert {*targets, "setup", "clean", *helping.COMMON} <= {line.split()[0] for line in lines if line.strip()}
+
+
+def test_help_of_a_target_lists_its_variables(make):
+    for name, command in cli._commands(cli.get_block("flow_toy")).items():
+        status, out, _ = make("help", TARGET=name)
+        assert status == 0
+        assert str(command.help) in " ".join(out.split())
+        assert {str(param.envvar) for param in command.params} <= {line.split()[0] for line in out.splitlines() if line}
+        assert max(map(len, out.splitlines())) <= 80
+    assert "PYTHON" in make("help", TARGET="setup")[1]
+    assert make("help", TARGET="clean")[0] == 0
+    assert (
+        make("help", TARGET="sims")[2] == "error: there is no target 'sims' (make help lists them): did you mean sim?\n"
+    )
 
 
 def test_help_says_which_blocks_a_variable_is_for(toy, make, monkeypatch):
@@ -207,20 +229,152 @@ def test_help_says_which_blocks_a_variable_is_for(toy, make, monkeypatch):
     monkeypatch.setattr(cli, "block_names", lambda: list(blocks))
 
     def rows(out, name):
-        return [line.split() for line in out[out.index(" meaning ") :].splitlines() if line.startswith(f"  {name} ")]
+        """Second lines of the entries of a variable: values, default, whose it is."""
+        lines = out.splitlines()
+        return [lines[at + 1].strip() for at, line in enumerate(lines) if line.split()[:1] == [name]]
 
-    out = make("help")[1]
-    widths = rows(out, "WIDTH")
-    assert len(widths) == 2
-    assert {row[2] for row in widths} == {"4", "8"}
-    assert "(other_toy)" in out
-    assert len(rows(out, "CYCLES")) == 1
+    out = make("help", TARGET="sim")[1]
+    assert sorted(rows(out, "WIDTH")) == ["4 8 (4); other_toy", "4 8 (8); flow_toy"]
+    assert rows(out, "CYCLES") == ["integer (5); flow_toy"]
+    assert rows(out, "SEED") == ["1..2147483647 (1)"]
+    assert rows(make("help", TARGET="sim", BLOCK="other_toy")[1], "WIDTH") == ["4 8 (4)"]
     out = make("help", BLOCK="other_toy")[1]
-    assert ", block other_toy" in out
-    assert [row[2] for row in rows(out, "WIDTH")] == ["4"]
+    assert rows(out, "WIDTH") == ["4 8 (4)"]
+    assert rows(out, "SEED") == ["1..2147483647 (1); sim, waves"]
     assert not rows(out, "CYCLES")
-    assert "(other_toy)" not in out
     assert make("help", BLOCK="nothing")[0] == 2
+
+
+def entries(*names):
+    return tuple(TestEntry(name, "any seed does") for name in names)
+
+
+def test_several_tests_get_a_verdict_each(toy, make, monkeypatch, tmp_path):
+    monkeypatch.setattr(
+        cli, "get_block", lambda name: replace(toy, tests=entries("good", "wrong", "unhappy", "silent"))
+    )
+    path = tmp_path / "r.json"
+    status, out, err = make("sim", SIM="icarus", TEST="un*,g??d", SEED="4", CYCLES="7", REPORT=str(path))
+    assert (status, err) == (1, "")
+    verdicts = [line for line in out.splitlines() if line.startswith(("PASS", "FAIL"))]
+    assert [line.split()[:3] for line in verdicts[:2]] == [
+        ["PASS", "flow_toy", "good"],
+        ["FAIL", "flow_toy", "unhappy"],
+    ]
+    assert verdicts[2] == "FAIL 1 of 2 tests: unhappy"
+    assert "replay: make sim BLOCK=flow_toy SIM=icarus TEST=unhappy SEED=4 WIDTH=8 CYCLES=7\n" in out
+    content = json.loads(path.read_text(encoding="utf-8"))
+    assert (content["status"], [each["status"] for each in content["tests"]]) == ("fail", ["pass", "fail"])
+    assert [(each["test"], each["seed"]) for each in content["tests"]] == [("good", 4), ("unhappy", 4)]
+    status, out, _ = make("sim", SIM="icarus", TEST="good,")
+    assert status == 2
+    status, out, _ = make("sim", SIM="icarus", TEST="good*")
+    assert (status, out.splitlines()[-1].split()[:3]) == (0, ["PASS", "flow_toy", "good"])
+
+
+@pytest.mark.parametrize(
+    ("target", "variables", "error"),
+    [
+        ("sim", {"TEST": "god,silent"}, "TEST=god,silent: no test 'god': did you mean good?"),
+        ("sim", {"TEST": "x*"}, "TEST=x*: no test 'x*' (make list BLOCK=flow_toy lists them)"),
+        ("sim", {"BLOCK": "flow_toi"}, "BLOCK=flow_toi: choose one of flow_toy: did you mean flow_toy?"),
+        (
+            "regress",
+            {"BLOCK": "flow_toi"},
+            "BLOCK=flow_toi: there is no block 'flow_toi': choose all or some of flow_toy",
+        ),
+        ("sims", {}, "there is no target 'sims' (make help lists them): did you mean sim?"),
+        ("waves", {"FILE": __file__}, "tb/flow/test_cli.py is not a whole VCD or FST file"),
+        ("waves", {"WAVES": "1"}, "make waves takes no variable WAVES"),
+    ],
+)
+def test_misspelt_names_get_the_likeliest_one(toy, make, monkeypatch, target, variables, error):
+    monkeypatch.setattr(cli, "get_block", lambda name: replace(toy, tests=entries("good", "silent")))
+    status, out, err = make(target, **variables)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"error: {error}")
+
+
+def test_a_misspelt_test_and_fault_of_a_block():
+    with pytest.raises(UserError, match=r"ioss has no test smok: did you mean smoke\?"):
+        get_block("ioss").sim_options({**dict.fromkeys(("X", "W")), "TEST": "smok", "PARAMS": {}})
+    done = run_target("faults", BLOCK="laps", FAULT="no_such_*")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "error: FAULT=no_such_*: no fault 'no_such_*' (make list BLOCK=laps lists them)\n",
+    )
+
+
+def test_a_misspelt_target_of_make_itself():
+    environment = {"PATH": os.environ["PATH"]}
+    done = subprocess.run(["make", "simm"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: there is no target 'simm': did you mean sim?\n")
+
+
+@pytest.mark.parametrize("block", [None, *block_names()])
+def test_list_names_everything_there_is(block, capsys):
+    assert cli._list(block) == 0
+    out = capsys.readouterr().out
+    words = set(out.split())
+    for each in [get_block(block)] if block else [get_block(name) for name in block_names()]:
+        assert each.title in out
+        assert {entry.test for entry in each.tests} <= words
+        if block and each.faults_dir:
+            assert {path.stem for path in (ROOT / each.faults_dir).glob("*.patch")} <= words
+            assert {point.name for point in load_testplan(ROOT / each.testplan)} <= words
+    assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("sim", ["verilator", "icarus"])
+def test_waves_makes_a_list_of_signals(toy, make, monkeypatch, tmp_path, sim):
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("DISPLAY", ":9")
+    viewer = tmp_path / "gtkwave"
+    viewer.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/called\n', encoding="utf-8")
+    viewer.chmod(0o755)
+    status, out, err = make("waves", SIM=sim, CYCLES="3")
+    assert (status, err) == (0, "")
+    assert out.splitlines()[-1] == "opened in gtkwave"
+    save = ROOT / next(line for line in out.splitlines() if line.startswith("signals: ")).split()[1]
+    deadline = time.monotonic() + 20
+    while not (tmp_path / "called").is_file():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    listed = save.read_text(encoding="utf-8").splitlines()
+    above = "TOP." if any(line.startswith("TOP.") for line in listed) else ""
+    assert {f"{above}flow_toy_tb.clk", f"{above}flow_toy_tb.dut.en_i", f"{above}flow_toy_tb.dut.count_o[7:0]"} <= set(
+        listed
+    )
+    assert f"variable_add {above}flow_toy_tb.dut.count_o" in (save.with_suffix(".sucl")).read_text(encoding="utf-8")
+
+
+def test_waves_names_what_to_install(toy, make, monkeypatch, tmp_path):
+    monkeypatch.setattr(waves.shutil, "which", lambda name: None if name in waves.VIEWERS else f"/usr/bin/{name}")
+    (tmp_path / "w.vcd").write_text("$scope module flow_toy_tb $end $var wire 1 ! clk $end\n", encoding="utf-8")
+    assert "is not a whole VCD or FST file: its header has no end" in make("waves", FILE=str(tmp_path / "w.vcd"))[2]
+    (tmp_path / "w.vcd").write_text(
+        "$scope module other $end\n$var wire 1 ! clk $end\n$upscope $end\n$enddefinitions $end\n"
+    )
+    assert "these waves have no scope flow_toy_tb" in make("waves", FILE=str(tmp_path / "w.vcd"))[2]
+    text = (tmp_path / "w.vcd").read_text(encoding="utf-8")
+    (tmp_path / "w.vcd").write_text(text.replace("other", "flow_toy_tb"), encoding="utf-8")
+    status, out, _ = make("waves", FILE=str(tmp_path / "w.vcd"))
+    assert status == 0
+    assert "apt-get install gtkwave" in out
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("PASS it", "\033[1;32mPASS\033[0m it"), ("FAIL it", "\033[1;31mFAIL\033[0m it")]
+)
+def test_verdicts_have_colour_on_a_terminal_only(monkeypatch, text, shown):
+    assert cli.verdict(text) == text
+    monkeypatch.setattr(cli, "Console", lambda: Console(force_terminal=True))
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert cli.verdict(text) == shown
+    assert cli.verdict("log: PASS") == "log: PASS"
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert cli.verdict(text) == text
 
 
 def test_unknown_target(make):

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from models.top.config import TopParams
 from models.top.energy import Energies
@@ -18,14 +17,13 @@ from tb.top.training import PHASES, Plan
 
 
 def test_a_training_goes_on_to_the_same_bits_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    console = Console(quiet=True)
     job = Job(Plan(), 2, get_block("top").resolve_params(None))
     monkeypatch.setattr(flow, "BUILD", tmp_path / "whole")
-    whole = train(job, 1, console)
+    whole = train(job, 1)
     monkeypatch.setattr(flow, "BUILD", tmp_path / "parts")
-    first = train(replace(job, epochs=1), 1, console)
+    first = train(replace(job, epochs=1), 1)
     began = {path: path.stat().st_mtime_ns for path in job.folder.iterdir()}
-    both = train(job, 1, console)
+    both = train(job, 1)
     assert all(path.stat().st_mtime_ns == at for path, at in began.items() if path.suffix in {".json", ".ckpt"})
     assert len(first) == 1
     assert [each["stop"] for each in both] == [1, 2]
@@ -52,10 +50,10 @@ def test_a_segment_that_diverges_ends_the_training(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(flow, "BUILD", tmp_path)
     genuine = flow.run
 
-    def spoilt(block, sim, test, seed, params, config, label):
-        return genuine(block, sim, test, seed, params, {**config, "spoil": 0}, label="spoilt")
+    def spoilt(block, sim, test, seed, params, config, label, tick):
+        return genuine(block, sim, test, seed, params, {**config, "spoil": 0}, label="spoilt", tick=tick)
 
     monkeypatch.setattr(flow, "run", spoilt)
     with pytest.raises(TrainError, match=r"(?s)FAIL top training.*store.*replay: make sim BLOCK=top.*CAPTURE="):
-        train(Job(Plan(), 1, get_block("top").resolve_params(None)), 1, Console(quiet=True))
+        train(Job(Plan(), 1, get_block("top").resolve_params(None)), 1)
     assert not list(tmp_path.rglob("1.json"))

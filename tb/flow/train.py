@@ -11,17 +11,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
 from models.common.files import FileError, read_json, write_whole
 from models.common.floats import fingerprint
+from tb.flow import progress
 from tb.flow.blocks import get_block
 from tb.flow.errors import UserError
 from tb.flow.paths import BUILD, ROOT, shown, source_files
@@ -79,34 +77,32 @@ def segments(plan: Any, epochs: int, per_epoch: int) -> list[tuple[int, int]]:
     return out
 
 
-def train(job: Job, per_epoch: int, console: Console) -> list[dict[str, Any]]:
+def train(job: Job, per_epoch: int) -> list[dict[str, Any]]:
     """Runs (or takes from an earlier command) every segment; their records. Raises `TrainError`."""
     block, folder = get_block("top"), job.folder
     folder.mkdir(parents=True, exist_ok=True)
     records: list[dict[str, Any]] = []
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
-    )  # fmt: skip
     todo = segments(job.plan, job.epochs, per_epoch)
     before: Path | None = None
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("starting", total=job.epochs * per_epoch)
+    with progress.task("training", job.epochs * per_epoch, "iterations") as update:
         for first, stop in todo:
             record_path, checkpoint = folder / f"{stop}.json", folder / f"{stop}.ckpt"
             capture = job.capture is not None and first <= job.capture_at < stop
+            epoch = f"epoch {first // per_epoch + 1} of {job.epochs}"
             record = None if capture else _kept(record_path, checkpoint)
             if record is None:
-                follower = _Follower(folder / "progress", progress, task, first)
+                follow = _follower(folder / "progress", partial(update, what=epoch), first)
                 config = {
                     "reduced": True,  # what one iteration of any network compares at least
                     "plan": asdict(job.plan), "first": first, "stop": stop, "evaluate": stop % per_epoch == 0,
                     "checkpoint_in": str(before) if before else None, "checkpoint_out": str(checkpoint),
-                    "progress": str(follower.path),
+                    "progress": str(folder / "progress"),
                 }  # fmt: skip
                 if capture:
                     config |= {"capture": str(job.capture), "capture_at": job.capture_at}
-                with follower:
-                    result = run(block, "verilator", "training", job.plan.seed, job.params, config, label="train")
+                result = run(
+                    block, "verilator", "training", job.plan.seed, job.params, config, label="train", tick=follow
+                )
                 record = _record(result)
                 write_whole(record_path, json.dumps(record))
                 # A segment's traces are large, and checked.
@@ -114,9 +110,11 @@ def train(job: Job, per_epoch: int, console: Console) -> list[dict[str, Any]]:
                     path.unlink()
             records.append(record)
             before = checkpoint
-            progress.update(task, completed=stop, description=_line(record, stop, per_epoch))
+            update(stop, what=epoch)
             if "accuracy" in record:
-                progress.console.print(_line(record, stop, per_epoch))
+                mine = [each for each in records if each["first"] // per_epoch == first // per_epoch]
+                seconds = sum(sum(each["seconds"].values()) for each in mine)
+                progress.say(_line(stop // per_epoch, mine, seconds))
     return records
 
 
@@ -140,49 +138,26 @@ def _record(result: RunResult) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def figures(record: Mapping[str, Any], rows: int) -> dict[str, float]:
-    """Speed-up over a dense 16b x 16b array of the same size, utilisation, average bits and loss of a segment."""
-    counters, steps = record["counters"], record["steps"]
-    busy = rows * counters["cycles"]
-    return {
-        "loss": sum(step["loss"] for step in steps) / len(steps),
-        "bits": sum(step["bit_macs"] for step in steps) / sum(step["macs"] for step in steps),
-        "speedup": sum(step["dense16"] for step in steps) / busy,
-        "utilisation": counters["issues"] / busy,
-    }
-
-
-def _line(record: Mapping[str, Any], stop: int, per_epoch: int) -> str:
-    got = figures(record, 8)
-    seconds = sum(record["seconds"].values())
-    share = f", accuracy {record['accuracy']:.2%}" if "accuracy" in record else ""
+def _line(epoch: int, records: Sequence[Mapping[str, Any]], seconds: float) -> str:
+    """What is said of an epoch when it is over; `seconds`: what its simulations took."""
+    steps = [step for record in records for step in record["steps"]]
+    loss = sum(step["loss"] for step in steps) / len(steps)
+    bits = sum(step["bit_macs"] for step in steps) / sum(step["macs"] for step in steps)
     return (
-        f"epoch {-(-stop // per_epoch)}: loss {got['loss']:.3f}{share}, {got['bits']:.2f} bits, "
-        f"{record['cycles']:,} cycles, speed-up {got['speedup']:.1f}, {record['cycles'] / seconds:,.0f} cycles/s"
+        f"epoch {epoch}: loss {loss:.3f}, accuracy {records[-1]['accuracy']:.2%}, {bits:.2f} bits, "
+        f"{sum(record['train_cycles'] for record in records):,} cycles in {seconds:.0f} s"
     )
 
 
-class _Follower:
-    """Shows a simulation's iterations while it runs."""
+def _follower(path: Path, update: progress.Update, first: int) -> Callable[[float], None]:
+    """Shows the iterations that a simulation has written to `path` while it runs; it begins with iteration `first`."""
+    path.unlink(missing_ok=True)
 
-    def __init__(self, path: Path, progress: Progress, task: Any, first: int) -> None:
-        self.path, self.progress, self.task, self.first = path, progress, task, first
-        self.path.unlink(missing_ok=True)
-        self._end = threading.Event()
+    def follow(_: float) -> None:
+        if path.is_file():
+            update(first + len(path.read_text(encoding="utf-8").splitlines()))
 
-    def __enter__(self) -> None:
-        self._thread = threading.Thread(target=self._follow, daemon=True)
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        self._thread.join()
-
-    def _follow(self) -> None:
-        while not self._end.wait(0.3):
-            if self.path.is_file():
-                lines = self.path.read_text(encoding="utf-8").splitlines()
-                self.progress.update(self.task, completed=self.first + len(lines))
+    return follow
 
 
 def check_job(job: Job, per_epoch: int) -> None:

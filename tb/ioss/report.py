@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from tb.ioss.program import Program
     from tb.ioss.scoreboard import IossScoreboard
 
-_COLUMNS = ("product", "MxKxN", "cycles", "issues", "speed-up", "util", "util-jobs", "skip x", "w", "order", "mask")
+_COLUMNS = ("product", "MxKxN", "cycles", "issues", "speed-up", "busy", "skip x", "w", "order", "mask")
 _LEGEND = (
-    "cycles: from a product's first issue to its last; speed-up: over dense 16b x 16b on the same array; util: share "
-    "of row-cycles that issue, util-jobs: up to the start of the last job; skip: share of slice pairs, by cause"
+    "cycles: from a product's first issue to its last\n"
+    "speed-up: over dense 16b x 16b on the same array\n"
+    "busy: share of row-cycles that issue\n"
+    "skip x, w, order, mask: share of slice pairs skipped, by cause"
 )
 SKIPS = ("mask", "x", "w", "order")
 
@@ -109,7 +111,7 @@ def gemm_report(
 
 def print_report(result: dict[str, Any]) -> None:
     """Prints the table of products, if the test made one, and what was checked."""
-    console = Console(width=max(108, Console().width))
+    console = Console()
     report = result.get("report") or {}
     if report.get("gemms"):
         size = "x".join(str(report[name]) for name in ("rows", "lanes", "depth"))
@@ -129,21 +131,19 @@ def print_report(result: dict[str, Any]) -> None:
                 f"{entry['issues']:,}",
                 f"{entry.get('speedup', 0):.1f}x",
                 f"{entry['utilisation']:.3f}",
-                f"{entry['utilisation_between_jobs']:.3f}",
                 *share,
             )
         console.print(table)
         console.print(_LEGEND, highlight=False)
         whole = (
-            f"all: {report['issues']:,} issues in {report['busy_cycles']:,} cycles",
-            f"({report['cycles']:,} with loads and drains),",
-            f"{report['speedup']:.1f}x;",
-            f"utilisation {report['utilisation_between_jobs']:.3f} up to the last job,",
-            f"{report['utilisation']:.3f} with loads and drains;",
-            f"stalls: {report['stalls']['operand']:,} operand, {report['stalls']['ran']:,} RAN;",
-            f"jobs bypassed: {report['jobs']['bypassed']:,}",
+            f"all: {report['issues']:,} issues in {report['busy_cycles']:,} cycles, {report['speedup']:.1f}x; "
+            f"{report['cycles']:,} cycles with loads and drains",
+            f"rows issue in {report['utilisation_between_jobs']:.1%} of row-cycles while jobs are left, "
+            f"in {report['utilisation']:.1%} with loads and drains",
+            f"row-cycles that wait: {report['stalls']['operand']:,} for operands, {report['stalls']['ran']:,} for the "
+            f"RAN; jobs without work: {report['jobs']['bypassed']:,}",
         )
-        console.print(" ".join(whole), highlight=False)
+        console.print("\n".join(whole), highlight=False)
     checks = result.get("checks", {})
     console.print(
         "checks: "

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.ma  # np.unique would import it in the middle of the first check
 import numpy.typing as npt
 
-from models.ioss.config import CoreParams, Descriptor
+from models.ioss.config import CoreParams, Descriptor, RspCode
 from models.ioss.cycle import Prediction, Stimulus, predict
 from models.ioss.value import accumulate
 from tb.common.scoreboard import (
@@ -23,6 +23,7 @@ from tb.common.scoreboard import (
     compare_counters,
     compare_tables,
     cycle_table,
+    named,
     reset_spans,
     row_slices,
     wave_or_none,
@@ -31,6 +32,7 @@ from tb.common.streams import SourceLog
 from tb.ioss.program import TAGS, Program
 from tb.ioss.trace import (
     ISSUE_TAG_BITS,
+    ISSUE_UNPACK,
     TRACE_BYP_DTYPE,
     TRACE_PROD_DTYPE,
     Events,
@@ -187,8 +189,9 @@ class IossScoreboard(Scoreboard):
         accepts("desc", want.desc_accept, "descriptor")
         answers = answer_table(want.desc_accept, want.desc_code, horizon)
         compare_tables(
-            verdict, "descriptor", "answer", _in(seen.rsp, base, horizon), answers, kinds=("cycle", "value"), base=base
-        )
+            verdict, "descriptor", "answer", _in(seen.rsp, base, horizon), answers, kinds=("cycle", "value"), base=base,
+            layouts={"code": named(RspCode)},
+        )  # fmt: skip
 
         accepts("tile", want.tile_accept, "tile")
         got_err = seen.tile_err[(seen.tile_err >= base) & (seen.tile_err < end)] - base
@@ -211,7 +214,15 @@ class IossScoreboard(Scoreboard):
             expected["tag"] &= (1 << ISSUE_TAG_BITS) - 1
         self._compare_dispatch(_job_order(epoch.issue), _job_order(expected), base)
         compare_by_row(
-            verdict, "issue", "issue", epoch.issue, expected, self.params.rows, kinds=("cycle", "slice"), base=base
+            verdict,
+            "issue",
+            "issue",
+            epoch.issue,
+            expected,
+            self.params.rows,
+            kinds=("cycle", "slice"),
+            base=base,
+            layouts=ISSUE_UNPACK,
         )
         self._compare_products(epoch)
         wanted = np.zeros(len(want.byp), TRACE_BYP_DTYPE)

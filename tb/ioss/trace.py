@@ -9,11 +9,12 @@ import numpy.typing as npt
 
 from models.ioss.config import CoreParams
 from models.ioss.cycle import BYP_DTYPE, ISSUE_DTYPE, JOB_ERR_DTYPE, PROD_DTYPE
-from tb.common.scoreboard import EV_RESET, RSP_DTYPE, event_levels
+from tb.common.scoreboard import EV_RESET, RSP_DTYPE, bits, event_levels
 
 EVENT_DTYPE = np.dtype([("cycle", "<u4"), ("data", "<u4"), ("mask", "<u4")])
 EV_RSP, EV_TILE_ERR, EV_JOB_ERR, EV_BYP, EV_BUSY = 1, 2, 3, 4, 6
 ISSUE_TAG_BITS = 11
+ISSUE_UNPACK = {"x": bits(("slice", 4), ("sign", 1))}  # what a packed column of issues holds
 # Fields of a product that the trace holds: all but the cycle in which valid rose.
 PROD_FIELDS = [name for name in PROD_DTYPE.names or () if name != "valid_cycle"]
 TRACE_PROD_DTYPE = np.dtype([(name, PROD_DTYPE[name]) for name in PROD_FIELDS])

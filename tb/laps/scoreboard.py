@@ -15,7 +15,7 @@ from models.laps.oracle import min_order
 from tb.common.scoreboard import SpannedScoreboard, compare_tables, cycle_table
 from tb.common.streams import SourceLog
 from tb.laps.program import Program
-from tb.laps.trace import obs_table, order_table, register_table, update_table
+from tb.laps.trace import UNPACK, obs_table, order_table, register_table, update_table
 
 BOUNDARIES = {"reg": "register", "upd": "update", "ord": "query"}
 
@@ -62,12 +62,17 @@ class LapsScoreboard(SpannedScoreboard):
             due = [(int(at), each) for at, each in zip(cycles, answers, strict=True) if each is not None]
             expected = table([at for at, _ in due], [each for _, each in due])
             got = self._within(f"{name}_rsp", base, end)
-            compare_tables(self.verdict, BOUNDARIES[name], "answer", got, expected, kinds=kinds, base=base)
+            unpack = UNPACK[f"{name}_rsp"]
+            compare_tables(
+                self.verdict, BOUNDARIES[name], "answer", got, expected, kinds=kinds, base=base, layouts=unpack
+            )
         self._orders(base, end, want.reg_accept, stim)
         observed = want.observed
         expected = obs_table([at for at, _ in observed], [answer for _, answer in observed])
         got = self._within("obs", base, end)
-        compare_tables(self.verdict, "entry", "update", got, expected, kinds=(*kinds, "slice"), base=base)
+        compare_tables(
+            self.verdict, "entry", "update", got, expected, kinds=(*kinds, "slice"), base=base, layouts=UNPACK["obs"]
+        )
         self.epochs.append(Epoch(base, stim, want))
 
     def _orders(self, base: int, end: int, taken: npt.NDArray[np.int64], stim: Stimulus) -> None:

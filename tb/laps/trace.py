@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.laps.config import LAYOUTS, RegCode, RspCode
 from models.laps.value import OrderAnswer, UpdateAnswer
+from tb.common.scoreboard import Unpack, named
 from tb.ran.trace import EVENT_DTYPE
 
-__all__ = ["DTYPES", "obs_table", "order_table", "register_table", "update_table"]
+__all__ = ["DTYPES", "UNPACK", "obs_table", "order_table", "register_table", "update_table"]
 
 REG_DTYPE = np.dtype([("cycle", "<u4"), ("code", "<u4"), ("data", "<u4")])
 UPD_DTYPE = np.dtype([("cycle", "<u4"), ("code", "<u4"), ("fl", "<i4"), ("n", "<u4"), ("events", "<u4")])
@@ -24,6 +26,13 @@ OBS_DTYPE = np.dtype(
 DTYPES = {
     "reg_rsp": REG_DTYPE, "upd_rsp": UPD_DTYPE, "ord_rsp": ORD_DTYPE, "obs": OBS_DTYPE, "laps_event": EVENT_DTYPE,
 }  # fmt: skip
+# What packed columns hold, by trace.
+UNPACK: dict[str, dict[str, Unpack]] = {
+    "reg_rsp": {"code": named(RegCode)},
+    "upd_rsp": {"code": named(RspCode)},
+    "ord_rsp": {"code": named(RspCode)},
+    "obs": {"word": LAYOUTS["ENTRY0"].unpack, "signal": LAYOUTS["ENTRY1"].unpack},
+}
 
 
 def _table(rows: list[tuple[Any, ...]], dtype: np.dtype) -> npt.NDArray[np.void]:

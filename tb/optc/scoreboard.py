@@ -17,8 +17,10 @@ from tb.common.scoreboard import (
     SpannedScoreboard,
     Verdict,
     answer_table,
+    bits,
     compare_tables,
     cycle_table,
+    named,
     wave_or_none,
 )
 from tb.common.streams import SourceLog
@@ -26,6 +28,7 @@ from tb.optc.program import Program
 
 I64 = npt.NDArray[np.int64]
 EV_RSP = 1
+UNPACK = {"denom": {"d": bits(("mantissa", 16), ("exponent", 16))}}  # what packed columns hold, by trace
 COUNTS = ("sat_w", "sat_m", "sat_v", "sat_copy", "clipped", "eps_used", "bits_w", "bits_m", "bits_v")
 STAT_DTYPE = np.dtype([("valid", "<u4"), ("cycle", "<u4"), ("values", "<u4"), *((name, "<u4") for name in COUNTS)])
 
@@ -114,7 +117,8 @@ class OptcScoreboard(SpannedScoreboard):
         seen = np.zeros(len(event), RSP_DTYPE)
         seen["cycle"], seen["code"] = event["cycle"], event["data"] & 0xF
         answers = answer_table(want.cfg_accept, want.cfg_code, end - base)
-        compare_tables(verdict, "configuration", "answer", seen, answers, kinds=("cycle", "value"), base=base)
+        kinds, codes = ("cycle", "value"), {"code": named(RspCode)}
+        compare_tables(verdict, "configuration", "answer", seen, answers, kinds=kinds, base=base, layouts=codes)
 
         seeds = [entry for program in self.programs for entry in program.seeds]
         at = log["seed"].offer - base
@@ -123,7 +127,9 @@ class OptcScoreboard(SpannedScoreboard):
         kinds = ("cycle", "value")
         for name in ("moment", "denom", "update"):
             got = self._within(name, base, end)
-            compare_tables(verdict, name, "beat", got, tables[name], kinds=(*kinds, "slice"), base=base)
+            compare_tables(
+                verdict, name, "beat", got, tables[name], kinds=(*kinds, "slice"), base=base, layouts=UNPACK.get(name)
+            )
         result = self._within("out", base, end)
         compare_tables(verdict, "output", "beat", result, tables["out"], kinds=kinds, base=base)
         record = self._within("stat", base, end)

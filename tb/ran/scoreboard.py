@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.ran.config import CONTAINER, PRECISION, TAGS, RanDescriptor, RanParams, Round, YBits
+from models.ran.config import CONTAINER, PRECISION, TAGS, RanDescriptor, RanParams, Round, RspCode, YBits
 from models.ran.cycle import CANCEL_DTYPE, SEED_DTYPE, Prediction, Stimulus, predict
 from models.ran.oracle import requantise_exact
 from models.ran.value import unpack_results
 from tb.common.scoreboard import (
+    CYCLES,
     Scoreboard,
     Verdict,
     answer_table,
@@ -26,6 +27,7 @@ from tb.common.scoreboard import (
     compare_counters,
     compare_tables,
     cycle_table,
+    named,
     reset_spans,
     row_slices,
     wave_or_none,
@@ -78,7 +80,8 @@ def compare_lanes(
     bad = np.argwhere(got[:both] != want[:both])
     if len(bad):
         at, lane = bad[np.argmin(table["cycle"][bad[:, 0]])]
-        entry = {name: table[at][name].tolist() for name in table.dtype.names or () if name != "cycle"}
+        names = [name for name in table.dtype.names or () if name not in CYCLES and table[name].ndim == 1]
+        entry = ", ".join(f"{name} {table[at][name]}" for name in names)
         verdict.diverge(
             boundary, int(table["cycle"][at]) + base, f"lane {lane} of {entry}", got[at, lane], want[at, lane], len(bad)
         )
@@ -114,7 +117,11 @@ def compare(verdict: Verdict, params: RanParams, stim: Stimulus, want: Predictio
     def same(boundary: str, what: str, mine: npt.NDArray[np.void], wanted: npt.NDArray[np.void]) -> bool:
         return compare_tables(verdict, boundary, what, mine, wanted, kinds=("cycle", "value"), base=base)
 
-    same("descriptor", "answer", got.rsp, answer_table(want.desc_accept, want.desc_code, horizon))
+    answers = answer_table(want.desc_accept, want.desc_code, horizon)
+    codes = {"code": named(RspCode)}
+    compare_tables(
+        verdict, "descriptor", "answer", got.rsp, answers, kinds=("cycle", "value"), base=base, layouts=codes
+    )
     same("bias", "error", cycle_table(got.bias_err), cycle_table(want.bias_err_cycle))
     same("psum", "request", got.req, want.psum_req)
     same("psum", "beat", cycle_table(got.psum_accept), cycle_table(want.psum_accept))

@@ -194,7 +194,7 @@ def commands(common: Mapping[str, click.Command], of_block: Callable[[str], Mapp
     choices = next(p for p in common["sim"].params if p.envvar == "BLOCK").type.name.split("|")
     for name, command in common.items():
         text += f"## {name}\n\n`make {name}`: {command.help}.\n\n"
-        if name in ("sim", "synth"):
+        if name in OF_BLOCK:
             takers: dict[tuple[str, ...], list[str]] = {}
             for block in choices:
                 for param in of_block(block)[name].params:
@@ -213,6 +213,8 @@ def commands(common: Mapping[str, click.Command], of_block: Callable[[str], Mapp
     return text + "## clean\n\n`make clean`: remove build/ (builds, runs, reports).\n"
 
 
+# Targets whose variables depend on the block.
+OF_BLOCK = ("sim", "waves", "synth")
 _HEAD = ("variable", "value", "default", "meaning")
 
 

@@ -74,6 +74,7 @@ class TopTest(BlockTest):
         for name in folders(self.params):
             (folder / name).mkdir(exist_ok=True)
         self.batches: list[list[Action]] = [[]]
+        self.marks: tuple[int, ...] = ()  # of the scoreboard
         self.programs: list[list[Program]] = [[]]
         self.staged: list[int | None] = Program().staged
         self.counters: list[Any] | None = None
@@ -140,7 +141,7 @@ class TopTest(BlockTest):
 
     def judge(self, cycles: int) -> Verdict:
         board = self.env.scoreboard
-        board.batches, board.programs = self.batches, self.programs
+        board.batches, board.programs, board.marks = self.batches, self.programs, self.marks
         board.cycles, board.drained, board.counters = cycles, self.drained, self.counters
         self.env.collect(cycles)
         verdict = board.judge()

@@ -8,6 +8,8 @@ accesses), `command` (how each command ended), `sequence` (when), `store` (words
 
 from __future__ import annotations
 
+import copy
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -32,10 +34,20 @@ from models.top.config import (
     TopParams,
     engine_seed,
 )
-from models.top.energy import Meter
+from models.top.energy import Counts, Meter
 from models.top.value import OrderError, Processor
-from tb.common.scoreboard import EV_RESET, Scoreboard, Verdict, compare_tables, event_levels, reset_spans
+from tb.common.scoreboard import (
+    EV_RESET,
+    Scoreboard,
+    Verdict,
+    compare_tables,
+    event_levels,
+    named,
+    reset_spans,
+    word_fields,
+)
 from tb.common.streams import SourceLog
+from tb.flow.regmap import load_map
 from tb.gemm.program import GemmParams
 from tb.gemm.scoreboard import GemmScoreboard
 from tb.laps.scoreboard import LapsScoreboard
@@ -48,6 +60,7 @@ from tb.top.trace import EV_IRQ, M_DTYPE, PAIR_TAPS, PairProgram, laps_program, 
 SEED_DTYPE = np.dtype([("cycle", "<i8"), ("seed", "<u4")])
 IRQ_DTYPE = np.dtype([("cycle", "<i8"), ("level", "?")])
 END_DTYPE = np.dtype([("cycle", "<i8"), ("code", "u1"), ("detail", "u1"), ("id", "u1")])
+END_UNPACK = {"code": named(Code)}
 
 
 class TopScoreboard(Scoreboard):
@@ -68,6 +81,8 @@ class TopScoreboard(Scoreboard):
     details: list[list[int]]
     counters: list[Any] | None = None  # of each pair: those of the IOSS core, of the RAN
     meter: Meter
+    marks: Sequence[int] = ()  # numbers of commands of the last batch after which `marked` keeps what was counted
+    marked: list[Counts]
 
     def build_phase(self) -> None:
         super().build_phase()
@@ -172,6 +187,8 @@ class TopScoreboard(Scoreboard):
     def _whole(self, batch: int, base: int, end: int) -> None:
         actions, ends, over = self.batches[batch], self._ends(base, end), batch == -1
         self.processor, self.meter = Processor(self.params), Meter(self.params)
+        self.marked = [Counts() for mark in self.marks if mark == 0]
+        commands = itertools.count(1)
         said: list[list[tuple[int, int, int]]] = [[], [], []]
         carried: list[list[Command]] = [[], [], []]  # as carried out
         self.issued = [[], [], []]
@@ -184,6 +201,8 @@ class TopScoreboard(Scoreboard):
         def note(command: Any, result: Any) -> None:
             result.activity.pairs = PairCount(0, 0, 0, 0, 0, 0)  # counted by the device
             self.meter.seen(command, result)
+            number = next(commands)
+            self.marked += [copy.deepcopy(self.meter.counts) for mark in self.marks if mark == number]
             error = result.error
             engine = command.engine
             number = ids[engine][len(said[engine])]
@@ -203,8 +222,8 @@ class TopScoreboard(Scoreboard):
                 want[at] = (0, code, detail, number)
             want = want if over else want[: len(ends[engine])]
             _when(want["cycle"], ends[engine]["cycle"], end - base)
-            what = f"{engine.name.lower()} command"
-            compare_tables(self.verdict, "command", what, ends[engine], want, kinds=("value",), base=base)
+            tables = (f"{engine.name.lower()} command", ends[engine], want)
+            compare_tables(self.verdict, "command", *tables, kinds=("value",), base=base, layouts=END_UNPACK)
         self.details = [[detail for _, detail, _ in codes] for codes in said]
         self._stored(answer.stored, base, end, over)
         self._registers(answer.read, base, end, batch)
@@ -245,8 +264,12 @@ class TopScoreboard(Scoreboard):
         verdict.count("value", len(got))
         for at in bad[:1]:
             cycle = int(trace["cycle"][known][at])
-            what = f"read {at} of {int(where[at]):#x}"
-            verdict.diverge("register", cycle, what, hex(got[at]), hex(read[at]), len(bad))
+            mine, wanted, address = int(got[at]), int(read[at]), int(where[at])
+            what, fields = f"read {at} of {address:#x}", ()
+            if found := load_map().at(address):
+                what += f" ({found[0].name})"
+                fields = word_fields(mine, wanted, lambda word: {each.name: each.get(word) for each in found[0].fields})
+            verdict.diverge("register", cycle, what, hex(mine), hex(wanted), len(bad), fields)
         if answered > given or (batch == -1 and answered < given):
             verdict.diverge("register", end, "accesses answered", answered, given)
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 from models.ran.config import YBits
 from models.top.config import TopParams
@@ -126,15 +125,14 @@ def test_train_simulates_the_segment_of_a_capture_again(tmp_path: Path, monkeypa
     monkeypatch.setattr(flow, "run", simulated)
     monkeypatch.setattr(flow, "BUILD", tmp_path)
     monkeypatch.setattr(flow, "load_checkpoint", lambda path: path.stat())
-    console = Console(quiet=True)
     job = Job(Plan(), 3, get_block("top").resolve_params(None))
-    flow.train(job, 22, console)
+    flow.train(job, 22)
     assert [(each["first"], "capture" in each) for each in told] == [(0, False), (22, False), (44, False)]
     told.clear()
-    flow.train(replace(job, capture=tmp_path / "c", capture_at=30), 22, console)
+    flow.train(replace(job, capture=tmp_path / "c", capture_at=30), 22)
     assert [(each["first"], each["capture"], each["capture_at"]) for each in told] == [(22, str(tmp_path / "c"), 30)]
     told.clear()
-    flow.train(job, 22, console)
+    flow.train(job, 22)
     assert told == []
 
 

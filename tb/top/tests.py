@@ -73,6 +73,7 @@ from tb.top.training import (
     span_at,
     step_record,
     totals,
+    words_between,
 )
 from tb.top.training import (
     Plan as TrainPlan,
@@ -876,6 +877,7 @@ class training(TopTest):
             trainer = plan.trainer(self.params)
             await self.drive(trainer.start(segment_seed(plan, first)))
         start = int(self.dut.cycle_o.value)
+        marks = [self._commands()]
         steps = []
         for iteration in range(first, stop):
             chosen = batch_of(plan, iteration, len(data.train_labels))
@@ -891,6 +893,7 @@ class training(TopTest):
             if config.get("progress"):
                 with Path(config["progress"]).open("a", encoding="utf-8") as file:
                     print(json.dumps({"iteration": iteration, "loss": step.loss}), file=file)
+        self.marks = (*marks, self._commands())
         record: dict[str, Any] = {
             "first": first, "stop": stop, "train_cycles": int(self.dut.cycle_o.value) - start, "steps": steps,
             "counters": counter_record(await self.read_counters_now() or []),
@@ -905,6 +908,10 @@ class training(TopTest):
             self.suspended = trainer, Path(config["checkpoint_out"])
         record["totals"] = totals(trainer)
         self.report["segment"] = record
+
+    def _commands(self) -> int:
+        """Commands so far."""
+        return sum(isinstance(action, Issue) for action in self.batches[-1])
 
     def _capture(self, folder: Path, span: Span) -> list[dict[str, str]]:
         info, seed = self.run_info, segment_seed(self.plan, self.first)
@@ -932,6 +939,7 @@ class training(TopTest):
         counts = self.env.scoreboard.meter.counts
         counts.issues = sum(int(core[0][:, CoreRow.ISSUES].sum()) for (core, _) in self.counters or [])
         self.report["segment"]["energy_counts"] = asdict(counts)
+        self.report["segment"]["words"] = words_between(*self.env.scoreboard.marked)
         if verdict.first is None:
             self.report["segment"]["phases"] = cycles_by_phase(self.env.scoreboard.run, self.spans)
         if verdict.first is None and hasattr(self, "suspended"):

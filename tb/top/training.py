@@ -22,7 +22,8 @@ from models.optc.host import Rule
 from models.ran.config import GlobalCounter as RanGlobal
 from models.ran.config import RanDescriptor
 from models.ran.config import RowCounter as RanRow
-from models.top.config import LANES, Engine, Gemm, Opt, TopParams
+from models.top.config import LANES, Buffer, Engine, Gemm, Opt, TopParams
+from models.top.energy import Counts
 from models.top.mapper import Product
 from models.train.fixed import Adam, FixedConfig, FloatNet, Step, TrainConfig, accuracy, init_layers, order_rng, train
 from models.train.layers import NETWORKS
@@ -195,6 +196,14 @@ def load_checkpoint(path: Path) -> OnProcessor:
     if not isinstance(trainer, OnProcessor):
         raise FileError(path, f"damaged checkpoint (it holds {type(trainer).__name__})")
     return trainer
+
+
+def words_between(begin: Counts, end: Counts) -> dict[str, dict[str, int]]:
+    """Words (128 bits) that were `read` and `written` between two counts, by buffer."""
+    return {
+        kind: {buffer.name.lower(): after[buffer] - before[buffer] for buffer in Buffer}
+        for kind, before, after in (("read", begin.reads, end.reads), ("written", begin.writes, end.writes))
+    }
 
 
 def step_record(step: Step, trainer: OnProcessor) -> dict[str, Any]:
