@@ -28,7 +28,7 @@ def axes_of(figure: Figure, *position: Any) -> Any:
     """Plain axes in the page's ink at a position of `Figure.add_subplot`."""
     axes = figure.add_subplot(*position)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=8, colors=INK)
+    axes.tick_params(which="both", labelsize=8, colors=INK)
     for spine in axes.spines.values():
         spine.set_color(INK)
     return axes

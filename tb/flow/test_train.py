@@ -12,7 +12,7 @@ from models.top.energy import Energies
 from tb.flow import train as flow
 from tb.flow.blocks import get_block
 from tb.flow.train import Job, TrainError, train
-from tb.flow.train_report import content, pictures, write_page
+from tb.flow.train_report import PRODUCTS, content, pictures, summary_lines, write_page
 from tb.top.training import PHASES, Plan
 
 
@@ -40,10 +40,35 @@ def test_a_training_goes_on_to_the_same_bits_and_reports(tmp_path: Path, monkeyp
     assert min(report["cycles_by_phase"][name] for name in ("fp", "bp", "wg", "optimiser", "plan")) > 0
     assert 4 <= report["average_bits"] <= 16
     assert report["speedup"] == pytest.approx(report["cycles_dense16"] / report["cycles"])
-    images = pictures(report, both, tmp_path / "report")
+    products = sum(report["cycles_by_phase"][name] for name in PRODUCTS)
+    dense = report["cycles_dense16"] + report["cycles_with_host"] - products
+    assert report["speedup_whole"] == pytest.approx(dense / report["cycles_with_host"])
+    assert 1 < report["speedup_whole"] < report["speedup"]
+    for name in ("cycles", "cycles_with_host"):
+        assert report[name] == sum(each[name] for each in report["epochs"])
+        assert report["epoch1"][name] == report["epochs"][0][name]
+    for kind in ("read", "written"):
+        by_epoch = [each["words"][kind] for each in report["epochs"]]
+        assert report["words"][kind] == {name: sum(each[name] for each in by_epoch) for name in report["words"][kind]}
+        assert report["epoch1"]["words"][kind] == by_epoch[0]
+        assert min(report["words"][kind][name] for name in ("x", "w", "y", "sw", "sm")) > 0
+    # What is read to judge accuracy and to suspend belongs to no iteration.
+    assert report["words"]["read"]["x"] < sum(each["energy_counts"]["reads"]["0"] for each in both)
+
+    images = pictures(report, both)
     page = write_page(report, "a training", images, tmp_path / "report" / "train.html").read_text(encoding="utf-8")
-    assert page.count("data:image/png;base64,") == len(images) == 5
+    assert page.count("<svg ") == len(images) == 6
+    assert all(f'id="{name}"' in page for name in ("learning", "time", "precision", "energy", "words", "epochs"))
     assert "0 mismatches" in page
+    assert "skip_" not in page
+    assert "prefers-color-scheme: dark" in page
+    one = content(both[:1], 1, reference, TopParams(), Energies.load())
+    assert all(
+        ">float32<" in pictures(data, records)["learning"] for data, records in ((one, both[:1]), (report, both))
+    )
+    lines = summary_lines(report)
+    assert max(map(len, lines)) <= 80 + 12
+    assert any("whole iterations" in line for line in lines)
 
 
 def test_a_segment_that_diverges_ends_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

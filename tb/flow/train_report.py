@@ -208,14 +208,17 @@ def largest_loss(parts: Mapping[str, float], counters: Mapping[str, int], rows: 
 
 def summary_lines(report: Mapping[str, Any]) -> list[str]:
     """What the command says at its end."""
-    first = report["epoch1"]
+
+    def times(name: str) -> str:
+        first = f" ({report['epoch1'][name]:.1f} in epoch 1)" if len(report["epochs"]) > 1 else ""
+        return f"{report[name]:.1f} times fewer cycles than a dense 16b x 16b array{first}"
+
     return [
         f"accuracy {report['accuracy']:.2%} (float32 {report['float32_accuracy']:.2%}) at {report['average_bits']:.2f} "
         f"bits on average",
-        f"fewer cycles than a dense 16b x 16b array: {report['speedup']:.1f} times in matrix products "
-        f"({first['speedup']:.1f} in epoch 1),",
-        f"  {report['speedup_whole']:.1f} times in whole iterations ({first['speedup_whole']:.1f} in epoch 1): "
-        f"with loads, stores, optimiser, host",
+        f"matrix products: {times('speedup')}",
+        f"whole iterations: {times('speedup_whole')}",
+        "  (these with loads, stores, optimiser and host, the same for both)",
         f"cycles: {report['cycles']:,} in products, {report['cycles_with_host']:,} in whole iterations, "
         f"{report['simulated_cycles']:,} simulated",
         "  (simulated: also test images and what a segment loads and saves)",
@@ -299,7 +302,7 @@ def _learning(epochs: Sequence[Mapping[str, Any]], losses: Sequence[float]) -> F
         axes.plot(at, shares["float32"], "s--", color=other, ms=4, label="float32")
         _label(axes, "epoch", "%", "Accuracy on the test images")
         _whole_ticks(axes)
-        _legend(axes, loc="lower right")
+        _legend(axes)
     return figure
 
 
