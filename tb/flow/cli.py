@@ -271,6 +271,12 @@ def _param_variables(block: Block) -> list[click.Parameter]:
     ]
 
 
+def _wide(columns: int) -> Console:
+    """A console as wide as the terminal; of `columns` where there is none, so that files hold whole tables."""
+    console = Console()
+    return console if console.is_terminal else Console(width=max(columns, console.width))
+
+
 def verdict(text: str) -> str:
     """`text` with PASS in green and FAIL in red where it begins with them, on a terminal."""
     word = text[:4]
@@ -558,7 +564,7 @@ def _faults(BLOCK: str, FAULT: str | None, REPORT: Path | None, JOBS: int, RTL: 
     )
     for result in results:
         table.add_row(result.name, result.title, result.outcome, result.boundary or "-", ", ".join(result.expected))
-    Console(width=max(150, Console().width)).print(table)
+    _wide(150).print(table)
     bad = [result for result in results if result.outcome != "caught"]
     for result in bad:
         print(f"{result.name}: {result.outcome}{f': {result.detail}' if result.detail else ''}")
@@ -603,7 +609,7 @@ def _prove(BLOCK: str, REPORT: Path | None) -> int:
     for result in results:
         numbers = (str(result.asserts), str(result.covers), f"{result.seconds:.1f}")
         table.add_row(result.name, *numbers, result.error or "holds")
-    Console(width=max(120, Console().width)).print(table)
+    _wide(120).print(table)
     for result in results:
         if result.trace:
             print(f"counterexample of {result.name}: {result.trace}")
@@ -638,7 +644,7 @@ def _synth_command(block: Block) -> click.Command:
         except UserError as error:
             _write_report(values["REPORT"], facts | {"parameters": params, "status": "error", "error": str(error)})
             raise
-        console = Console(width=max(120, Console().width))
+        console = _wide(120)
         print(f"{block.name} {shown_params(params)}".strip())
         for table in cost_tables(cost):
             console.print(table)
@@ -694,7 +700,7 @@ def _regress(
         timeout=TIMEOUT,
     )
     with alone(request.store):
-        outcome = regress(request, Console(width=max(100, Console().width)))
+        outcome = regress(request, _wide(100))
         data, files = write_reports(outcome, request)
     for line in summary_lines(data, files):
         print(line)

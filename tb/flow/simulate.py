@@ -176,8 +176,8 @@ def locked(path: Path, patience: float = 2 * DEFAULT_TIMEOUT) -> Iterator[None]:
                 time.sleep(pause)
                 pause = min(2 * pause, 0.1)
         handle.truncate(0)
-        command = " ".join(["make", *sys.argv[1:]]) if Path(sys.argv[0]).name == "__main__.py" else sys.argv[0]
-        handle.write(f"process {os.getpid()}, {command}"[:200])
+        command = f", make {' '.join(sys.argv[1:])}" if Path(sys.argv[0]).parent.name == "flow" else ""
+        handle.write(f"process {os.getpid()}{command}"[:200])
         handle.flush()
         before = getattr(_held, "fds", ())
         _held.fds = (*before, handle.fileno())

@@ -97,12 +97,12 @@ def sweep_entry(params: GemmParams, board: GemmScoreboard, mark: Any, before: An
 def print_report(result: dict[str, Any]) -> None:
     """Prints the tables that the test made, and what was checked."""
     report = result.get("report") or {}
-    console = Console(width=max(108, Console().width))
+    console = Console()
     if report.get("origin"):
         console.print(f"captured from: {report['origin']}", highlight=False)
     if report.get("sweep"):
         title = f"share of row-cycles, loads and drains included; {report['banks']} bank(s) a group"
-        table = Table(title=title, title_justify="left", box=box.SIMPLE)
+        table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=0)
         names = (
             "RF",
             "set",

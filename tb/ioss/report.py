@@ -116,7 +116,7 @@ def print_report(result: dict[str, Any]) -> None:
     if report.get("gemms"):
         size = "x".join(str(report[name]) for name in ("rows", "lanes", "depth"))
         title = f"{report['block']} {size} on {report['sim']}, seed {report['seed']}"
-        table = Table(title=title, title_justify="left", box=box.SIMPLE)
+        table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=0)
         for name in _COLUMNS:
             table.add_column(name, justify="left" if name in ("product", "MxKxN") else "right", no_wrap=True)
         for entry in report["gemms"]:
@@ -138,8 +138,8 @@ def print_report(result: dict[str, Any]) -> None:
         whole = (
             f"all: {report['issues']:,} issues in {report['busy_cycles']:,} cycles, {report['speedup']:.1f}x; "
             f"{report['cycles']:,} cycles with loads and drains",
-            f"rows issue in {report['utilisation_between_jobs']:.1%} of row-cycles while jobs are left, "
-            f"in {report['utilisation']:.1%} with loads and drains",
+            f"rows issue in {report['utilisation']:.1%} of row-cycles, "
+            f"in {report['utilisation_between_jobs']:.1%} while jobs are left",
             f"row-cycles that wait: {report['stalls']['operand']:,} for operands, {report['stalls']['ran']:,} for the "
             f"RAN; jobs without work: {report['jobs']['bypassed']:,}",
         )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import click
 
 from tb.common.coverage import CoverGroup, Coverpoint, Cross
-from tb.common.testlist import TestEntry
+from tb.common.testlist import BOTH, TestEntry
 from tb.common.testplan import CHECKS, Testpoint, load_testplan
 from tb.flow.blocks import Block
 from tb.flow.faults import Fault, load_faults
@@ -84,7 +84,7 @@ def tests(block: Block, points: Sequence[Testpoint]) -> str:
                 code(entry.test),
                 ", ".join(mine),
                 ", ".join(map(str, entry.seeds)) + (" (directed)" if entry.directed else ""),
-                ", ".join(entry.sims) or "(not by the list)",
+                "both" if set(entry.sims) == set(BOTH) else ", ".join(entry.sims) or "(not by the list)",
                 "; ".join(assignments(params) for params in entry.params),
                 " ".join(f"`{name}: {value}`" for name, value in entry.icarus_config.items()),
                 entry.why,
