@@ -235,7 +235,7 @@ def test_help_says_which_blocks_a_variable_is_for(toy, make, monkeypatch):
 
     out = make("help", TARGET="sim")[1]
     assert sorted(rows(out, "WIDTH")) == ["4 8 (4); other_toy", "4 8 (8); flow_toy"]
-    assert rows(out, "CYCLES") == ["integer (5); flow_toy"]
+    assert rows(out, "CYCLES") == ["0..1000000 (5); flow_toy"]
     assert rows(out, "SEED") == ["1..2147483647 (1)"]
     assert rows(make("help", TARGET="sim", BLOCK="other_toy")[1], "WIDTH") == ["4 8 (4)"]
     out = make("help", BLOCK="other_toy")[1]
