@@ -295,14 +295,16 @@ def test_misspelt_names_get_the_likeliest_one(toy, make, monkeypatch, target, va
     assert err.startswith(f"error: {error}")
 
 
-def test_a_misspelt_test_and_fault_of_a_block():
-    with pytest.raises(UserError, match=r"ioss has no test smok: did you mean smoke\?"):
-        get_block("ioss").sim_options({**dict.fromkeys(("X", "W")), "TEST": "smok", "PARAMS": {}})
-    done = run_target("faults", BLOCK="laps", FAULT="no_such_*")
-    assert (done.returncode, done.stderr) == (
-        2,
-        "error: FAULT=no_such_*: no fault 'no_such_*' (make list BLOCK=laps lists them)\n",
-    )
+@pytest.mark.parametrize(
+    ("target", "variables", "error"),
+    [
+        ("sim", {"TEST": "smok"}, "ioss has no test smok: did you mean smoke?"),
+        ("faults", {"BLOCK": "laps", "FAULT": "no_*"}, "FAULT=no_*: no fault 'no_*' (make list BLOCK=laps lists them)"),
+    ],
+)
+def test_a_misspelt_test_and_fault_of_a_block(target, variables, error):
+    done = run_target(target, **variables)
+    assert (done.returncode, done.stderr) == (2, f"error: {error}\n")
 
 
 def test_a_misspelt_target_of_make_itself():
