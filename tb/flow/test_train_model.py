@@ -112,3 +112,15 @@ class Dies(Variant):
 def test_a_training_that_is_killed_is_one_line():
     with pytest.raises(measure.TrainingError, match="was killed; if memory ran out, try JOBS=1"):
         measure.run_all("mlp", 1, [1, 2], 1, [Dies("dies")])
+
+
+def test_the_picture_holds_every_point_of_laps():
+    def outcome(variant, accuracy, formats=()):
+        return Outcome(variant, 1, accuracy, [1.0] * len(accuracy), 8.0, None, None, list(formats))
+
+    laps = outcome("LAPS", [0.62, 0.97], [[[(1, 2)] * 4]])
+    low, high = train_model.share_limits([outcome("float32", [0.3, 0.98]), laps])
+    assert low < 62
+    assert 98 < high <= 100
+    laps = outcome("LAPS", [0.95, 0.97], [[[(1, 2)] * 4]])
+    assert train_model.share_limits([outcome("float32", [0.3, 0.98]), laps]) == (86, 99)

@@ -47,6 +47,13 @@ def report_of(net: str, epochs: int, seeds: Sequence[int], outcomes: Sequence[Ou
     }
 
 
+def share_limits(outcomes: Sequence[Outcome]) -> tuple[float, float]:
+    """Range of the accuracies that are drawn, in per cent: the last points of all, and every point of LAPS."""
+    best = 100 * max(max(each.accuracy) for each in outcomes)
+    worst = 100 * min(min(each.accuracy) for each in outcomes if each.formats)
+    return max(0.0, min(best - 12, worst - 1)), min(100.0, best + 1)
+
+
 def draw(path: Path, net: str, outcomes: Sequence[Outcome]) -> None:
     """Precision n and FL of every entry over the iterations of the first training with LAPS, and accuracy and loss of
     all trainings with its seed. Raises OSError."""
@@ -84,8 +91,7 @@ def draw(path: Path, net: str, outcomes: Sequence[Outcome]) -> None:
         epochs = range(1, len(each.loss) + 1)
         shares.plot(epochs, 100 * np.array(each.accuracy), label=each.variant, marker=".", **style)
         losses.semilogy(epochs, each.loss, label=each.variant, marker=".", **style)
-    best = max(max(each.accuracy) for each in outcomes)
-    shares.set_ylim(max(0.0, 100 * best - 12), min(100.0, 100 * best + 1))
+    shares.set_ylim(*share_limits(outcomes))
     shares.set_ylabel("accuracy on test images, %")
     losses.set_ylabel("training loss, mean of the epoch")
     for axes in (shares, losses):
