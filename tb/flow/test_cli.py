@@ -309,7 +309,9 @@ def test_a_misspelt_test_and_fault_of_a_block(target, variables, error):
 
 def test_a_misspelt_target_of_make_itself():
     environment = {"PATH": os.environ["PATH"]}
-    done = subprocess.run(["make", "simm"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["make", "simm"], cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", check=False
+    )
     assert done.returncode == 2
     assert done.stderr.startswith("error: there is no target 'simm': did you mean sim?\n")
 
@@ -356,7 +358,7 @@ def test_waves_names_what_to_install(toy, make, monkeypatch, tmp_path):
     (tmp_path / "w.vcd").write_text("$scope module flow_toy_tb $end $var wire 1 ! clk $end\n", encoding="utf-8")
     assert "is not a whole VCD or FST file: its header has no end" in make("waves", FILE=str(tmp_path / "w.vcd"))[2]
     (tmp_path / "w.vcd").write_text(
-        "$scope module other $end\n$var wire 1 ! clk $end\n$upscope $end\n$enddefinitions $end\n"
+        "$scope module other $end\n$var wire 1 ! clk $end\n$upscope $end\n$enddefinitions $end\n", encoding="utf-8"
     )
     assert "these waves have no scope flow_toy_tb" in make("waves", FILE=str(tmp_path / "w.vcd"))[2]
     text = (tmp_path / "w.vcd").read_text(encoding="utf-8")
@@ -402,7 +404,7 @@ def test_given_variables_of_a_real_make(tmp_path):
     command = ["make", "-s", "-k", "-C", str(tmp_path), "BLOK=ioss", "X=a file.npy", "Y=1 Z=2"]
     environment = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
     flags = subprocess.run(
-        command, capture_output=True, text=True, check=True, env=environment, encoding="utf-8", errors="replace"
+        command, capture_output=True, encoding="utf-8", check=True, env=environment, errors="replace"
     ).stdout
     assert sorted(makevars.given_variables(flags)) == ["BLOK", "X", "Y"]
 
