@@ -939,8 +939,8 @@ class training(TopTest):
         counts = self.env.scoreboard.meter.counts
         counts.issues = sum(int(core[0][:, CoreRow.ISSUES].sum()) for (core, _) in self.counters or [])
         self.report["segment"]["energy_counts"] = asdict(counts)
-        self.report["segment"]["words"] = words_between(*self.env.scoreboard.marked)
         if verdict.first is None:
+            self.report["segment"]["words"] = words_between(*self.env.scoreboard.marked)
             self.report["segment"]["phases"] = cycles_by_phase(self.env.scoreboard.run, self.spans)
         if verdict.first is None and hasattr(self, "suspended"):
             trainer, path = self.suspended
