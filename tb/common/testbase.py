@@ -23,7 +23,7 @@ from models.common.counters import GlobalIndex, RowIndex, counter_address
 from models.common.files import save_array
 from tb.common.agents import BurstItem, PlaySequence, ReadySequence
 from tb.common.env import BlockEnv
-from tb.common.runinfo import CLOCK_NS, OUT_NAME, RunInfo
+from tb.common.runinfo import CLOCK_NS, OUT_NAME, OUT_OF_BOUND, RunInfo
 from tb.common.scoreboard import CounterTables, Verdict
 from tb.common.testplan import load_testplan, minimum_checks
 
@@ -78,6 +78,8 @@ class BlockTest(uvm_test):
         self.idle_inputs()
         await Timer(CLOCK_NS, unit="ns")
         Clock(dut.clk_i, CLOCK_NS, unit="ns", impl="gpi").start()
+        if self.run_info.bound:
+            cocotb.start_soon(self._give_up(self.run_info.bound))
         await self.reset()
         await self.body()
         self.seconds["simulate"] = time.perf_counter() - start
@@ -88,6 +90,11 @@ class BlockTest(uvm_test):
         self.cycles = int(dut.cycle_o.value)
         dut.trace_i.value = 0
         self.drop_objection()
+
+    async def _give_up(self, cycles: int) -> None:
+        """Fails the test after `cycles` cycles: more than it takes on RTL without a fault."""
+        await Timer(cycles * CLOCK_NS, unit="ns")
+        raise AssertionError(f"{OUT_OF_BOUND} {cycles} cycles")
 
     async def cycles_pass(self, number: int) -> None:
         """Waits `number` cycles and ends after a falling edge."""

@@ -40,6 +40,7 @@ from tb.flow import surroundings
 from tb.flow.blocks import Block, Option, all_blocks, block_names, get_block
 from tb.flow.errors import UserError, did_you_mean
 from tb.flow.makevars import clean_environment, definition, drop_exported, given_variables, refuse_unknown
+from tb.flow.operators import OPERATORS
 from tb.flow.paths import REPORTS, ROOT, shown
 from tb.flow.progress import speaking
 
@@ -122,6 +123,11 @@ class _Minutes(_Number):
         super().__init__(float, 0, 1_000_000, "minutes")
 
 
+class _Percent(_Number):
+    def __init__(self) -> None:
+        super().__init__(float, 0, 100, "0..100")
+
+
 class _Count(_Number):
     def __init__(self, most: int = 64) -> None:
         super().__init__(int, 1, most)
@@ -142,6 +148,36 @@ class _Blocks(click.ParamType):
                 near = did_you_mean(name, known)
                 self.fail(f"there is no block '{name}': choose all or some of {', '.join(known)}{near}", param, ctx)
         return tuple(names)
+
+
+class _Some(click.ParamType):
+    """Some of a few names with commas between them, or `all`."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        self.name = "all|name[,name]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        chosen = self.names if value == "all" else tuple(dict.fromkeys(value.split(",")))
+        for name in chosen:
+            if name not in self.names:
+                self.fail(f"'{name}' is not there: choose all or some of {', '.join(self.names)}", param, ctx)
+        return chosen
+
+
+class _Sample(click.ParamType):
+    """A number, or `all` (None)."""
+
+    name = "n|all"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        if value == "all":
+            return None
+        if not re.fullmatch(r"\d{1,6}", str(value)) or int(value) < 1:
+            self.fail("must be a number from 1 to 999999, or all", param, ctx)
+        return int(value)
 
 
 class _Address(click.ParamType):
@@ -587,6 +623,47 @@ def _faults(BLOCK: str, FAULT: str | None, REPORT: Path | None, JOBS: int, RTL: 
     return 1 if bad else 0
 
 
+def _mutate(
+    BLOCK: tuple[str, ...],
+    N: int | None,
+    SEED: int,
+    OPERATOR: tuple[str, ...],
+    KEY: str | None,
+    JOBS: int,
+    SCHEDULER: str | None,
+    TIME: float | None,
+    EVERY: bool,
+    RESTART: bool,
+    GOAL: float | None,
+    REPORT: Path | None,
+) -> int:
+    from tb.flow import mutate
+    from tb.flow.mutate_report import summary_lines, write_reports
+
+    if KEY and len(BLOCK) > 1:
+        raise UserError(f"KEY={KEY} is a mutant of one block: say which with BLOCK")
+    request = mutate.Request(
+        tuple(get_block(name) for name in BLOCK),
+        N,
+        SEED,
+        OPERATOR,
+        keys=tuple(KEY.split(",")) if KEY else (),
+        workers=JOBS,
+        scheduler=SCHEDULER,
+        minutes=TIME,
+        every=EVERY,
+        restart=RESTART,
+        goal=GOAL,
+    )
+    data = mutate.content(mutate.mutate(request, Console()), request)
+    files = write_reports(data, request.store)
+    for line in summary_lines(data, files):
+        print(line)
+    _write_report(REPORT, data)
+    print(f"{data['status'].upper()} mutate: {100 * data['score']:.2f} % of mutants noticed")
+    return {"pass": 0, "fail": 1}.get(data["status"], 3)
+
+
 def _bench(BLOCK: str, REPORT: Path | None) -> int:
     block = get_block(BLOCK)
     if block.bench is None:
@@ -925,6 +1002,25 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
                 _variable("RTL", click.STRING, "refused: faults are patches"),
             ],
             help="plant known faults, check that each is caught",
+        ),
+        click.Command(
+            "mutate",
+            callback=_mutate,
+            params=[
+                _variable("BLOCK", _Blocks(), "blocks whose RTL is mutated", DEFAULT_BLOCK),
+                _variable("N", _Sample(), "so many mutants of a block, drawn with SEED, or all", 100),
+                _variable("SEED", _Seed(), "seed of the sample", 1),
+                _variable("OPERATOR", _Some(tuple(OPERATORS)), "mutation operators", ALL_BLOCKS),
+                _variable("KEY", click.STRING, "only the mutants with these keys, of one block"),
+                _jobs_variable("worker processes, each with a simulation,"),
+                _variable("SCHEDULER", _Address(), "run on this Dask cluster instead of JOBS processes here"),
+                _variable("TIME", _Minutes(), "minutes after which no further mutant starts"),
+                _variable("EVERY", _Flag(), "every run for every mutant, for the whole matrix (slow)", False),
+                _variable("RESTART", _Flag(), "run mutants again that have a result for these sources", False),
+                _variable("GOAL", _Percent(), "per cent of the mutants of each block that must be noticed"),
+                _report_variable(),
+            ],
+            help="mutate a block's RTL, count what its tests notice",
         ),
         click.Command("bench", callback=_bench, params=block_report, help="measure a block and check its figures"),
         click.Command("prove", callback=_prove, params=block_report, help="prove what a block's rules promise"),

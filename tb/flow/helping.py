@@ -19,7 +19,7 @@ from tb.flow.errors import UserError, did_you_mean
 WIDTH = 80
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "simulate": ("sim", "waves", "replay", "list"),
-    "verify": ("test", "regress", "coverage", "faults", "prove", "lint"),
+    "verify": ("test", "regress", "coverage", "faults", "mutate", "prove", "lint"),
     "train": ("train", "train-model"),
     "measure": ("bench", "synth"),
     "make anew": ("docs", "regs", "tensors"),

@@ -86,7 +86,7 @@ class Outcome:
 # --- the cluster ----------------------------------------
 
 
-class _Cluster:
+class Cluster:
     """A client with bounded waits."""
 
     def __init__(self, client: Client, threads: int, name: str) -> None:
@@ -128,7 +128,7 @@ class _Cluster:
 
 
 @contextlib.contextmanager
-def _cluster(request: Request, wanted: int) -> Iterator[_Cluster]:
+def connect(request: Request, wanted: int) -> Iterator[Cluster]:
     """The existing cluster, or one of worker processes here. `UserError` if it cannot be reached or has no worker."""
     quiet = {
         "distributed.worker.memory.terminate": False,
@@ -178,12 +178,12 @@ def _cluster(request: Request, wanted: int) -> Iterator[_Cluster]:
             raise UserError(
                 f"the scheduler {name} has had no worker for {WORKER_SECONDS:.0f} s: start 'dask worker'"
             ) from (error)
-        cluster = _Cluster(client, 0, name)
+        cluster = Cluster(client, 0, name)
         cluster.threads = cluster.alive()
         yield cluster
 
 
-def _check_workers(cluster: _Cluster, block: Block, sim: str, digest: str) -> None:
+def _check_workers(cluster: Cluster, block: Block, sim: str, digest: str) -> None:
     """Raises `UserError` unless the worker that answers first can import the flow and sees our sources."""
     future = cluster.client.submit(check_sources, block, sim, digest, pure=False)
     try:
@@ -199,7 +199,7 @@ def _check_workers(cluster: _Cluster, block: Block, sim: str, digest: str) -> No
 # --- progress ----------------------------------------
 
 
-class _Progress:
+class Steps:
     """Live on a terminal; a line now and then elsewhere."""
 
     def __init__(self, console: Console, what: str, total: int, threads: int) -> None:
@@ -219,7 +219,7 @@ class _Progress:
         )
         self.task = self.bar.add_task(what, total=total, running=0, failed=0, rate=0.0)
 
-    def __enter__(self) -> _Progress:
+    def __enter__(self) -> Steps:
         self.bar.start()
         return self
 
@@ -297,7 +297,7 @@ def regress(request: Request, console: Console) -> Outcome:
         for job in todo:
             jobs_module.forget(job, request.store)
         try:
-            with _cluster(request, len(todo)) as cluster:
+            with connect(request, len(todo)) as cluster:
                 workers = {name: portable(block) for name, block in blocks.items()}
                 _check_workers(cluster, workers[todo[0].block], request.sim, digests[todo[0].block])
                 _Phases(cluster, request, outcome, workers, deadline, console).carry_out(todo)
@@ -341,7 +341,7 @@ class _Phases:
     """What the two phases of a regression, builds and runs, work with. `blocks` as workers get them; `deadline` in
     seconds of time.time()."""
 
-    cluster: _Cluster
+    cluster: Cluster
     request: Request
     outcome: Outcome
     blocks: Mapping[str, Block]
@@ -391,7 +391,7 @@ class _Phases:
                 error, *tail = result["error"].splitlines() or [""]
                 final = bool(error)
             except Exception as problem:
-                result, error = {"late": False, "seconds": 0.0}, _why(problem, "build")
+                result, error = {"late": False, "seconds": 0.0}, why(problem, "build")
             progress.step(bool(error), result["late"])
             if result["late"]:
                 return
@@ -403,7 +403,7 @@ class _Phases:
                 record = failure(job, self.outcome.digests[job.block], error, final=final, tail=tail)
                 _note(self.outcome, record, self.request.store)
 
-        with _Progress(self.console, "build", len(users), self.cluster.threads) as progress:
+        with Steps(self.console, "build", len(users), self.cluster.threads) as progress:
             self.cluster.drain({key: submit(key) for key in users}, done, progress.tick)
         order = {job.id: index for index, job in enumerate(todo)}
         return sorted(ready, key=lambda job: order[job.id])
@@ -425,14 +425,14 @@ class _Phases:
                 record = future.result(timeout=CONNECT_SECONDS)
             except KilledWorker as problem:
                 if alone_now:
-                    record = failure(job, self.outcome.digests[job.block], _why(problem, "run"))
+                    record = failure(job, self.outcome.digests[job.block], why(problem, "run"))
                     save_record(record, self.request.store)
                 else:
                     # Its workers may have died of a neighbour: it gets another try, alone.
                     suspects.append(job)
                     return
             except Exception as problem:
-                record = failure(job, self.outcome.digests[job.block], _why(problem, "run"))
+                record = failure(job, self.outcome.digests[job.block], why(problem, "run"))
                 save_record(record, self.request.store)
             if record is not None:
                 self.outcome.records[job_id] = record
@@ -443,7 +443,7 @@ class _Phases:
             progress.step(record is not None and record["status"] != "pass", record is None)
 
         alone_now = False
-        with _Progress(self.console, "run", len(ready), self.cluster.threads) as progress:
+        with Steps(self.console, "run", len(ready), self.cluster.threads) as progress:
             self.cluster.drain({job.id: submit(job) for job in ready}, done, progress.tick)
             alone_now = True
             for job in suspects:
@@ -455,7 +455,7 @@ def _note(outcome: Outcome, record: dict[str, Any], store: Path) -> None:
     outcome.records[record["id"]] = record
 
 
-def _why(problem: Exception, what: str) -> str:
+def why(problem: Exception, what: str) -> str:
     """One line for what went wrong around a simulation."""
     if isinstance(problem, KilledWorker):
         return f"the {what} killed its worker every time it was tried ({problem.allowed_failures + 1} times)"

@@ -14,9 +14,11 @@ import pytest
 import yaml
 
 from tb.flow import cli
+from tb.flow.blocks import block_names
 from tb.flow.paths import ROOT
 
 WORKFLOW = ROOT / ".github/workflows/ci.yml"
+NIGHTLY = WORKFLOW.with_name("nightly.yml")
 OTHERS = ("setup", "clean")
 
 
@@ -60,6 +62,17 @@ def problems(workflow: Mapping[str, Any]) -> list[str]:
 
 def _load(path: Path = WORKFLOW) -> dict[str, Any]:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def test_every_night_all_faults_and_mutants_of_every_block() -> None:
+    workflow = _load(NIGHTLY)
+    assert problems(workflow) == []
+    assert set(workflow["jobs"]) == {"faults", "mutants"}
+    for job in workflow["jobs"].values():
+        assert job["strategy"]["matrix"]["block"] == block_names()
+        assert job["timeout-minutes"] < 360  # of a runner
+    calls = [step.get("run", "") for step in workflow["jobs"]["mutants"]["steps"]]
+    assert any("N=all" in call for call in calls)
 
 
 def test_the_workflow_calls_what_exists() -> None:
