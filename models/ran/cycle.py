@@ -36,6 +36,7 @@ from models.ran.config import (
 from models.ran.value import (
     bit_length,
     draws_of,
+    join_stats,
     pack_results,
     quantise,
     run_states,
@@ -197,6 +198,18 @@ class _Job:
     quant: int = -1
     done: int = -1
     psum: list[U8] = field(default_factory=list)
+
+
+def job_numbers(stim: Stimulus, accepted: I64, codes: npt.NDArray[np.uint8], tags: npt.ArrayLike, cycles: I64) -> I64:
+    """Numbers since reset of the jobs whose tags (N,) are covered in cycles (N,): tags wrap at 2^16, numbers do not.
+
+    `accepted` and `codes` are those of the prediction. What the slots cover ends with the last job announced before the
+    cycle and is shorter than 2^16.
+    """
+    good = (accepted >= 0) & (codes == RspCode.OK)
+    jobs = np.array([desc.n_jobs for desc in stim.descs], np.int64)[good]
+    last = np.concatenate([[0], np.cumsum(jobs)])[np.searchsorted(accepted[good], cycles, side="left")] - 1
+    return last - (last - np.asarray(tags, np.int64)) % TAGS
 
 
 def _next_ready(ready: Flags | None, horizon: int) -> I64:
@@ -720,11 +733,12 @@ def predict(params: RanParams, stim: Stimulus) -> Prediction:
         records[n] = (
             valid,
             cycle,
-            sum(lanes_of[at] for at in mine),
-            sum(int(stat_of[at]["overflow"]) for at in mine),
-            sum(int(stat_of[at]["zeros"]) for at in mine),
-            max((int(stat_of[at]["max_bit"]) for at in mine), default=0),
-            sum(int(stat_of[at]["sum_abs"]) for at in mine),
+            *join_stats(
+                [
+                    (lanes_of[at], *(int(stat_of[at][name]) for name in ("overflow", "zeros", "max_bit", "sum_abs")))
+                    for at in mine
+                ]
+            ),
         )
     return Prediction(
         desc_accept=time.desc_accept,

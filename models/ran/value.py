@@ -17,6 +17,8 @@ I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
 U32 = npt.NDArray[np.uint32]
 DRAW_BITS = 24
+STAT_COUNT_BITS = 32  # of values, overflow, zeros of a tensor
+STAT_SUM_BITS = 48  # of sum_abs
 LEAP = 32
 
 
@@ -136,6 +138,17 @@ def saturate(z: I64, desc: RanDescriptor) -> tuple[I64, npt.NDArray[np.bool_]]:
 def bit_length(values: I64) -> I64:
     """Bits of magnitudes; 0 for 0."""
     return np.where(values == 0, 0, np.frexp(np.abs(values).astype(np.float64))[1]).astype(np.int64)
+
+
+def join_stats(parts: Sequence[tuple[int, int, int, int, int]]) -> tuple[int, int, int, int, int]:
+    """Statistics (values, overflow, zeros, max_bit, sum_abs) of parts of a tensor as those of the whole; sums stay at
+    their largest value."""
+    count, largest = (1 << STAT_COUNT_BITS) - 1, (1 << STAT_SUM_BITS) - 1
+    values, overflow, zeros, max_bit, sum_abs = zip(*parts, strict=True) if parts else ((0,),) * 5
+    return (
+        min(sum(values), count), min(sum(overflow), count), min(sum(zeros), count), max(max_bit),
+        min(sum(sum_abs), largest),
+    )  # fmt: skip
 
 
 # ---- formats ---------------------------------------------------------------------------------------------------------

@@ -12,5 +12,9 @@ package trainslice_pkg;
   parameter int ProdW = 10;       // signed slice product in half units: +-(2 * 15 * 15 + 15)
   parameter int OrderW = 3;       // i + j, 0..6
   parameter int TagW = 16;
+  parameter int StatCountW = 32;  // statistics of a tensor: values, overflow, zeros ...
+  parameter int StatBitW = 6;     // ... max_bit ...
+  parameter int StatSumW = 48;    // ... sum_abs
+  parameter int StatW = 3 * StatCountW + StatBitW + StatSumW;
   /* verilator lint_on UNUSEDPARAM */
 endpackage

@@ -28,29 +28,38 @@ module ran_stats (
   output logic [47:0] stat_sum_abs_o
 );
   localparam int Slots = ran_pkg::Slots;
-  localparam int RecordW = 32 + 32 + 32 + 6 + 48;   // values, overflow, zeros, max_bit, sum_abs
+  localparam int RecordW = trainslice_pkg::StatW;
+  localparam int CountW = trainslice_pkg::StatCountW;
+  localparam int SumW = trainslice_pkg::StatSumW;
 
-  function automatic logic [RecordW-1:0] joined(input logic [RecordW-1:0] a, input logic [RecordW-1:0] b);
-    return {a[149:118] + b[149:118], a[117:86] + b[117:86], a[85:54] + b[85:54],
-            (a[53:48] > b[53:48]) ? a[53:48] : b[53:48], a[47:0] + b[47:0]};
-  endfunction
+  logic [Slots*RecordW-1:0] slots_q;
+  logic [RecordW-1:0] tensor_q, record_q, job, retiring, tensor;
 
-  logic [RecordW-1:0] slot_q [Slots];
-  logic [RecordW-1:0] tensor_q, record_q, job, tensor;
-
-  assign job = {32'(job_values_i), 32'(job_overflow_i), 32'(job_zeros_i), job_max_bit_i, 48'(job_sum_abs_i)};
-  assign tensor = joined(tensor_q, slot_q[retire_slot_i]);
+  assign job = {CountW'(job_values_i), CountW'(job_overflow_i), CountW'(job_zeros_i), job_max_bit_i, SumW'(job_sum_abs_i)};
+  assign retiring = slots_q[RecordW*retire_slot_i +: RecordW];
+  stat_join u_tensor (
+    .a_i   (tensor_q),
+    .b_i   (retiring),
+    .both_o(tensor)
+  );
   assign record_free_o = !stat_valid_o || stat_ready_i;
   assign {stat_values_o, stat_overflow_o, stat_zeros_o, stat_max_bit_o, stat_sum_abs_o} = record_q;
 
   for (genvar s = 0; s < Slots; s++) begin : gen_slot
+    logic [RecordW-1:0] so_far, sum;
+    assign so_far = slots_q[RecordW*s +: RecordW];
+    stat_join u_slot (
+      .a_i   (so_far),
+      .b_i   (job),
+      .both_o(sum)
+    );
     always_ff @(posedge clk_i or negedge rst_ni) begin
       if (!rst_ni) begin
-        slot_q[s] <= '0;
+        slots_q[RecordW*s +: RecordW] <= '0;
       end else if (accept_i && accept_slot_i == ran_pkg::SlotW'(s)) begin
-        slot_q[s] <= '0;
+        slots_q[RecordW*s +: RecordW] <= '0;
       end else if (job_i && job_slot_i == ran_pkg::SlotW'(s)) begin
-        slot_q[s] <= joined(slot_q[s], job);
+        slots_q[RecordW*s +: RecordW] <= sum;
       end
     end
   end

@@ -18,7 +18,7 @@ module top_compute #(
   output logic                        start_o,         // pulse
   input  logic [Cores-1:0]            core_done_i,     // pulse each
   input  logic [Cores-1:0]            core_range_i,
-  input  logic [Cores*top_pkg::StatW-1:0]   core_stat_i,
+  input  logic [Cores*trainslice_pkg::StatW-1:0]   core_stat_i,
   output logic [Cores*13-1:0]         tiles_o,
   output logic [Cores-1:0]            has_last_o,
   output logic [5:0]                  last_lanes_o,
@@ -27,7 +27,7 @@ module top_compute #(
   output logic [2:0]                  min_order_o,
   output logic [2:0]                  y_bits_o,
   output logic [5:0]                  shift_o,
-  output logic [top_pkg::StatW-1:0]   stat_o,          // of the last GEMM
+  output logic [trainslice_pkg::StatW-1:0]   stat_o,          // of the last GEMM
   // LAPS
   output logic                        upd_valid_o,
   input  logic                        upd_ready_i,
@@ -56,7 +56,7 @@ module top_compute #(
   localparam logic [2:0] Idle = 3'd0, Gemm = 3'd1, Update = 3'd2, Answer = 3'd3, Opt = 3'd4, Ask = 3'd5, Told = 3'd6,
       Done = 3'd7;
   localparam int PlanW = top_pkg::PlanW;
-  localparam int StatW = top_pkg::StatW;
+  localparam int StatW = trainslice_pkg::StatW;
 
   // ---- fields ----------------
   logic [2:0]  state_q;
@@ -123,14 +123,18 @@ module top_compute #(
   end
 
   // ---- what the cores say ----------------
-  function automatic logic [StatW-1:0] joined(input logic [StatW-1:0] a, input logic [StatW-1:0] b);
-    return {a[149:118] + b[149:118], a[117:86] + b[117:86], a[85:54] + b[85:54],
-            (a[53:48] > b[53:48]) ? a[53:48] : b[53:48], a[47:0] + b[47:0]};
-  endfunction
-  function automatic logic [StatW-1:0] joined_all(input logic [Cores*StatW-1:0] stats);
-    joined_all = '0;
-    for (int c = 0; c < Cores; c++) joined_all = joined(joined_all, stats[StatW*c +: StatW]);
-  endfunction
+  logic [(Cores+1)*StatW-1:0] joined;  // of the first 0, 1, ... cores
+  assign joined[0 +: StatW] = '0;
+  for (genvar c = 0; c < Cores; c++) begin : gen_stat
+    logic [StatW-1:0] so_far, both;
+    assign so_far = joined[StatW*c +: StatW];
+    stat_join u_join (
+      .a_i   (so_far),
+      .b_i   (core_stat_i[StatW*c +: StatW]),
+      .both_o(both)
+    );
+    assign joined[StatW*(c+1) +: StatW] = both;
+  end
   logic [Cores-1:0] left_q, left;
   logic             cores_end;
   assign left = left_q & ~core_done_i;
@@ -239,7 +243,7 @@ module top_compute #(
         Gemm: begin
           left_q <= left;
           if (cores_end) begin
-            stat_o <= joined_all(core_stat_i);
+            stat_o <= joined[StatW*Cores +: StatW];
             if (core_range_i != '0) code_q <= 4'(top_pkg::CmdRange);
             state_q <= update ? Update : Done;
           end

@@ -71,7 +71,7 @@ module top_core #(
   output logic [top_pkg::AddrW-1:0]    r_mask_addr_o,
   output logic [top_pkg::BeatW-1:0]    r_mask_data_o,
   // statistics of the last chunk
-  output logic [top_pkg::StatW-1:0]    stat_o,
+  output logic [trainslice_pkg::StatW-1:0]    stat_o,
   // counters
   input  logic [9:0]                   ctr_addr_i,
   output logic [31:0]                  ctr_data_o,

@@ -56,6 +56,5 @@ package top_pkg;
   parameter int SeedOptc = 4;
   parameter int PlanSlots = 32;
   parameter int PlanW = 46;       // {shift 10, fl y w x 24, order 2, n y w x 9, valid}
-  parameter int StatW = 32 + 32 + 32 + 6 + 48;  // values, overflow, zeros, max_bit, sum_abs
   /* verilator lint_on UNUSEDPARAM */
 endpackage

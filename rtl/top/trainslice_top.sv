@@ -48,7 +48,7 @@ module trainslice_top #(
   localparam int BeatW = top_pkg::BeatW;
   localparam int CmdW = top_pkg::CmdW;
   localparam int RefW = laps_pkg::RefW;
-  localparam int StatW = top_pkg::StatW;
+  localparam int StatW = trainslice_pkg::StatW;
 
   // ---- registers ----------------
   logic        req_valid, req_ready, req_write, rsp_valid;

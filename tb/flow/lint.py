@@ -3,7 +3,7 @@
 Verilator (-Wall) checks the RTL of every block at its default parameters and at those of `Block.lint_params`; verible
 checks style (rules in rtl/verible.rules); ruff checks Python (pyproject.toml), and `lint_encodings` what ruff cannot:
 that every text file is opened with its encoding; `Block.check` is the block's own check; what `make regs` makes must
-be up to date. `make test` makes every check too.
+be up to date; every width of the RTL has its limit (tb/flow/limits.py). `make test` makes every check too.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from tb.flow import limits
 from tb.flow.blocks import Block, all_blocks
 from tb.flow.paths import ROOT, source_files
 from tb.flow.regmap import stale_files
@@ -159,6 +160,7 @@ def checks() -> list[tuple[str, Callable[[], list[str]]]]:
         ("verible", lint_style),
         ("sources", lambda: lint_sources(blocks)),
         ("registers", stale_files),
+        ("limits", limits.findings),
         ("pages", lint_pages),
         ("ruff", lint_python),
         ("encodings", lint_encodings),

@@ -49,6 +49,7 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry("illegal_descriptors", "all codes in every run"),
     TestEntry("framing_errors", "24 tiles and 120 jobs a run", seeds=(1, 2), icarus_config={"tiles": 10}),
     TestEntry("withdrawn_valid", "160 beats a run, each withdrawn several times", sims=("verilator", "icarus")),
+    TestEntry("long_tile", "nearly all jobs are alike", icarus_config={"jobs": 300}, directed=True),
     TestEntry("counters", "the moment of the clear is fixed"),
     TestEntry(
         "constrained_random",

@@ -24,7 +24,7 @@ from tb.common.commands import save_arrays
 from tb.common.scoreboard import Verdict
 from tb.common.waves import gaps, ready_wave
 from tb.ioss.env import IossTest
-from tb.ioss.program import Program, pack_jobs
+from tb.ioss.program import MAX_JOBS, Program, pack_jobs
 from tb.ioss.report import gemm_report
 from tb.ioss.sequences import ILLEGAL, Knobs, bad_last, illegal_descriptor, operands, random_program
 from tb.ioss.trace import products
@@ -491,6 +491,22 @@ class constrained_random(IossTest):
         }
         waves["byp", 0] = ready_wave(rng, str(rng.choice(styles)), span)
         await self.back_pressure(waves)
+        await self.play(program)
+
+
+@pyuvm.test()
+class long_tile(IossTest):
+    """A tile with as many jobs as a descriptor can announce, nearly all of them without work, and one behind it in
+    whose middle tags wrap. Config: `jobs` (of the first tile)."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        program = self.program()
+        jobs = self.run_info.config.get("jobs", MAX_JOBS)
+        x = np.zeros((jobs + 60, 3), np.int64)
+        busy = np.r_[np.arange(20), np.arange(jobs - 40, jobs + 60)]
+        x[busy] = operands(rng, (len(busy), 3), 1, zero=0.3)
+        program.gemm(x, operands(rng, (3, self.params.lanes), 1, zero=0.2), 1, 1)
         await self.play(program)
 
 

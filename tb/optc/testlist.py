@@ -32,6 +32,7 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry("corner_values", "all of them", icarus_config={"configs": 0}),
     TestEntry("rounding_ties", "all of them", directed=True),
     TestEntry("quotient_limits", "a grid", icarus_config={"step": 3}),
+    TestEntry("state_limits", "no choice left to a seed", directed=True),
     TestEntry("all_saturate", "no choice left to a seed", icarus_config={"n": 203}, directed=True),
     TestEntry("tensor_lengths", "all of them", icarus_config={"beats": [1, 50]}),
     TestEntry("waiting", "stops of every length in every run", icarus_config={"tensors": 3}),

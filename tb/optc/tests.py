@@ -15,7 +15,7 @@ import numpy as np
 import pyuvm
 
 from models.common import floats
-from models.optc.config import MAX_CLIP, Mode, Scalar
+from models.optc.config import MAX_CLIP, Mode, OptcConfig, Scalar
 from models.optc.cycle import LATENCY
 from models.optc.host import WIDTH, Rule
 from models.ran.config import LANE_SEED, Round
@@ -450,6 +450,39 @@ class quotient_limits(OptcTest):
                             eps_mant=eps, eps_exp=exp, clip=clip, step=Scalar(3, 20),
                         )  # fmt: skip
                         program.tensor(config, (rng.integers(-99, 99, len(m)), m, zero + v, zero))
+        await self.play(program)
+
+
+@pyuvm.test()
+class state_limits(OptcTest):
+    """m', w' and v' at the largest and smallest value of the state and one unit on either side of it, so that an error
+    of one in a bound shows as a wrong value or a wrong count."""
+
+    async def body(self) -> None:
+        low, top = -(1 << 31), (1 << 31) - 1
+        none, one = Scalar(0, 0), Scalar(1, 0)
+        still = replace(PLAIN, mode=Mode.MOMENTUM, fl_w=20, fl_m=20, fl_v=40, fl_g=20, c1=none, c2=none, wd=none)
+        program = Program(self.lanes)
+
+        def play(config: OptcConfig, w: object, m: object, v: object, g: object) -> None:
+            state = [np.asarray(x, np.int64) for x in np.broadcast_arrays(w, m, v, g)]
+            program.tensor(replace(config, n=len(state[0])), tuple(state))
+
+        around = np.array([-2, -1, 0, 1, 2])
+        for edge in (low, top):  # momentum: m' = m + g
+            play(replace(still, step=Scalar(0, 20)), 0, edge, 0, around)
+            play(replace(still, step=Scalar(0, 20)), 0, edge - around.clip(-1, 1) * np.sign(edge), 0, around)
+        for edge in (low, top):  # w' = w - m'
+            play(replace(still, step=one), edge, around, 0, 0)
+            play(replace(still, step=Scalar(0, 0), wd=one), [edge, edge, 1, 0, -1], 0, 0, 0)
+        # ADAM: m' = m + c1 (g - m), v' = v + c2 (g^2 - v); 2^16 has the square 2^32, one more than v holds.
+        adam = replace(still, mode=Mode.ADAM, step=Scalar(0, 20))
+        for edge in (low, top):
+            play(replace(adam, c1=one), 0, 0, 0, edge - around.clip(-1, 1) * np.sign(edge))
+            play(replace(adam, c1=one, fl_m=21), 0, 0, 0, [edge // 2 - 1, edge // 2, edge // 2 + 1])
+        for v in (0, (1 << 32) - 2, (1 << 32) - 1):
+            play(replace(adam, c2=one), 0, 0, v, [(1 << 16) - 1, 1 << 16, (1 << 16) + 1, -(1 << 16), 0])
+            play(adam, 0, 0, v, [(1 << 16) - 1, 1 << 16, (1 << 16) + 1, -(1 << 16), 0])
         await self.play(program)
 
 

@@ -10,7 +10,7 @@ from models.ran.config import LEGAL_ACC_W, LEGAL_BANKS, LEGAL_LANES, LEGAL_ROWS
 from tb.common.blockdef import COVERAGE_GOALS, INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
 from tb.common.report import print_figures
 from tb.common.testlist import block_runs
-from tb.flow.blocks import Block, Param
+from tb.flow.blocks import Block, Param, Proof
 from tb.ran.coverage import functional_coverage
 from tb.ran.testlist import TESTS
 
@@ -29,10 +29,12 @@ RTL = (
     "rtl/ran/ran_quant.sv",
     "rtl/ran/ran_saturate.sv",
     "rtl/ran/ran_pack.sv",
+    "rtl/common/stat_join.sv",
     "rtl/ran/ran_stats.sv",
     "rtl/ran/ran_counters.sv",
     "rtl/ran/ran_core.sv",
 )
+STATS = ("rtl/common/trainslice_pkg.sv", "rtl/common/stat_join.sv", "rtl/ran/ran_pkg.sv", "rtl/ran/ran_stats.sv")
 PARAMS = {
     "ROWS": Param(8, LEGAL_ROWS, "Rows", "rows of the array"),
     "LANES": Param(16, LEGAL_LANES, "Lanes", "outputs of a job"),
@@ -67,5 +69,9 @@ BLOCK = Block(
     tests=TESTS,
     coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),
     coverage_goals=COVERAGE_GOALS,
+    proofs=(
+        Proof("stat_join", "stat_join_proof", (*STATS[:2], "tb/ran/formal/stat_join_proof.sv")),
+        Proof("ran_stats", "ran_stats_proof", (*STATS, "tb/ran/formal/ran_stats_proof.sv"), depth=8),
+    ),
     check=partial(plan_findings, HERE, TESTS),
 )

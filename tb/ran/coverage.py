@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.ran.config import LEGAL_REDUCE, GlobalCounter, RanDescriptor, RanParams, Round, RowCounter, RspCode, YBits
-from models.ran.cycle import Prediction, Stimulus
+from models.ran.cycle import Prediction, Stimulus, job_numbers
 from tb.common.coverage import Coverage, CoverGroup, Coverpoint, Cross, Ignore, functional, write_run
 from tb.common.runinfo import RunInfo
 from tb.flow.paths import REPORTS
@@ -235,6 +235,10 @@ class Sampler:
     def _index(self, group: CoverGroup, point: str, values: npt.ArrayLike) -> I64:
         return group.points[point].index(values)
 
+    @staticmethod
+    def _numbers(stim: Stimulus, want: Prediction, tags: npt.ArrayLike, cycles: I64) -> I64:
+        return job_numbers(stim, want.desc_accept, want.desc_code, tags, cycles)
+
     def epoch(self, stim: Stimulus, want: Prediction, in_the_middle: bool, behind_reset: bool) -> None:
         """One epoch; `in_the_middle`: a reset ended it."""
         jobs = want.jobs
@@ -302,10 +306,10 @@ class Sampler:
                 "values", fraction=fraction, sign=(s < 0).astype(int), rounding=np.full(s.shape, int(desc.round))
             )
         # Masks of the beats against what could have caused them; jobs from zero without a mask of their own.
-        first = {int(tag): at for at, tag in enumerate(want.jobs["tag"])}
+        at = -1  # jobs leave in the order of `want.jobs`
         for entry in want.out[want.out["last"] == 1]:
             for place in range(int(entry["jobs"])):
-                at = first[int(entry["tag"][place])]
+                at += 1
                 desc = stim.descs[want.jobs["desc"][at]]
                 off = (int(entry["mask"][place]) >> lane & 1) == 1
                 s = want.swap_acc[at]
@@ -328,7 +332,7 @@ class Sampler:
         self.out.sample("completion", together=self._index(COMPLETION, "together", together))
         alone = together[np.searchsorted(complete, jobs["complete"][jobs["byp"] == 1])] == 1
         self.out.sample("completion", bypass=(~alone).astype(int))
-        number = np.unwrap(jobs["tag"].astype(np.int64), period=1 << 16)
+        number = self._numbers(stim, want, jobs["tag"], jobs["complete"])
         self.out.sample("completion", order=(np.diff(number) < 0).astype(int))
         chosen, left = jobs["select"] >= 0, jobs["swap"] >= 0
         self.out.sample(
@@ -345,15 +349,20 @@ class Sampler:
         begins = np.concatenate([[0], ends[:-1] + 1])
         whole = (want.prod_accept[ends] >= 0) & taken[begins]
         begins, ends = begins[whole], ends[whole]
-        rf_of = {int(tag): stim.descs[desc].reduce_factor for tag, desc in want.jobs[["tag", "desc"]].tolist()}
+        jobs = self._numbers(stim, want, want.jobs["tag"], want.jobs["complete"]).tolist()
+        rf_of = {
+            number: stim.descs[desc].reduce_factor
+            for number, desc in zip(jobs, want.jobs["desc"].tolist(), strict=True)
+        }
         self.out.sample("groups", products=self._index(GROUPING, "products", ends - begins + 1))
         wait = want.prod_accept[begins] - prod["offer"][begins]
         self.out.sample("banks", bank=prod["bank"][begins], wait=self._index(BANKS, "wait", wait))
-        by_tag: dict[int, list[int]] = {}
-        for end in ends.tolist():
-            by_tag.setdefault(int(prod["tag"][end]), []).append(end)
-        for tag, mine in by_tag.items():
-            factor = rf_of.get(tag)
+        by_job: dict[int, list[int]] = {}
+        numbers = self._numbers(stim, want, prod["tag"][ends], want.prod_accept[ends])
+        for end, number in zip(ends.tolist(), numbers.tolist(), strict=True):
+            by_job.setdefault(number, []).append(end)
+        for number, mine in by_job.items():
+            factor = rf_of.get(number)
             if factor is None or len(mine) != factor:
                 continue
             cycles = want.prod_accept[mine]
@@ -386,8 +395,7 @@ class Sampler:
         factors = np.array([LEGAL_REDUCE.index(desc.reduce_factor) for desc in good])
         self.out.sample("groups", factor_from=factors[:-1], factor_to=factors[1:])
         edges = np.cumsum([0, *(desc.n_jobs for desc in good)])
-        tags = np.unwrap(stim.cancel["tag"].astype(np.int64), period=1 << 16) if len(stim.cancel) else np.zeros(0)
-        count = np.histogram(tags, edges)[0]
+        count = np.histogram(self._numbers(stim, want, stim.cancel["tag"], stim.cancel["cycle"]), edges)[0]
         size = np.diff(edges)
         self.out.sample("slots", cancelled=np.select([count == 0, count == size], [0, 2], 1))
         for name, data, last, err in (
@@ -439,11 +447,12 @@ class Sampler:
         announced = sum(stim.descs[at].n_jobs for at in good)
         slots = announced - len(want.job_stat) - len(stim.cancel)
         began = want.prod_accept >= 0
-        left = set(want.jobs["tag"].tolist())
+        left = set(self._numbers(stim, want, want.jobs["tag"], want.jobs["complete"]).tolist())
         lying: dict[int, set[int]] = {}
-        for row, tag in zip(stim.prod["row"][began].tolist(), stim.prod["tag"][began].tolist(), strict=True):
-            if tag not in left:
-                lying.setdefault(row, set()).add(tag)
+        numbers = self._numbers(stim, want, stim.prod["tag"][began], want.prod_accept[began])
+        for row, number in zip(stim.prod["row"][began].tolist(), numbers.tolist(), strict=True):
+            if number not in left:
+                lying.setdefault(row, set()).add(number)
         most = max(map(len, lying.values()), default=0)
         queue = len(want.jobs) and bool((want.jobs["done"] < 0).any())
         beats = len(want.jobs) > int(want.out["jobs"][want.out["last"] == 1].sum())

@@ -88,7 +88,7 @@ class Program:
     cancels: list[tuple[int, bool, int]] = field(default_factory=list)  # tag, at once, gap
     seeds: list[tuple[int, int]] = field(default_factory=list)  # value, gap
     psums: dict[int, bytes] = field(default_factory=dict)  # by tag
-    psum_work: dict[int, U8] = field(default_factory=dict)  # beats by tag
+    psum_work: dict[int, U8] = field(default_factory=dict)  # beats by number
     cost: int = 0
     _prod: list[list[tuple[npt.NDArray[np.void], npt.NDArray[np.int16], I64]]] = field(default_factory=list)
     _bias: list[tuple[U8, npt.NDArray[np.bool_], I64]] = field(default_factory=list)
@@ -180,8 +180,10 @@ class Program:
         beats = np.asarray(words).astype(f"<i{width}").view(np.uint8).reshape(-1, 16)
         whole = len(beats)
         beats, _ = self._framed(beats, framing)
+        if number % TAGS in self.psums and number not in self.psum_work:
+            raise ValueError(f"job {number}: the memory of partial sums has one record a tag, and this program used it")
         self.psums[number % TAGS] = psum_record(beats, gap)
-        self.psum_work[number % TAGS] = beats
+        self.psum_work[number] = beats
         self.cost += gap
         good = np.zeros(self.params.lanes, np.int64)
         given = beats[:whole].reshape(-1).view(f"<i{width}").astype(np.int64)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.ran.config import CONTAINER, PRECISION, TAGS, RanDescriptor, RanParams, Round, RspCode, YBits
-from models.ran.cycle import CANCEL_DTYPE, SEED_DTYPE, Prediction, Stimulus, predict
+from models.ran.cycle import CANCEL_DTYPE, SEED_DTYPE, Prediction, Stimulus, job_numbers, predict
 from models.ran.oracle import requantise_exact
 from models.ran.value import unpack_results
 from tb.common.scoreboard import (
@@ -194,7 +194,8 @@ def exact_range(s: I64, desc: RanDescriptor) -> tuple[I64, I64]:
 def judge_results(
     verdict: Verdict, params: RanParams, work: dict[int, Work], found: dict[int, tuple[I64, int]], cycle: int
 ) -> None:
-    """Results against exact arithmetic on what the jobs were made of, by number: everything left once, and is right.
+    """Results against exact arithmetic on what the jobs were made of, by number since reset: everything left once, and
+    is right.
 
     Every lane by division in whole arrays; jobs in equal distances, at most `_FRACTIONS`, also by exact fractions.
     """
@@ -210,12 +211,12 @@ def judge_results(
         by_desc.setdefault(work[number].desc, []).append(number)
     lane = np.arange(params.lanes)
     for desc, mine in by_desc.items():
-        y = np.stack([found[tag][0] for tag in mine])
-        masks = np.array([found[tag][1] for tag in mine])[:, None] >> lane & 1 == 1
-        dead = (np.array([work[tag].mask for tag in mine])[:, None] >> lane & 1 == 1) | (lane >= desc.lanes)
+        y = np.stack([found[number][0] for number in mine])
+        masks = np.array([found[number][1] for number in mine])[:, None] >> lane & 1 == 1
+        dead = (np.array([work[number].mask for number in mine])[:, None] >> lane & 1 == 1) | (lane >= desc.lanes)
         limit = desc.limit(params)
-        start = np.stack([np.asarray(work[tag].start) for tag in mine]).clip(-limit, limit)
-        s = np.where(dead, 0, np.stack([np.asarray(work[tag].total) for tag in mine]) + start)
+        start = np.stack([np.asarray(work[number].start) for number in mine]).clip(-limit, limit)
+        s = np.where(dead, 0, np.stack([np.asarray(work[number].total) for number in mine]) + start)
         low, high = exact_range(s, desc)
         verdict.count("value", 2 * y.size)
         for what, got, least, most in (
@@ -356,27 +357,28 @@ class RanScoreboard(Scoreboard):
         compare_by_row(verdict, "product", "product", mine, wanted, params.rows, base=base)
         transfers("bypass", "byp", want.byp_accept)
         transfers("bias", "bias", want.bias_accept)
-        self._partial_sums(got, base)
+        self._partial_sums(stim, want, got, base)
         compare(verdict, params, stim, want, got, base)
         self.epochs.append(Epoch(base, stim, want, got, self.programs[len(self.epochs)]))
 
-    def _partial_sums(self, got: RanTraces, base: int) -> None:
-        """What the memory offered is what was prepared for the tag (only where Python prepared it)."""
+    def _partial_sums(self, stim: Stimulus, want: Prediction, got: RanTraces, base: int) -> None:
+        """What the memory offered is what was prepared for the job (only where Python prepared it)."""
         prepared = {
-            tag: beats for program in self.programs[len(self.epochs)] for tag, beats in program.psum_work.items()
+            number: beats for program in self.programs[len(self.epochs)] for number, beats in program.psum_work.items()
         }
-        for tag in np.unique(got.psum_tag):
-            mine = got.psum_tag == tag
-            wanted = prepared.get(int(tag))
+        numbers = job_numbers(stim, want.desc_accept, want.desc_code, got.psum_tag, got.psum_offer)
+        for number in np.unique(numbers):
+            mine = numbers == number
+            wanted = prepared.get(int(number))
             if wanted is None:
                 continue
             self.verdict.count("value", mine.sum())
             data = got.psum_data[mine]
             if not np.array_equal(data, wanted[: len(data)]):
-                self.verdict.diverge("psum", int(got.psum_offer[mine][0]) + base, f"sums of tag {tag}", data, wanted)
+                self.verdict.diverge("psum", int(got.psum_offer[mine][0]) + base, f"sums of job {number}", data, wanted)
 
     def _results(self, epoch: Epoch) -> None:
-        work = {(program.first + n) % TAGS: entry for program in epoch.programs for n, entry in enumerate(program.work)}
+        work = {program.first + n: entry for program in epoch.programs for n, entry in enumerate(program.work)}
         descs = {number: entry.desc for number, entry in work.items()}
         try:
             self.found = job_results(self.params, descs, epoch.traces.out, epoch.traces.out_data)

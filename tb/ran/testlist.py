@@ -37,6 +37,12 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry("bypass_and_cancel", "24 descriptors a run", seeds=(1, 2), icarus_config={"descs": 8}),
     TestEntry("illegal_descriptors", "all codes in every run", params=({}, WIDE)),
     TestEntry("statistics", "30 tensors a run", seeds=(1, 2), icarus_config={"tensors": 3}),
+    TestEntry(
+        "long_tensor",
+        "65,700 jobs, nearly all alike: the seed only gives values behind the wrap of tags",
+        icarus_config={"behind": 40},
+        directed=True,
+    ),
     TestEntry("seeds", "moments are fixed against the draws; the seed gives values", icarus_config={"rounds": 1}),
     TestEntry(
         "stochastic_unbiased",

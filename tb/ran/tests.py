@@ -16,7 +16,7 @@ from cocotb.triggers import FallingEdge
 from models.common.tensors import load_set
 from models.ioss.config import CoreParams
 from models.ioss.cycle import predict as ioss_predict
-from models.ran.config import LEGAL_REDUCE, RanDescriptor, Round, Start, YBits
+from models.ran.config import LEGAL_REDUCE, MAX_JOBS, TAGS, RanDescriptor, Round, Start, YBits
 from models.ran.reference import simulate
 from tb.common.scoreboard import Verdict
 from tb.common.waves import ready_wave
@@ -467,6 +467,50 @@ class statistics(RanTest):
                             work = within_bound(rng, desc, params.lanes, int(rng.integers(1, 6)))
                             program.job(job, int(rng.integers(params.rows)), [work], mask)
             await self.play(program)
+
+
+@pyuvm.test()
+class long_tensor(RanTest):
+    """A tensor of more jobs than there are tags: tags wrap with work of every kind under way, and every sum of the
+    tensor's statistics is as large as jobs of the largest results make it. Config: `behind` (jobs beyond the wrap).
+
+    Up to the wrap jobs have no products and differ by their bias alone: two descriptors whose lanes all overflow
+    downwards (the largest |y| there is), then two of zeros.
+    """
+
+    async def body(self) -> None:
+        rng, params = self.run_info.rng(), self.params
+        program = self.program()
+        first = RanDescriptor(YBits.B16, start=Start.BIAS, lanes=params.lanes, n_jobs=MAX_JOBS, k_len=1)
+        for value in (-(1 << 31), -(1 << 31), 0, 0):
+            number = program.descriptor(first)
+            program.bias(number, np.full(params.lanes, value))
+            for job in range(number, number + MAX_JOBS):
+                program.bypass(job)
+        await self.play(program)
+        # Only now: a product that waits would find the tag of its job, modulo 2^16, among those above.
+        # A descriptor with the wrap inside, two behind it: products, bypasses, cancels, partial sums.
+        program = self.program()
+        behind = self.run_info.config.get("behind", 120)
+        for start, jobs, last in ((Start.PSUM64, 8, False), (Start.ZERO, behind, False), (Start.PSUM32, 40, True)):
+            desc = RanDescriptor(
+                YBits.B8, shift=4, start=start, lanes=params.lanes, n_jobs=jobs, k_len=100, stat_last=last
+            )
+            number = program.descriptor(desc)
+            for job in range(number, number + jobs):
+                if start != Start.ZERO:
+                    program.psum(job, rng.integers(-3000, 3000, params.lanes))
+                if job % 5 == 0:
+                    program.bypass(job)
+                elif job % 7 == 0:
+                    program.cancel(job)
+                else:
+                    work = within_bound(rng, desc, params.lanes, int(rng.integers(1, 6)))
+                    program.job(job, int(rng.integers(params.rows)), [work])
+        assert program.next > TAGS
+        # What is before has ended: this program's own bound is enough.
+        await self.start(program)
+        await self.until_quiet(program.bound() + self.held)
 
 
 @pyuvm.test()
