@@ -809,10 +809,10 @@ def _tensors() -> int:
 
 
 def _regs() -> int:
-    from tb.flow.limits import make_page
+    from tb.flow import limits, wordmap
     from tb.flow.regmap import load_map, make_files
 
-    changed = [*make_files(load_map()), *make_page()]
+    changed = [*make_files(load_map()), *limits.make_page(), *wordmap.make_page()]
     for path in changed:
         print(f"made {shown(path)}")
     print(f"PASS regs: {len(changed)} files were not up to date" if changed else "PASS regs: everything is up to date")

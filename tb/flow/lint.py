@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from tb.flow import limits
+from tb.flow import limits, wordmap
 from tb.flow.blocks import Block, all_blocks
 from tb.flow.paths import ROOT, source_files
 from tb.flow.regmap import stale_files
@@ -161,6 +161,7 @@ def checks() -> list[tuple[str, Callable[[], list[str]]]]:
         ("sources", lambda: lint_sources(blocks)),
         ("registers", stale_files),
         ("limits", limits.findings),
+        ("words", wordmap.stale_page),
         ("pages", lint_pages),
         ("ruff", lint_python),
         ("encodings", lint_encodings),

@@ -471,14 +471,14 @@ class state_limits(OptcTest):
         around = np.array([-2, -1, 0, 1, 2])
         for edge in (low, top):  # momentum: m' = m + g
             play(replace(still, step=Scalar(0, 20)), 0, edge, 0, around)
-            play(replace(still, step=Scalar(0, 20)), 0, edge - around.clip(-1, 1) * np.sign(edge), 0, around)
+            play(replace(still, step=Scalar(0, 20)), 0, (edge - around).clip(low, top), 0, around)
         for edge in (low, top):  # w' = w - m'
             play(replace(still, step=one), edge, around, 0, 0)
             play(replace(still, step=Scalar(0, 0), wd=one), [edge, edge, 1, 0, -1], 0, 0, 0)
         # ADAM: m' = m + c1 (g - m), v' = v + c2 (g^2 - v); 2^16 has the square 2^32, one more than v holds.
         adam = replace(still, mode=Mode.ADAM, step=Scalar(0, 20))
         for edge in (low, top):
-            play(replace(adam, c1=one), 0, 0, 0, edge - around.clip(-1, 1) * np.sign(edge))
+            play(replace(adam, c1=one), 0, 0, 0, (edge - around).clip(low, top))
             play(replace(adam, c1=one, fl_m=21), 0, 0, 0, [edge // 2 - 1, edge // 2, edge // 2 + 1])
         for v in (0, (1 << 32) - 2, (1 << 32) - 1):
             play(replace(adam, c2=one), 0, 0, v, [(1 << 16) - 1, 1 << 16, (1 << 16) + 1, -(1 << 16), 0])
