@@ -44,7 +44,7 @@ def blocks() -> dict[str, Block]:
 def _made(root: Path, rtl: str = RTL, table: str = TABLE) -> Table:
     for path, text in (("rtl/toy/toy.sv", rtl), ("tb/ran/limits.hjson", table)):
         (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text)
+        (root / path).write_text(text, encoding="utf-8")
     return load(root / "tb/ran/limits.hjson")
 
 
@@ -110,7 +110,7 @@ def test_every_gap_is_told(
 def test_rtl_in_no_table_and_in_two(tmp_path: Path) -> None:
     table = _made(tmp_path)
     (tmp_path / "rtl/ran").mkdir()
-    (tmp_path / "rtl/ran/other.sv").write_text("module other; logic [1:0] a; endmodule\n")
+    (tmp_path / "rtl/ran/other.sv").write_text("module other; logic [1:0] a; endmodule\n", encoding="utf-8")
     assert uncovered_files([table], tmp_path) == ["rtl/ran/other.sv: its vectors are in no tb/*/limits.hjson"]
     assert "rtl/toy/toy.sv: in the limits of ran and ran" in uncovered_files([table, table], tmp_path)
 

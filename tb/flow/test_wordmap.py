@@ -39,17 +39,17 @@ def test_a_field_of_two_words() -> None:
     ],
 )
 def test_rtl_that_says_something_else(old: str, new: str, finding: str, tmp_path: Path) -> None:
-    text = wordmap.OPTC_PACKAGE.read_text()
+    text = wordmap.OPTC_PACKAGE.read_text(encoding="utf-8")
     assert old in text
     package = tmp_path / "optc_pkg.sv"
-    package.write_text(text.replace(old, new))
+    package.write_text(text.replace(old, new), encoding="utf-8")
     with pytest.raises(UserError, match=finding):
         wordmap.opt_fields(package)
 
 
 def test_a_stale_page_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "words.md"
-    path.write_text(wordmap.page().replace("| 0 | to the nearest", "| 3 | to the nearest"))
+    path.write_text(wordmap.page().replace("| 0 | to the nearest", "| 3 | to the nearest"), encoding="utf-8")
     monkeypatch.setattr(wordmap, "PAGE", path)
     assert any("is not what its sources make" in finding for finding in wordmap.stale_page())
     assert wordmap.make_page() == [path]
@@ -58,6 +58,6 @@ def test_a_stale_page_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_codes_that_differ_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "ran_pkg.sv"
-    package.write_text(wordmap.RAN_PACKAGE.read_text().replace("int RoundTruncate = 1", "int RoundTruncate = 3"))
+    package.write_text(wordmap.RAN_PACKAGE.read_text(encoding="utf-8").replace("int RoundTruncate = 1", "int RoundTruncate = 3"), encoding="utf-8")
     monkeypatch.setattr(wordmap, "RAN_PACKAGE", package)
     assert any("RoundTruncate is 3, the model has 1" in finding for finding in wordmap.stale_page())
