@@ -58,6 +58,9 @@ def test_a_stale_page_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_codes_that_differ_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "ran_pkg.sv"
-    package.write_text(wordmap.RAN_PACKAGE.read_text(encoding="utf-8").replace("int RoundTruncate = 1", "int RoundTruncate = 3"), encoding="utf-8")
+    package.write_text(
+        wordmap.RAN_PACKAGE.read_text(encoding="utf-8").replace("int RoundTruncate = 1", "int RoundTruncate = 3"),
+        encoding="utf-8",
+    )
     monkeypatch.setattr(wordmap, "RAN_PACKAGE", package)
     assert any("RoundTruncate is 3, the model has 1" in finding for finding in wordmap.stale_page())
