@@ -35,7 +35,8 @@ module ran_stats (
   logic [Slots*RecordW-1:0] slots_q;
   logic [RecordW-1:0] tensor_q, record_q, job, retiring, tensor;
 
-  assign job = {CountW'(job_values_i), CountW'(job_overflow_i), CountW'(job_zeros_i), job_max_bit_i, SumW'(job_sum_abs_i)};
+  assign job = {CountW'(job_values_i), CountW'(job_overflow_i), CountW'(job_zeros_i), job_max_bit_i,
+                SumW'(job_sum_abs_i)};
   assign retiring = slots_q[RecordW*retire_slot_i +: RecordW];
   stat_join u_tensor (
     .a_i   (tensor_q),
