@@ -11,6 +11,9 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry("smoke", "Verilator's C++ of four cores takes minutes to compile", params=(FOUR,), sims=("icarus",)),
     TestEntry("constrained_random", "21 products a run", seeds=(1, 2), sims=("verilator",)),
     TestEntry("constrained_random", "two products a run", sims=("icarus",), icarus_config={"rounds": 1, "products": 1}),
+    TestEntry(
+        "constrained_random", "as smoke", params=(FOUR,), sims=("icarus",), icarus_config={"rounds": 1, "products": 1}
+    ),
     TestEntry("passes", "16 passes a run", icarus_config={"passes": 4}),
     TestEntry("planned", "ten products a run", icarus_config={"slots": 2}),
     TestEntry("refusals", "all codes in every run", icarus_config={"changes": 7}),
