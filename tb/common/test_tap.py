@@ -43,10 +43,10 @@ endmodule
 )
 def test_what_a_tap_reports(tmp_path: Path, steps: str, said: str) -> None:
     require_programs({"iverilog": "iverilog", "vvp": "iverilog"}, "this test")
-    (tmp_path / "bench.sv").write_text(BENCH.replace("STEPS", steps))
+    (tmp_path / "bench.sv").write_text(BENCH.replace("STEPS", steps), encoding="utf-8")
     folder = ROOT / "tb/common/sv"
     sources = [folder / "ts_stream_check.sv", folder / "ts_tap.sv", tmp_path / "bench.sv"]
     subprocess.run(["iverilog", "-g2012", f"-I{folder}", "-s", "bench", "-o", tmp_path / "bench", *sources], check=True)
-    done = subprocess.run(["vvp", "bench"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    done = subprocess.run(["vvp", "bench"], cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", check=True)
     lines = [line for line in done.stdout.splitlines() if line.startswith("TS_ASSERT")]
     assert [line.split()[1] for line in lines] == ([said] if said else [])

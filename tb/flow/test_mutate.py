@@ -286,9 +286,11 @@ def test_reasons_of_another_form_are_one_error(monkeypatch: pytest.MonkeyPatch, 
     folder = tmp_path / "tb" / toy.name
     folder.mkdir(parents=True)
     assert mutate.load_reasons(toy) == {}
-    (folder / mutate.REASONS).write_text(hjson.dumps({"reasons": [{"why": "so", "mutants": ["a", "b"]}]}))
+    (folder / mutate.REASONS).write_text(
+        hjson.dumps({"reasons": [{"why": "so", "mutants": ["a", "b"]}]}), encoding="utf-8"
+    )
     assert mutate.load_reasons(toy) == {"a": "so", "b": "so"}
-    (folder / mutate.REASONS).write_text("{reasons: [{mutants: [a]}]}")
+    (folder / mutate.REASONS).write_text("{reasons: [{mutants: [a]}]}", encoding="utf-8")
     with pytest.raises(UserError, match="a list 'reasons' of why and mutants"):
         mutate.load_reasons(toy)
 
