@@ -886,6 +886,36 @@ def _train(
     return 0
 
 
+def _net(
+    MODEL: Path | None,
+    INPUT: Path | None,
+    LAYERS: str | None,
+    SAMPLE: str,
+    X_BITS: int,
+    W_BITS: int,
+    DYNAMIC: bool,
+    SEED: int,
+    JOBS: int,
+    REPORT: Path | None,
+) -> int:
+    from tb.flow.net import Request, Sample, net, plan
+    from tb.flow.net_report import print_tables, write_page
+
+    if MODEL is None or INPUT is None:
+        raise UserError("give MODEL=, an ONNX file, and INPUT=, a .npy of its input (a .npz of several)")
+    console = Console(width=max(150, Console().width))
+    work = plan(Request(MODEL, INPUT, LAYERS, Sample.parse(SAMPLE), X_BITS, W_BITS, SEED, JOBS, DYNAMIC))
+    data = net(work, console)
+    print_tables(data, console)
+    page = write_page(data, REPORTS / "net" / MODEL.stem / "net.html")
+    print(f"page: {shown(page)}")
+    _write_report(REPORT, data)
+    bad = data["mismatches"]
+    counts = f"{len(data['layers'])} layers, {len(data['skipped_layers'])} skipped, {bad:,} mismatches"
+    print(f"{'FAIL' if bad else 'PASS'} net {MODEL.name}: {counts}")
+    return 1 if bad else 0
+
+
 def _train_model(NET: str, EPOCHS: int, SEED: int, SEEDS: int, REPORT: Path | None, JOBS: int) -> int:
     from tb.flow.train_model import train_model
 
@@ -1049,6 +1079,23 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
                 _report_variable(),
             ],
             help="train a real network on the RTL, checked to the bit and cycle; resume where an earlier one ended",
+        ),
+        click.Command(
+            "net",
+            callback=_net,
+            params=[
+                _variable("MODEL", _File(), "the network, ONNX"),
+                _variable("INPUT", _File(), "its input, .npy; several: .npz with their names"),
+                _variable("LAYERS", click.STRING, "layers by name, pattern or operator, with commas (default: all)"),
+                _variable("SAMPLE", click.STRING, "rows of each product: a number, a share such as 0.05, or all", "64"),
+                _variable("X_BITS", _Choice((4, 8, 12, 16)), "bits of activations that are floats", 8),
+                _variable("W_BITS", _Choice((4, 8, 12, 16)), "bits of weights that are floats", 8),
+                _variable("DYNAMIC", _Flag(), "take dynamic dimensions of the model's inputs from INPUT", False),
+                _variable("SEED", _Seed(), "seed of everything that is random", 1),
+                _jobs_variable(),
+                _report_variable("the figures"),
+            ],
+            help="run the products of your own network on the RTL, layer by layer, sampled; goes on where one ended",
         ),
         click.Command(
             "train-model",

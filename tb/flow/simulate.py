@@ -250,10 +250,15 @@ def run_all(tasks: Sequence[Callable[[], T]], jobs: int = 2) -> list[T]:
             return [future.result() for future in futures]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            for group in list(_live):
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(group, signal.SIGKILL)
+            end_all()
             raise
+
+
+def end_all() -> None:
+    """Kills every child process that runs, whichever thread waits for it."""
+    for group in list(_live):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
 
 
 class _FlowRunner(cocotb_runner.Runner):

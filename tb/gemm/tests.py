@@ -6,6 +6,7 @@ Class names are test names (`make sim BLOCK=gemm TEST=...`). The configuration o
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -133,8 +134,9 @@ class user_tensors(Tables):
 
 @pyuvm.test()
 class captured(Tables):
-    """A product of a training, from its file (capture.py). Config: `capture` (none: one that the test makes), `out`
-    (whether to keep the result)."""
+    """Products from their files (capture.py), one after the other. Config: `capture` (none: one that the test makes),
+    or `captures`, a list; `out` (whether to keep the result), `sums` (of a list: .npz that gets the result of each);
+    `spoil` (product whose expected result is made wrong)."""
 
     def example(self) -> Path:
         """A capture of every field: bias, mask, orders dropped, several chunks of K, stochastic rounding."""
@@ -149,17 +151,35 @@ class captured(Tables):
         Capture(product, 7, {"test": self.run_info.test}).save(path)
         return path
 
+    def paths(self) -> list[Path]:
+        """The files to replay."""
+        config = self.run_info.config
+        given = config.get("captures") or [config.get("capture") or self.example()]
+        return [Path(each) for each in given]
+
     async def body(self) -> None:
-        path = self.run_info.config.get("capture")
-        capture = Capture.load(Path(path) if path else self.example())
-        self.origin = capture.source
-        await self.gemm(capture.product, capture.seed)
+        origins = []
+        for path in self.paths():
+            capture = Capture.load(path)
+            origins.append(capture.source)
+            await self.gemm(capture.product, capture.seed)
+        self.origin = origins[0] if len(origins) == 1 else f"{origins[0]} and {len(origins) - 1} more"
 
     def judge(self, cycles: int) -> Verdict:
+        config = self.run_info.config
+        if "spoil" in config:
+            at = config["spoil"]
+            wrong = self.products[at].w.copy()
+            wrong[0, 0] ^= 1
+            self.products[at] = replace(self.products[at], w=wrong)
         verdict = super().judge(cycles)
         self.report["origin"] = self.origin
         if not verdict.divergences:
-            self.keep(self.env.scoreboard.results[0][0])
+            results = [y for y, _ in self.env.scoreboard.results]
+            if config.get("captures"):
+                np.savez(config["sums"], *results)
+            else:
+                self.keep(results[0])
         return verdict
 
 
