@@ -1095,7 +1095,7 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
                 _jobs_variable(),
                 _report_variable("the figures"),
             ],
-            help="run the products of your own network on the RTL, layer by layer, sampled; goes on where one ended",
+            help="run the products of your own ONNX network on the RTL, sampled; resume where an earlier one ended",
         ),
         click.Command(
             "train-model",

@@ -21,6 +21,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "simulate": ("sim", "waves", "replay", "list"),
     "verify": ("test", "regress", "coverage", "faults", "mutate", "prove", "lint"),
     "train": ("train", "train-model"),
+    "your network": ("net",),
     "measure": ("bench", "synth"),
     "make anew": ("docs", "regs", "tensors"),
     "house": ("setup", "clean", "help"),

@@ -3,7 +3,7 @@
 Rows of X are sampled, what is left is cut into pieces (tb/gemm/pieces.py), pieces are bundled into runs of the test
 `captured` of block `gemm`, which checks every slice and cycle; the sums that left are put together again and compared
 with NumPy's integer product of the whole operands. What a run gave is kept in build/net/<key>, a digest of the operands
-and of all sources: the same command goes on where an earlier one ended. At any time only a few runs are in memory.
+and of all sources: the same command resumes where an earlier one ended. At any time only a few runs are in memory.
 
 Errors: `UserError`, one line, before any simulation.
 """
