@@ -1093,7 +1093,7 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
                 _variable("DYNAMIC", _Flag(), "take dynamic dimensions of the model's inputs from INPUT", False),
                 _variable("SEED", _Seed(), "seed of everything that is random", 1),
                 _jobs_variable(),
-                _report_variable("the figures"),
+                _report_variable(),
             ],
             help="run the products of your own ONNX network on the RTL, sampled; resume where an earlier one ended",
         ),
