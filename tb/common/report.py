@@ -9,6 +9,27 @@ from rich.console import Console
 from rich.table import Table
 
 
+def print_timing(result: dict[str, Any]) -> None:
+    """What CHECK=value compared, loudly, and cycles beside the model's, which it does not judge."""
+    console = Console()
+    table = Table("not judged", title="cycles beside the model's, for the same offers", box=box.SIMPLE)
+    for name in ("this RTL", "model", "difference"):
+        table.add_column(name, justify="right")
+    report = result.get("report", {})
+    for line in report.get("timing", []):
+        table.add_row(
+            line["what"], *(f"{n:,}" for n in (line["yours"], line["model"])), f"{line['yours'] - line['model']:+,}"
+        )
+    if table.row_count:
+        console.print(table)
+    made = report.get("checks", {}).get("value", 0)
+    least = result.get("minimum", {}).get("value", 0)
+    print(
+        f"CHECK=value: {made:,} values compared at the outputs (at least {least:,}); mismatches: "
+        f"{report.get('mismatches', 0)}; cycles, counters and observation ports were NOT judged"
+    )
+
+
 def print_figures(result: dict[str, Any]) -> None:
     """The table of `result.json`'s report: numbers and words; what else it holds is printed by who made it."""
     report = dict(result.get("report", {}))

@@ -451,8 +451,13 @@ def _sim_one(
             write()
         except UserError as error:
             problems.append(str(error))
-    if show and result.result is not None and block.print_report is not None:
-        block.print_report(result.result)
+    if show and result.result is not None:
+        if values["CHECK"] == "value":
+            from tb.common.report import print_timing
+
+            print_timing(result.result)
+        elif block.print_report is not None:
+            block.print_report(result.result)
     print(verdict(result.summary()))
     if problems:
         raise UserError("; ".join(problems))

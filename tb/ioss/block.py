@@ -82,5 +82,6 @@ BLOCK = Block(
     coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),
     coverage_goals=COVERAGE_GOALS,
     bench=bench,
+    value_check=True,
     check=partial(plan_findings, HERE, TESTS),
 )

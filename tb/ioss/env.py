@@ -15,7 +15,7 @@ from models.ioss.config import CoreParams, GlobalCounter, RowCounter
 from models.ioss.oracle import PairCount, count_pairs, kept_product
 from tb.common.agents import PlaySequence, StreamConfig, TraceConfig
 from tb.common.env import BlockEnv, EnvConfig
-from tb.common.scoreboard import Verdict
+from tb.common.scoreboard import Timing, Verdict
 from tb.common.testbase import BlockTest
 from tb.ioss.coverage import sample
 from tb.ioss.program import Program
@@ -137,6 +137,15 @@ class IossTest(BlockTest):
             self.judge_gemms(verdict)
         sample(self.run_info, self.params, board)
         return verdict
+
+    def judge_values(self, cycles: int) -> tuple[Verdict, int, list[Timing]]:
+        board = self.env.scoreboard
+        board.programs, board.cycles, board.drained = self.programs, cycles, self.drained
+        self.env.collect(cycles)
+        verdict = board.judge_values()
+        if self.gemms and not verdict.divergences:
+            self.judge_gemms(verdict)
+        return verdict, board.least, board.timing
 
     def judge_gemms(self, verdict: Verdict) -> None:
         """Results and issue counts of the products since the last reset against the oracles."""

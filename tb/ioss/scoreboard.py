@@ -6,14 +6,14 @@ gets only what was offered at the inputs and when the outputs were ready (docs/i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.ma  # np.unique would import it in the middle of the first check
 import numpy.typing as npt
 
 from models.ioss.config import CoreParams, Descriptor, RspCode
-from models.ioss.cycle import Prediction, Stimulus, predict
+from models.ioss.cycle import ISSUE_DTYPE, Prediction, Stimulus, predict
 from models.ioss.value import accumulate
 from tb.common.scoreboard import (
     Scoreboard,
@@ -29,7 +29,7 @@ from tb.common.scoreboard import (
     wave_or_none,
 )
 from tb.common.streams import SourceLog
-from tb.ioss.program import TAGS, Program
+from tb.ioss.program import Program
 from tb.ioss.trace import (
     ISSUE_TAG_BITS,
     ISSUE_UNPACK,
@@ -38,8 +38,10 @@ from tb.ioss.trace import (
     Events,
     events,
     issues,
+    job_numbers,
     products,
 )
+from tb.ioss.values import ValueJudge
 
 
 @dataclass
@@ -111,15 +113,6 @@ def _job_order(table: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
     return table[new]
 
 
-def job_numbers(tags: npt.NDArray[np.uint16], rows: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-    """Running job numbers behind 16-bit tags (Q,), sorted by row, then time: along a row they only grow."""
-    number = tags.astype(np.int64)
-    for row in np.unique(rows):
-        mine = number[slice(*np.searchsorted(rows, [row, row + 1]))]
-        mine[1:] = mine[0] + np.cumsum(np.diff(mine) % TAGS)
-    return number
-
-
 class IossScoreboard(Scoreboard):
     """Set `params`, `programs`, `cycles`, `counters` (None if they were not read) and `drained`, then call `judge`."""
 
@@ -151,6 +144,27 @@ class IossScoreboard(Scoreboard):
         if self.counters is not None and self.epochs:
             want = self.epochs[-1].prediction
             compare_counters(self.verdict, self.counters, (want.row_counters, want.global_counters), self.cycles)
+        if not self.drained:
+            self.not_drained(self.cycles)
+        return self.verdict
+
+    def judge_values(self) -> Verdict:
+        """Values and order of what left, whatever the cycles (tb/ioss/values.py)."""
+        self.inputs = Inputs.of(self.programs)
+        seen = events(self.seen["event"])
+        all_prod, all_data = products(self.seen["product"])
+        self.epochs = []
+        spans = reset_spans(seen.reset, self.cycles)
+        for (base, end), (prod, pick) in zip(spans, _split(all_prod, spans), strict=True):
+            stim, selected = self._stimulus(base, end)
+            judge = ValueJudge(self.verdict, self.params, stim, base, end != self.cycles)
+            tile_err = seen.tile_err[(seen.tile_err >= base) & (seen.tile_err < end)] - base
+            mine = {name: _in(getattr(seen, name), base, end - base) for name in ("rsp", "job_err", "byp")}
+            judge.judge(replace(seen, tile_err=tile_err, **mine), prod, all_data[pick])
+            self.least, self.timing = judge.least, judge.timing(prod)
+            none = np.zeros(0, ISSUE_DTYPE)  # not looked at
+            data = all_data[pick]
+            self.epochs.append(Epoch(base, stim, judge.want, none, prod, data, mine["byp"], selected))
         if not self.drained:
             self.not_drained(self.cycles)
         return self.verdict

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from models.ioss.config import CoreParams
 from models.ioss.cycle import BYP_DTYPE, ISSUE_DTYPE, JOB_ERR_DTYPE, PROD_DTYPE
 from tb.common.scoreboard import EV_RESET, RSP_DTYPE, bits, event_levels
+from tb.ioss.program import TAGS
 
 EVENT_DTYPE = np.dtype([("cycle", "<u4"), ("data", "<u4"), ("mask", "<u4")])
 EV_RSP, EV_TILE_ERR, EV_JOB_ERR, EV_BYP, EV_BUSY = 1, 2, 3, 4, 6
@@ -96,3 +97,12 @@ def events(records: npt.NDArray[np.void]) -> Events:
         reset=event_levels(records, EV_RESET),
         busy=event_levels(records, EV_BUSY),
     )
+
+
+def job_numbers(tags: npt.NDArray[np.uint16], rows: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """Running job numbers behind 16-bit tags (Q,), sorted by row, then time: along a row they only grow."""
+    number = tags.astype(np.int64)
+    for row in np.unique(rows):
+        mine = number[slice(*np.searchsorted(rows, [row, row + 1]))]
+        mine[1:] = mine[0] + np.cumsum(np.diff(mine) % TAGS)
+    return number

@@ -68,5 +68,6 @@ BLOCK = Block(
             ),
         ),
     ),
+    no_value_check="in which order its ports are served, and so what they answer, depends on cycles",
     check=partial(plan_findings, HERE, TESTS),
 )

@@ -76,5 +76,6 @@ BLOCK = Block(
     coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),
     functional_coverage=functional_coverage,
     coverage_goals=COVERAGE_GOALS,
+    no_value_check="which configurations it refuses and which random numbers a value gets depends on cycles",
     check=partial(plan_findings, HERE, TESTS),
 )

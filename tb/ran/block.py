@@ -73,5 +73,6 @@ BLOCK = Block(
         Proof("stat_join", "stat_join_proof", (*STATS[:2], "tb/ran/formal/stat_join_proof.sv")),
         Proof("ran_stats", "ran_stats_proof", (*STATS, "tb/ran/formal/ran_stats_proof.sv"), depth=8),
     ),
+    value_check=True,
     check=partial(plan_findings, HERE, TESTS),
 )

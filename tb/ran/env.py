@@ -13,7 +13,7 @@ from pyuvm import ConfigDB
 from models.ran.config import GlobalCounter, RanParams, RowCounter
 from tb.common.agents import PlaySequence, StreamConfig
 from tb.common.env import BlockEnv, EnvConfig
-from tb.common.scoreboard import Verdict
+from tb.common.scoreboard import Timing, Verdict
 from tb.common.testbase import BlockTest
 from tb.ran.coverage import sample
 from tb.ran.program import PSUM_RECORD, Program
@@ -92,3 +92,9 @@ class RanTest(BlockTest):
         verdict = board.judge()
         sample(self.run_info, self.params, board)
         return verdict
+
+    def judge_values(self, cycles: int) -> tuple[Verdict, int, list[Timing]]:
+        board = self.env.scoreboard
+        board.programs, board.cycles, board.drained = self.programs, cycles, self.drained
+        self.env.collect(cycles)
+        return board.judge_values(), board.least, board.timing

@@ -35,6 +35,7 @@ from tb.common.scoreboard import (
 from tb.common.streams import SourceLog
 from tb.ran.program import Program, Work
 from tb.ran.trace import SHIFT_DTYPE, RanTraces, read_traces
+from tb.ran.values import Inputs, ValueJudge
 
 I64 = npt.NDArray[np.int64]
 TABLES = ("shift", "tree", "swap", "job_stat", "out", "stat", "req", "rsp")
@@ -286,9 +287,22 @@ class RanScoreboard(Scoreboard):
             self._results(last)
         return self.verdict
 
-    def _epoch(self, traces: RanTraces, base: int, end: int) -> None:
+    def judge_values(self) -> Verdict:
+        """Values and order of what left, whatever the cycles (tb/ran/values.py)."""
+        traces = read_traces(self.seen)
+        self.epochs = []
+        spans = reset_spans(traces.reset, self.cycles)
+        for number, (base, end) in enumerate(spans):
+            inputs = self._inputs(traces, base, end)
+            judge = ValueJudge(self.verdict, self.params, self.programs[number], inputs, base, number + 1 < len(spans))
+            judge.judge()
+            self.least, self.timing = judge.least, judge.timing()
+        if not self.drained:
+            self.not_drained(self.cycles)
+        return self.verdict
+
+    def _inputs(self, traces: RanTraces, base: int, end: int) -> Inputs:
         """Sources' records come in epochs' order; those of one epoch are the ones offered in it."""
-        verdict, params = self.verdict, self.params
         log: dict[str, SourceLog] = {name: self.seen[name] for name in ("desc", "byp", "bias", "cancel", "seed")}
         rows: list[SourceLog] = self.seen["prod"]
         pick = {name: (entry.offer >= base) & (entry.offer < end) for name, entry in log.items()}
@@ -306,6 +320,10 @@ class RanScoreboard(Scoreboard):
             tables.append(table[mine])
             datas.append(data[mine])
             accepted.append(np.where(entry.accept[mine] >= 0, entry.accept[mine] - base, -1))
+
+        def counted(name: str) -> I64:
+            mine = log[name].accept[pick[name]]
+            return np.where(mine >= 0, mine - base, -1)
 
         def joined(name: str) -> npt.NDArray[Any]:
             return np.concatenate([getattr(program, name) for program in programs])
@@ -342,16 +360,21 @@ class RanScoreboard(Scoreboard):
             out_ready=wave_or_none(self.seen["out"][base:end, 0]),
             stat_ready=wave_or_none(self.seen["stat"][base:end, 0]),
         )
+        return Inputs(stim, got, np.concatenate(accepted), {name: counted(name) for name in pick})
+
+    def _epoch(self, traces: RanTraces, base: int, end: int) -> None:
+        verdict, params = self.verdict, self.params
+        inputs = self._inputs(traces, base, end)
+        stim, got = inputs.stim, inputs.traces
         want = predict(params, stim)
 
         def transfers(boundary: str, name: str, expected: I64) -> None:
-            mine = log[name].accept[pick[name]]
-            mine = np.where(mine >= 0, mine - base, -1)
-            compare_tables(verdict, boundary, "transfer", cycle_table(mine), cycle_table(expected), base=base)
+            mine = cycle_table(inputs.accepts[name])
+            compare_tables(verdict, boundary, "transfer", mine, cycle_table(expected), base=base)
 
         transfers("descriptor", "desc", want.desc_accept)
         mine = np.zeros(len(stim.prod), SHIFT_DTYPE)
-        mine["row"], mine["cycle"] = stim.prod["row"], np.concatenate(accepted)
+        mine["row"], mine["cycle"] = stim.prod["row"], inputs.prod_accept
         wanted = mine.copy()
         wanted["cycle"] = want.prod_accept
         compare_by_row(verdict, "product", "product", mine, wanted, params.rows, base=base)

@@ -54,5 +54,6 @@ BLOCK = Block(
     tests=TESTS,
     coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),
     coverage_goals=COVERAGE_GOALS,
+    no_value_check="what a read returns depends on the cycle of the events",
     check=check,
 )

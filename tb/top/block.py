@@ -105,5 +105,6 @@ BLOCK = Block(
         _proof("top_number", "rtl/common/trainslice_pkg.sv", "rtl/common/ts_assert.svh", "rtl/top/top_number.sv"),
         _proof("top_update", "rtl/top/top_update.sv"),
     ),
+    no_value_check="what the host reads, and so does next, depends on cycles",
     check=partial(plan_findings, HERE, TESTS),
 )

@@ -44,6 +44,7 @@ from tb.common.scoreboard import (
     event_levels,
     named,
     reset_spans,
+    seen_when,
     word_fields,
 )
 from tb.common.streams import SourceLog
@@ -221,7 +222,7 @@ class TopScoreboard(Scoreboard):
             for at, (code, detail, number) in enumerate(said[engine]):
                 want[at] = (0, code, detail, number)
             want = want if over else want[: len(ends[engine])]
-            _when(want["cycle"], ends[engine]["cycle"], end - base)
+            seen_when(want["cycle"], ends[engine]["cycle"], end - base)
             tables = (f"{engine.name.lower()} command", ends[engine], want)
             compare_tables(self.verdict, "command", *tables, kinds=("value",), base=base, layouts=END_UNPACK)
         self.details = [[detail for _, detail, _ in codes] for codes in said]
@@ -240,7 +241,7 @@ class TopScoreboard(Scoreboard):
             want["last"] = np.concatenate([np.arange(len(each)) == len(each) - 1 for each in words])
         want = want if over else want[: len(trace)]
         for name in ("cycle", "valid"):
-            _when(want[name], trace[name], end)
+            seen_when(want[name], trace[name], end)
         compare_tables(self.verdict, "store", "word", trace, want, kinds=("value",))
 
     def _registers(self, read: Sequence[int], base: int, end: int, batch: int) -> None:
@@ -369,12 +370,6 @@ class TopScoreboard(Scoreboard):
             tags,
             _cycles(self.seen[f"core{core}_stat_trace"], base, end),
         )
-
-
-def _when(want: npt.NDArray[Any], seen: npt.NDArray[Any], end: int) -> None:
-    """Cycles of what the value model names are those seen; what is missing was not there at the end."""
-    both = min(len(want), len(seen))
-    want[:both], want[both:] = seen[:both], end
 
 
 def _span(trace: npt.NDArray[np.void], base: int, end: int) -> npt.NDArray[np.void]:
