@@ -648,7 +648,7 @@ def _simulate(
     elif waves:
         plusargs.append(f"+dumpfile_path={waves}")
     if check == "value":
-        plusargs.append("+ts_check_value")  # for what the bench itself checks inside
+        plusargs.append("+ts_check_value=1")  # for what the bench itself checks inside
     environment = {
         "TS_CONFIG": str(config),
         "TS_RUN_DIR": str(run_dir),

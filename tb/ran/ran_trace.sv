@@ -118,7 +118,7 @@ module ran_trace #(
     stat_fd  = $fopen({Place, "/stat.bin"}, "wb");
     req_fd   = $fopen({Place, "/req.bin"}, "wb");
     event_fd = $fopen({Place, "/ran_event.bin"}, "wb");
-    by_value = $test$plusargs("ts_check_value");
+    if (!$value$plusargs("ts_check_value=%b", by_value)) by_value = 1'b0;
     rst_q    = 1'b0;
     busy_q   = 1'b0;
   end

@@ -259,9 +259,10 @@ module tb_ran #(
   );
 
   logic by_value;
-  initial by_value = $test$plusargs("ts_check_value");
+  initial if (!$value$plusargs("ts_check_value=%b", by_value)) by_value = 1'b0;
   always @(posedge clk_i) begin
-    if (rst_ni && !by_value && quant_valid && job_stat_tag != quant_tag) $display("TS_ASSERT TagOfStatistics in %m at %0t", $time);
+    if (rst_ni && !by_value && quant_valid && job_stat_tag != quant_tag)
+      $display("TS_ASSERT TagOfStatistics in %m at %0t", $time);
   end
 
   ran_trace #(
