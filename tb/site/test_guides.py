@@ -28,9 +28,9 @@ RUN_BY = {
         "make sim BLOCK=gemm X=x.npy W=w.npy W_BITS=8 OUT=y.npy":
             "tb/site/test_guides.py::test_the_tour_can_be_followed",
         "make train": "tb/flow/test_train.py::test_a_training_goes_on_to_the_same_bits_and_reports",
-        "git apply tb/ioss/faults/order_of_product.patch": "tb/site/test_guides.py::test_the_tour_s_fault_is_caught",
+        "git apply tb/ioss/faults/product_sign.patch": "tb/site/test_guides.py::test_the_tour_s_fault_is_caught",
         "make sim TEST=smoke": "tb/site/test_guides.py::test_the_tour_s_fault_is_caught",
-        "git apply -R tb/ioss/faults/order_of_product.patch": "tb/site/test_guides.py::test_the_tour_s_fault_is_caught",
+        "git apply -R tb/ioss/faults/product_sign.patch": "tb/site/test_guides.py::test_the_tour_s_fault_is_caught",
     },
     "adding.md": {
         "make sim TEST=one_live_lane": "tb/site/test_guides.py::test_what_the_guide_adds_fits_together",
@@ -127,7 +127,7 @@ def test_the_tour_can_be_followed(tmp_path: Path) -> None:
 
 
 def test_the_tour_s_fault_is_caught(copy: Path) -> None:
-    patch = "tb/ioss/faults/order_of_product.patch"
+    patch = "tb/ioss/faults/product_sign.patch"
     apply = ["git", "-C", str(copy), "apply"]
     environment = os.environ | {"GIT_CEILING_DIRECTORIES": str(copy.parent)}
     subprocess.run([*apply, patch], check=True, env=environment)
