@@ -2,9 +2,9 @@
 
 What decides is known from the ports alone. A job's value follows from what it is made of; random numbers from the order
 in which jobs left, and, where a seed came while jobs were under way, from one of the places that the ports leave open;
-the order of jobs from the cycles in which their last products were taken (docs/ran/README.md, Completion order). How
-jobs share beats depends on cycles: beats must hold what they say they hold. Counters and observation ports are not
-looked at.
+the order of jobs from the cycles in which their last products were taken (docs/ran/reference.md, "Completion order,
+bypass, partial-sum requests"). How jobs share beats depends on cycles: beats must hold what they say they hold.
+Counters and observation ports are not looked at.
 """
 
 from __future__ import annotations

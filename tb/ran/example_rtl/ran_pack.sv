@@ -1,4 +1,4 @@
-// Another way to pack results (docs/ran/README.md, Formats): a job never shares a beat, and beats leave through a second register.
+// Another way to pack results (docs/ran/reference.md, Drain): a job never shares a beat, and beats leave through a second register.
 //
 // Simpler than rtl/ran/ran_pack.sv, and slower: make sim CHECK=value accepts it, CHECK=cycle names the first beat that
 // is late (docs/guide/own_rtl.md).

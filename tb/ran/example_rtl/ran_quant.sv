@@ -1,4 +1,4 @@
-// Another quant register of the RAN (docs/ran/README.md: Drain, Mask), a lane a module; quant.f names its files.
+// Another quant register of the RAN (docs/ran/reference.md, Drain), a lane a module; quant.f names its files.
 module ran_quant #(
   parameter int Lanes = 16,
   parameter int AccW = 40
