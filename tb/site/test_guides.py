@@ -24,7 +24,7 @@ COMMAND = re.compile(r"^((?:make|git) .*?)(?: +#.*)?$")
 RUN_BY = {
     "tour.md": {
         "make sim": "tb/site/test_guides.py::test_the_tour_can_be_followed",
-        "make sim TEST=smoke WAVES=1": "tb/site/test_guides.py::test_the_tour_can_be_followed",
+        "make waves TEST=smoke": "tb/site/test_guides.py::test_the_tour_can_be_followed",
         "make sim BLOCK=gemm X=x.npy W=w.npy W_BITS=8 OUT=y.npy":
             "tb/site/test_guides.py::test_the_tour_can_be_followed",
         "make train": "tb/flow/test_train.py::test_a_training_goes_on_to_the_same_bits_and_reports",
@@ -113,7 +113,7 @@ def test_the_tour_can_be_followed(tmp_path: Path) -> None:
     real = run_target("sim")
     assert real.returncode == 0, real.stdout + real.stderr
     assert "11.1" in real.stdout  # of early fp1, which the guide names
-    waves = run_target("sim", TEST="smoke", WAVES=1, SIM="icarus")
+    waves = run_target("waves", TEST="smoke", SIM="icarus")
     assert waves.returncode == 0, waves.stdout + waves.stderr
     assert (ROOT / re.findall(r"^waves: (.*)$", waves.stdout, re.MULTILINE)[0]).stat().st_size > 1000
     (script,) = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
