@@ -16,5 +16,7 @@ class UserError(Exception):
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The end of a message about a name that is not one of `known`: the likeliest of them, or nothing."""
     names = {each.lower(): each for each in known}
-    close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
+    # A name written out (simulate for sim) is nearer than one that happens to share letters.
+    close = [each for each in names if len(each) > 2 and name.lower().startswith(each)]
+    close = close or difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
     return f": did you mean {names[close[0]]}?" if close else ""

@@ -382,7 +382,9 @@ def test_verdicts_have_colour_on_a_terminal_only(monkeypatch, text, shown):
 
 
 def test_unknown_target(make):
-    assert make("simulate")[2] == "error: there is no target 'simulate' (make help lists them)\n"
+    said = "error: there is no target 'simulate' (make help lists them): did you mean sim?\n"
+    assert make("simulate")[2] == said
+    assert make("quux")[2] == "error: there is no target 'quux' (make help lists them)\n"
 
 
 @pytest.mark.parametrize(
