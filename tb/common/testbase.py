@@ -178,7 +178,7 @@ class BlockTest(uvm_test):
 
     def keep(self, array: npt.NDArray[np.generic]) -> None:
         """Keeps the result that a user asked for (`out` in the configuration) in the run's folder, whence the command
-        takes it once the test has passed."""
+        takes it after the run."""
         if self.run_info.config.get("out"):
             save_array(self.run_info.run_dir / OUT_NAME, array)
 

@@ -332,8 +332,9 @@ def _write_report(path: Path | None, content: Mapping[str, Any]) -> None:
 
 
 def _take_out(result: RunResult, path: Path | None) -> None:
-    """Writes the array that a test which passed has kept to OUT, and says so. Raises `UserError`."""
-    if path is None or not result.passed:
+    """Writes the array that a test has kept to OUT, and says so; a run that failed may have kept what left the core, or
+    none. Raises `UserError`."""
+    if path is None or not (result.passed or (result.run_dir / OUT_NAME).is_file()):
         return
     try:
         array = read_array(result.run_dir / OUT_NAME)

@@ -349,7 +349,7 @@ def test_out_has_the_name_that_was_given_and_is_announced(tmp_path):
     [
         ({"BLOCK": "ioss", "X": "x", "W": "x", "OUT": "x"}, "OUT would overwrite W: give another name"),
         ({"BLOCK": "ioss", "OUT": "y", "REPORT": "y"}, "would overwrite"),
-        ({"BLOCK": "laps", "CONFIG": "c", "TEST": "../x"}, "TEST=../x is unknown to laps"),
+        ({"BLOCK": "laps", "CONFIG": "c", "TEST": "../x"}, "laps has no test ../x"),
         ({"BLOCK": "ioss", "OUT": "y"}, "OUT belongs to matrices of your own: give X and W"),
         ({"BLOCK": "gemm", "OUT": "y", "SHIFT": "3"}, "SHIFT, OUT belong to matrices of your own"),
         ({"BLOCK": "ioss", "X_BITS": "4"}, "X_BITS belongs to matrices"),

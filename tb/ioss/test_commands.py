@@ -81,7 +81,7 @@ def test_bad_input_gets_one_line(tmp_path: Path) -> None:
         ({"X": path["good"], "W": path["good"].replace("good", "tall"), "MIN_ORDER": 9}, "MIN_ORDER"),
         ({"X": path["good"], "W": path["tall"], "REDUCE_FACTOR": 8, "ROWS": 4}, "at least 8 rows"),
         ({"X": path["good"], "W": path["tall"], "TEST": "smoke"}, "does not take X and W"),
-        ({"TEST": "nonsense"}, "choose one of"),
+        ({"TEST": "nonsense"}, "ioss has no test nonsense"),
         ({"BLOCK": "nonsense"}, "choose one of"),
         ({"SIM": "nonsense"}, "choose one of"),
         ({"TEST": "user_tensors"}, "needs X= and W="),

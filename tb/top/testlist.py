@@ -18,7 +18,7 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry("planned", "ten products a run", icarus_config={"slots": 2}),
     TestEntry("refusals", "all codes in every run", icarus_config={"changes": 7}),
     TestEntry("overlapped", "ten products a run", icarus_config={"products": 3}),
-    TestEntry("back_pressure", "twelve products a run", icarus_config={"styles": 1, "products": 1}),
+    TestEntry("back_pressure", "twelve products a run", icarus_config={"styles": 1, "products": 2}),
     TestEntry("counters", "every counter wraps in a run", icarus_config={"rounds": 20}),
     TestEntry(
         "training", "two iterations of the MLP; words that results fill in part leave: x on Icarus", sims=("verilator",)
