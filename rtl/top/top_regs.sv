@@ -1,6 +1,6 @@
 `include "ts_assert.svh"
 
-// Registers of the processor behind the register bus, and the windows to LAPS' registers and the pairs' counters (docs/top/README.md,
+// Registers of the processor behind the register bus, and the windows to LAPS' registers and the pairs' counters (docs/top/reference.md,
 // Registers; addresses and fields: top_reg_pkg).
 //
 // A request taken at A is answered at A + 1; what a write wrote is in force from A + 1, and pulses that it causes come at A + 1. A request

@@ -1,5 +1,5 @@
-"""The registers' side of the bus in Python: what each access answers and causes, and when (docs/top/README.md, "Timing
-of port and registers").
+"""The registers' side of the bus in Python: what each access answers and causes, and when (docs/top/registers_block.md,
+Timing of port and registers).
 
 Written from the page and the register map. All cycles are those of the bench; an epoch lies between two resets.
 """

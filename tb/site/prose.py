@@ -1,4 +1,4 @@
-"""Checks of the pages' text: length of lines, a list of words, sections that comments name.
+"""Checks of the pages' text: length of lines and pages, a list of words, sections that comments name.
 
 `make lint` calls `findings`.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from tb.flow.paths import ROOT
 
 LONGEST = 120
+MOST_WORDS = 1500  # a longer page is two pages
 _MADE = re.compile(r"# .+\n\nMade from ")  # lines of a page that is made are those of its source
 # What is not English, or not the field's: pattern and what to write. Ignores case.
 WORDS: Mapping[str, str] = {
@@ -30,6 +31,7 @@ WORDS: Mapping[str, str] = {
     r"\bof which one is\b": "one of which is",
     r"\bat will\b": "as needed",
 }
+_WORD = re.compile(r"\S*\w\S*")  # borders of tables are none
 _CODE = re.compile(r"^(```|~~~).*?^\1$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 _SECTION = re.compile(r"docs/([\w/]+\.md), ([A-Z][\w' ]*(?:; [A-Z][\w' ]*)*)")
 _HEAD = re.compile(r"^#+ (.+)$|^(?:- |\d+\. )?\*\*([^*\n]+?)\.?\*\*", re.MULTILINE)
@@ -42,8 +44,11 @@ def _blank(match: re.Match[str]) -> str:
 
 
 def page_findings(name: str, text: str) -> Iterator[str]:
-    """Long lines and words of the list in the page `name`."""
+    """Long lines, too many words, and words of the list in the page `name`."""
     made = _MADE.match(text)
+    count = len(_WORD.findall(text))
+    if count > MOST_WORDS and not made:
+        yield f"{name}: {count} words, at most {MOST_WORDS}: split it"
     for number, line in enumerate(text.splitlines(), start=1):
         if len(line) > LONGEST and not made:
             yield f"{name}:{number}: {len(line)} characters, at most {LONGEST}"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tb.site.prose import LONGEST, findings, page_findings, section_findings
+from tb.site.prose import LONGEST, MOST_WORDS, findings, page_findings, section_findings
 
 
 def test_the_pages_are_clean() -> None:
@@ -24,6 +24,7 @@ def test_the_pages_are_clean() -> None:
         ("It is done at S + 1, but for an OPT.", "'but for an': better except"),
         ("One a cycle is taken.", "'One a cycle': better per"),
         ("What a slice is worth shows a core.", "'is worth shows'"),
+        ("word | \n" * (MOST_WORDS + 1), f"p.md: {MOST_WORDS + 1} words, at most {MOST_WORDS}: split it"),
     ],
 )
 def test_what_is_wrong_is_found(text: str, words: str) -> None:
@@ -33,6 +34,8 @@ def test_what_is_wrong_is_found(text: str, words: str) -> None:
 def test_code_and_made_lines_are_left_alone() -> None:
     fence = "```\nbehind the last\n```\n"
     assert list(page_findings("p.md", f"{fence}`behind the last` and {'x' * 10}\n")) == []
+    assert list(page_findings("p.md", "# Limits\n\nMade from `a` by `b`.\n" + "word\n" * MOST_WORDS)) == []
+    assert list(page_findings("p.md", "| word |\n" * MOST_WORDS)) == []
     assert list(page_findings("p.md", f"# Registers\n\nMade from `a` by `b`.\n{'x' * (LONGEST + 1)}\n")) == []
 
 
