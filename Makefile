@@ -1,4 +1,4 @@
-# TrainSlice. `make help` lists every target and variable; the work is done in tb/flow (python -m tb.flow).
+# TrainSlice. `make help` lists every target and variable; the work is done in flow (python -m flow).
 TARGETS := sim waves list test regress replay train net coverage lint faults mutate bench synth prove tensors train-model regs docs help
 
 # Variables go on make's command line; one that is merely exported does not count.
@@ -19,14 +19,14 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 .PHONY: $(TARGETS) setup clean
 
 setup:
-	@$(PYTHON) tb/flow/setup_env.py
+	@$(PYTHON) flow/core/setup_env.py
 
 $(TARGETS): setup
-	@.venv/bin/python -m tb.flow $@
+	@.venv/bin/python -m flow $@
 
 clean:
 	@rm -rf build
 
 # A name that is no target; a target's own name must not fall through to this.
 .DEFAULT:
-	@$(PYTHON) -m tb.flow.makevars $@ $(TARGETS) setup clean
+	@$(PYTHON) -m flow.core.makevars $@ $(TARGETS) setup clean

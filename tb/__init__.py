@@ -1,1 +1,1 @@
-"""Verification environments: `tb.flow` builds, runs and reports; `tb.common` is shared; one folder a block."""
+"""Verification environments: `flow` builds, runs and reports; `tb.lib` is shared; one folder a block."""

@@ -234,3 +234,10 @@ def save_npz(path: Path, arrays: dict[str, Any]) -> None:
     out = io.BytesIO()
     np.savez_compressed(out, **arrays)
     write_whole(path, out.getvalue())
+
+
+def save_arrays(folder: Path, **arrays: np.ndarray) -> dict[str, Path]:
+    """Writes <folder>/<name>.npy of each; the files by name."""
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array)
+    return {name: folder / f"{name}.npy" for name in arrays}

@@ -25,14 +25,14 @@ FORBIDDEN = frozenset(
 )
 # Who may use one, and why nothing that is compared to the bit needs it.
 ALLOWED = {
-    "models/top/energy.py": "energies are reported, with three digits",
+    "host/energy.py": "energies are reported, with three digits",
     "models/laps/oracle.py": "bounds with slack around exact integers",
     "models/optc/oracle.py": "the float64 yardstick: compared within its documented error",
-    "models/optc/fidelity.py": "the float64 yardstick: quantiles are compared with bars",
-    "models/optc/test_host.py": "the float64 yardstick: compared within a bound",
-    "models/train/test_on_processor.py": "the float64 yardstick: compared within a bound",
-    "models/train/test_closed_loop.py": "distances to a centre: labels of a made-up problem, away from the edges",
-    "models/train/test_fixed.py": "distances to a centre: labels of a made-up problem, away from the edges",
+    "host/fidelity.py": "the float64 yardstick: quantiles are compared with bars",
+    "host/test_optimiser.py": "the float64 yardstick: compared within a bound",
+    "host/test_trainer.py": "the float64 yardstick: compared within a bound",
+    "host/test_closed_loop.py": "distances to a centre: labels of a made-up problem, away from the edges",
+    "host/test_fixed.py": "distances to a centre: labels of a made-up problem, away from the edges",
     "tb/optc/fidelity.py": "axes of a picture",
     "tb/optc/test_commands.py": "the float64 yardstick: a drift compared with its bar",
 }
@@ -73,7 +73,7 @@ def _fraction(node: ast.expr) -> bool:
 
 
 def _sources() -> list[Path]:
-    return sorted(path for top in ("models", "tb") for path in (ROOT / top).rglob("*.py"))
+    return sorted(path for top in ("models", "host", "studies", "tb", "flow") for path in (ROOT / top).rglob("*.py"))
 
 
 def test_nothing_else_decides_bits() -> None:

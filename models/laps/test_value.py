@@ -11,6 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.common import floats
+from models.common.formats import YBits
+from models.common.generator import Lfsr
+from models.common.rounding import Round
 from models.laps.config import (
     COUNTERS,
     ORDER,
@@ -44,8 +47,7 @@ from models.laps.oracle import (
 )
 from models.laps.value import Laps, OrderAnswer, UpdateAnswer, log2_of, stats_of
 from models.ran import cycle as ran
-from models.ran.config import RanDescriptor, RanParams, Round, YBits
-from models.ran.value import Lfsr
+from models.ran.config import RanDescriptor, RanParams
 
 ERROR = TensorClass.ERROR
 RESET = Entry()

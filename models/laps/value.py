@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from models.common.generator import DRAW_BITS, Lfsr
 from models.common.slices import operand_range
 from models.laps.config import (
     CLASS_STRIDE,
@@ -40,7 +41,6 @@ from models.laps.config import (
     Word,
     place_of,
 )
-from models.ran.value import DRAW_BITS, Lfsr
 
 MAX_DROP = 15
 COUNTER_MASK = (1 << 32) - 1

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from models.optc.oracle import adam, momentum
-from models.train.make_torch_vectors import CASES, stream
-from tb.flow.paths import ROOT
+from studies.make_torch_vectors import CASES, stream
+from tb.lib.paths import ROOT
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from host.fidelity import play
+from host.optimiser import Host, Rule
 from models.common import floats
 from models.optc.config import Mode, OptcConfig, RspCode, Scalar
-from models.optc.fidelity import play
-from models.optc.host import Host, Rule
 from models.optc.oracle import exact
 from models.optc.value import State, quotient, root, round_nearest, update
 

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from models.common.formats import PRECISION, YBits
+from models.common.rounding import bit_length, rounded
 from models.optc.config import SQUARE_BITS, Mode, OptcConfig, Scalar
-from models.ran.config import RanDescriptor, YBits
-from models.ran.value import bit_length, quantise, saturate
 
 I64 = npt.NDArray[np.int64]
 S32 = (-(1 << 31), (1 << 31) - 1)
@@ -136,10 +136,9 @@ def update(config: OptcConfig, state: State, g: I64, draw: I64 | None = None, co
     decay = _scaled(config.wd, w, config.wd.exp)
     next_w, over = _limit(w - step - decay, S32)
     over_w |= over
-    rule = RanDescriptor(
-        YBits(config.copy_format), round=config.copy_round, rand_bits=config.copy_rand_bits, shift=config.copy_shift
-    )
-    y, over = saturate(quantise(next_w, rule, draw), rule)
+    bits = PRECISION[YBits(config.copy_format)]
+    z = rounded(next_w, config.copy_shift, config.copy_round, config.copy_rand_bits, draw)
+    y, over = _limit(z, (-(1 << bits - 1), (1 << bits - 1) - 1))
     stats.sat_w, stats.sat_m, stats.sat_v = (int(over[live].sum()) for over in (over_w, over_m, over_v))
     stats.sat_copy = int(over[live].sum())
     stats.bits_w, stats.bits_m, stats.bits_v = (

@@ -1,6 +1,6 @@
-"""Parameters, descriptors, response codes, counter addresses and generator polynomials of the RAN.
+"""Parameters, descriptors, response codes and counter addresses of the RAN.
 
-Source: docs/ran/README.md, sections "Parameters", "Descriptors", "Random numbers", "Counters".
+Source: docs/ran/README.md, sections "Parameters", "Descriptors", "Counters".
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from models.common.counters import GlobalIndex, RowIndex
+from models.common.formats import CONTAINER, YBits
+from models.common.rounding import Round
 from models.ioss.config import LEGAL_LANES, LEGAL_REDUCE, LEGAL_ROWS
 
 LEGAL_ACC_W = (40, 48)
@@ -18,43 +20,6 @@ MAX_JOBS = 16383
 DRAIN_DEPTH = 4
 BYPASS_DEPTH = 4
 TAGS = 1 << 16
-
-# Galois masks of 32 primitive polynomials of degree 32, one per lane.
-LFSR_POLY = (
-    0xD1485AD1, 0xF1A536F2, 0xF6A192AC, 0xA46479F7, 0xA32808C7, 0xFAF9EA80, 0xB7552BEE, 0xC48ED849,
-    0x957AC1C6, 0x93196E06, 0x97E8BC88, 0xA427C70F, 0xC90638DF, 0xB43E134E, 0xD5C0F0CE, 0xAEFE0C72,
-    0xDF4A7B9C, 0x9EA9B5BD, 0xE6D33D64, 0xE4D5314D, 0xA6699EAB, 0xA6D7F00F, 0xA8C65A25, 0xB8820355,
-    0xEE2737AD, 0x85F55591, 0xD72B4BA9, 0xAF5D27D6, 0xE2D86BB0, 0x84B8C458, 0xE962BF91, 0xF244A9FB,
-)  # fmt: skip
-LANE_SEED = 0x9E3779B9
-RESET_SEED = 1
-
-
-class YBits(IntEnum):
-    """Output format (``desc_y_bits_i``)."""
-
-    B4 = 0
-    B8 = 1
-    B12 = 2
-    B16 = 3
-    RAW32 = 4
-    RAW64 = 5
-
-
-# Precision and container of each format, in bits.
-PRECISION = {YBits.B4: 4, YBits.B8: 8, YBits.B12: 12, YBits.B16: 16, YBits.RAW32: 32, YBits.RAW64: 64}
-CONTAINER = {YBits.B4: 4, YBits.B8: 8, YBits.B12: 16, YBits.B16: 16, YBits.RAW32: 32, YBits.RAW64: 64}
-
-
-class Round(IntEnum):
-    """Rounding (``desc_round_i``)."""
-
-    NEAREST = 0
-    TRUNCATE = 1
-    STOCHASTIC = 2
-
-
-RAND_BITS = (8, 12, 16, 24)
 
 
 class Start(IntEnum):

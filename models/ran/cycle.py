@@ -17,34 +17,22 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from models.common.formats import CONTAINER, YBits
+from models.common.generator import RESET_SEED, draws_of, run_states, seeded
+from models.common.rounding import Round, bit_length
 from models.ran.config import (
     BYPASS_DEPTH,
-    CONTAINER,
     DRAIN_DEPTH,
-    RESET_SEED,
     SLOTS,
     TAGS,
     GlobalCounter,
     RanDescriptor,
     RanParams,
-    Round,
     RowCounter,
     RspCode,
     Start,
-    YBits,
 )
-from models.ran.value import (
-    bit_length,
-    draws_of,
-    join_stats,
-    pack_results,
-    quantise,
-    run_states,
-    saturate,
-    seeded,
-    shift_products,
-    start_words,
-)
+from models.ran.value import join_stats, pack_results, quantise, saturate, shift_products, start_words
 
 NEVER = 1 << 48
 I64 = npt.NDArray[np.int64]

@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-from models.ran.config import RanDescriptor, Round
+from models.common.rounding import Round
+from models.ran.config import RanDescriptor
 
 _BITS = (4, 8, 12, 16, 32, 64)
 

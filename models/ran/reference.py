@@ -10,17 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from models.ran.config import (
-    LANE_SEED,
-    LFSR_POLY,
-    RAND_BITS,
-    RESET_SEED,
-    TAGS,
-    GlobalCounter,
-    RanDescriptor,
-    RanParams,
-    RowCounter,
-)
+from models.common.generator import LANE_SEED, LFSR_POLY, RESET_SEED
+from models.common.rounding import RAND_BITS
+from models.ran.config import TAGS, GlobalCounter, RanDescriptor, RanParams, RowCounter
 from models.ran.cycle import (
     JOB_DTYPE,
     JOB_STAT_DTYPE,

@@ -8,17 +8,10 @@ import numpy as np
 import pytest
 
 from models.common.counters import counter_address
+from models.common.formats import YBits
 from models.common.slices import operand_range
 from models.ioss.oracle import kept_product
-from models.ran.config import (
-    GlobalCounter,
-    RanDescriptor,
-    RanParams,
-    RowCounter,
-    RspCode,
-    YBits,
-    sum_bound,
-)
+from models.ran.config import GlobalCounter, RanDescriptor, RanParams, RowCounter, RspCode, sum_bound
 
 BASE = RanDescriptor(YBits.B8, lanes=16, n_jobs=3, k_len=10)
 

@@ -7,8 +7,10 @@ import dataclasses
 import numpy as np
 import pytest
 
+from models.common.formats import YBits
+from models.common.rounding import Round
 from models.ran import cycle
-from models.ran.config import RanDescriptor, RanParams, Round, Start, YBits
+from models.ran.config import RanDescriptor, RanParams, Start
 from models.ran.cycle import (
     BYP_IN_DTYPE,
     CANCEL_DTYPE,

@@ -7,20 +7,12 @@ import itertools
 import numpy as np
 import pytest
 
-from models.ran.config import LFSR_POLY, RAND_BITS, RanDescriptor, Round, YBits
+from models.common.formats import YBits
+from models.common.generator import LFSR_POLY, Lfsr, run_states, seeded
+from models.common.rounding import RAND_BITS, Round, bit_length
+from models.ran.config import RanDescriptor
 from models.ran.oracle import centred, is_primitive, requantise_exact, round_exact, state_after
-from models.ran.value import (
-    Lfsr,
-    bit_length,
-    pack_results,
-    quantise,
-    run_states,
-    saturate,
-    seeded,
-    shift_products,
-    start_words,
-    unpack_results,
-)
+from models.ran.value import pack_results, quantise, saturate, shift_products, start_words, unpack_results
 
 SHIFTS = tuple(range(40))
 

@@ -1,6 +1,6 @@
-"""Value level of the RAN: shift, random numbers, rounding, saturation, formats, statistics, on whole arrays.
+"""Value level of the RAN: shift, saturation, formats, statistics, on whole arrays.
 
-Source: docs/ran/README.md, sections "Products", "Drain", "Random numbers", "Statistics". `J` jobs, `L` lanes, `Q`
+Source: docs/ran/README.md, sections "Products", "Drain", "Statistics". `J` jobs, `L` lanes, `Q`
 products.
 """
 
@@ -11,15 +11,14 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from models.ran.config import CONTAINER, LANE_SEED, LFSR_POLY, PRECISION, RAND_BITS, RanDescriptor, Round, YBits
+from models.common.formats import CONTAINER, PRECISION, YBits
+from models.common.rounding import rounded
+from models.ran.config import RanDescriptor
 
 I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
-U32 = npt.NDArray[np.uint32]
-DRAW_BITS = 24
 STAT_COUNT_BITS = 32  # of values, overflow, zeros of a tensor
 STAT_SUM_BITS = 48  # of sum_abs
-LEAP = 32
 
 
 def shift_products(data: npt.NDArray[np.integer], order: npt.NDArray[np.integer]) -> I64:
@@ -28,98 +27,10 @@ def shift_products(data: npt.NDArray[np.integer], order: npt.NDArray[np.integer]
     return np.right_shift(data.astype(np.int64) * weight[:, None], 1)
 
 
-# ---- random numbers --------------------------------------------------------------------------------------------------
-# A generator's step is linear over GF(2): a matrix of 32 x 32 bits, kept as the images (32,) of the unit vectors.
-def _step_images(poly: int) -> U32:
-    units = np.left_shift(np.uint64(1), np.arange(32, dtype=np.uint64))
-    return ((units >> np.uint64(1)) ^ np.where(units & np.uint64(1), np.uint64(poly), np.uint64(0))).astype(np.uint32)
-
-
-def _apply(images: U32, state: U32) -> U32:
-    """The matrix on states (...,): by tables of a byte's images."""
-    low = np.zeros(1, np.uint32)
-    tables = []
-    for byte in range(4):
-        table = low
-        for bit in range(8):
-            table = np.concatenate([table, table ^ images[8 * byte + bit]])
-        tables.append(table)
-    return (
-        tables[0][state & 0xFF] ^ tables[1][state >> 8 & 0xFF] ^ tables[2][state >> 16 & 0xFF] ^ tables[3][state >> 24]
-    )
-
-
-def _leap_images(poly: int) -> U32:
-    """Images of 32 steps: the matrix, squared five times."""
-    images = _step_images(poly)
-    for _ in range(5):
-        images = _apply(images, images)
-    return images
-
-
-_LEAPS = [_leap_images(poly) for poly in LFSR_POLY]
-
-
-def seeded(lanes: int, seed: int) -> U32:
-    """States (L,) of the generators after a seed."""
-    states = np.zeros(lanes, np.uint32)
-    for lane in range(lanes):
-        start = (seed ^ (lane + 1) * LANE_SEED) & 0xFFFFFFFF
-        states[lane] = _apply(_LEAPS[lane], np.array([start or 0xFFFFFFFF], np.uint32))[0]
-    return states
-
-
-def run_states(states: U32, count: int) -> U32:
-    """States (count + 1, L): the given ones and those after 1 .. `count` draws."""
-    lanes = len(states)
-    out = np.zeros((count + 1, lanes), np.uint32)
-    for lane in range(lanes):
-        images, have = _LEAPS[lane], 1
-        out[0, lane] = states[lane]
-        while have <= count:  # twice as many with every turn, by a leap as long as what is there
-            more = min(have, count + 1 - have)
-            out[have : have + more, lane] = _apply(images, out[:more, lane])
-            images = _apply(images, images)
-            have += more
-    return out
-
-
-def draws_of(states: U32) -> I64:
-    """The 24-bit draws that states give."""
-    return (states >> 8).astype(np.int64)
-
-
-class Lfsr:
-    """The generators of all lanes, draw by draw."""
-
-    def __init__(self, lanes: int, seed: int = 1) -> None:
-        self.states = seeded(lanes, seed)
-
-    def draw(self, count: int = 1) -> I64:
-        """The next draws (count, L)."""
-        states = run_states(self.states, count)
-        self.states = states[-1]
-        return draws_of(states[:-1])
-
-
 # ---- rounding, saturation --------------------------------------------------------------------------------------------
 def quantise(s: I64, desc: RanDescriptor, draw: I64 | None = None) -> I64:
     """Rounded sums z (J, L), ReLU included; `draw` (J, L) if the rounding is stochastic."""
-    sh = desc.shift
-    if desc.round == Round.NEAREST and sh:
-        z = s >> sh
-        rest = s - (z << sh)
-        half = np.int64(1) << (sh - 1)
-        z = z + ((rest > half) | ((rest == half) & ((z & 1) == 1)))
-    elif desc.round == Round.STOCHASTIC:
-        assert draw is not None
-        drop = DRAW_BITS - RAND_BITS[desc.rand_bits]
-        centred = ((draw >> drop) * 2 + 1) << drop  # 25 bits
-        # floor(D' * 2^sh / 2^25) without leaving 64 bits
-        r = centred >> (25 - sh) if sh <= 25 else centred << (sh - 25)
-        z = (s + r) >> sh
-    else:
-        z = s >> sh
+    z = rounded(s, desc.shift, desc.round, desc.rand_bits, draw)
     return np.maximum(z, 0) if desc.relu else z
 
 
@@ -133,11 +44,6 @@ def saturate(z: I64, desc: RanDescriptor) -> tuple[I64, npt.NDArray[np.bool_]]:
     """Results (J, L) and which were limited."""
     low, high = output_range(desc)
     return np.clip(z, low, high), (z < low) | (z > high)
-
-
-def bit_length(values: I64) -> I64:
-    """Bits of magnitudes; 0 for 0."""
-    return np.where(values == 0, 0, np.frexp(np.abs(values).astype(np.float64))[1]).astype(np.int64)
 
 
 def join_stats(parts: Sequence[tuple[int, int, int, int, int]]) -> tuple[int, int, int, int, int]:

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, ClassVar, Self
 
+from models.common.formats import CONTAINER, YBits
 from models.ioss.config import CoreParams
 from models.ioss.config import Descriptor as CoreDescriptor
 from models.laps.config import LEGAL_LAYERS
 from models.optc.config import OptcConfig
-from models.ran.config import CONTAINER, RanDescriptor, RanParams, Start, YBits
+from models.ran.config import RanDescriptor, RanParams, Start
 
 LEGAL_CORES = (1, 2, 4)
 LANES = 16

@@ -8,6 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.common.formats import YBits
+from models.common.generator import Lfsr
+from models.common.rounding import Round
 from models.common.slices import operand_range
 from models.ioss.config import Descriptor
 from models.ioss.oracle import kept_product
@@ -16,8 +19,7 @@ from models.laps.config import Entry, TensorClass, TensorStats
 from models.laps.value import Laps
 from models.optc.config import Mode, OptcConfig, Scalar
 from models.optc.value import State, update
-from models.ran.config import Round, YBits
-from models.ran.value import Lfsr, quantise, saturate, unpack_results
+from models.ran.value import quantise, saturate, unpack_results
 from models.top.config import (
     LANES,
     OPTC_ENGINE,

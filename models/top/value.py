@@ -18,6 +18,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from models.common.generator import RESET_SEED, Lfsr
+from models.common.rounding import Round, bit_length
 from models.common.slices import split
 from models.common.tensors import exact_matmul
 from models.ioss.config import Descriptor as CoreDescriptor
@@ -29,8 +31,8 @@ from models.laps.config import RspCode as LapsCode
 from models.laps.value import Laps, UpdateAnswer
 from models.optc.config import RspCode as OptcCode
 from models.optc.value import State, Statistics, update
-from models.ran.config import RESET_SEED, TAGS, RanDescriptor, Round, Start
-from models.ran.value import Lfsr, bit_length, pack_results, quantise, saturate
+from models.ran.config import TAGS, RanDescriptor, Start
+from models.ran.value import pack_results, quantise, saturate
 from models.top.config import (
     BIAS_WORDS,
     ID_VALUE,

@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 
 from models.common.files import FileError, read_array
+from models.common.formats import YBits
+from models.common.rounding import RAND_BITS, Round
 from models.common.tensors import TensorError
-from models.ran.config import RAND_BITS, Round, YBits, sum_bound
-from tb.common.blockdef import COVERAGE_GOALS, INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
-from tb.common.testlist import block_runs
-from tb.flow.blocks import Block, Option
-from tb.flow.errors import UserError
+from models.ran.config import sum_bound
 from tb.gemm.capture import MAX_BIAS, Capture
 from tb.gemm.coverage import functional_coverage
 from tb.gemm.program import MOST_JOBS_OF_A_STAGE, gemm_params
@@ -23,6 +21,10 @@ from tb.gemm.testlist import TESTS
 from tb.ioss.block import PARAMS as CORE_PARAMS
 from tb.ioss.block import RTL as CORE_RTL
 from tb.ioss.operands import OPERAND_OPTIONS, check_operands, operand_config, own_tensors
+from tb.lib.blockdef import COVERAGE_GOALS, INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
+from tb.lib.contract import Block, Option
+from tb.lib.errors import UserError
+from tb.lib.testlist import block_runs
 from tb.ran.block import PARAMS as RAN_PARAMS
 from tb.ran.block import RTL as RAN_RTL
 
@@ -114,13 +116,6 @@ def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     return "user_tensors", {**operand_config(options), **own}
 
 
-def bench(report: Path | None) -> int:
-    """`make bench`; its module asks for this block, so it is imported late."""
-    from tb.gemm.bench.bench import bench as measure
-
-    return measure(report)
-
-
 BLOCK = Block(
     name="gemm",
     title="IOSS core and RAN, joined",
@@ -170,7 +165,7 @@ BLOCK = Block(
     coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),
     coverage_files=RTL,
     coverage_goals=COVERAGE_GOALS,
-    bench=bench,
+    bench="flow.bench.gemm",
     no_value_check="its bench looks into both parts, which can be checked by value alone (BLOCK=ioss, BLOCK=ran)",
     check=partial(plan_findings, HERE, TESTS),
 )

@@ -19,12 +19,13 @@ from typing import Any
 import numpy as np
 
 from models.common.files import FileError, save_npz
+from models.common.formats import YBits
 from models.common.tensors import TensorError, check_matrix, compact, exact_matmul, read_npz
 from models.ioss.config import Descriptor
-from models.ran.config import MAX_JOBS, RanDescriptor, YBits, sum_bound
-from tb.flow.makevars import definition
-from tb.flow.paths import shown
+from models.ran.config import MAX_JOBS, RanDescriptor, sum_bound
 from tb.gemm.program import MOST_JOBS_OF_A_STAGE, GemmParams, GemmProgram, Product
+from tb.lib.paths import shown
+from tb.lib.replay import definition
 
 FORMAT = 1
 OPTIONS = ("n_x", "n_w", "x_unsigned", "w_unsigned", "min_order", "compensate", "reduce_factor")
@@ -96,7 +97,7 @@ class Capture:
             raise TensorError(f"it could take {issues:,} issues, more than the {MAX_ISSUES:,} that one run traces")
         if product.compensate and product.min_order and product.mask is not None and product.mask.any():
             raise TensorError("compensation under a mask: there is no oracle of it")
-        # As the host decides it (models/top/mapper.py): start values are limited to what a chunk leaves.
+        # As the host decides it (host/mapper.py): start values are limited to what a chunk leaves.
         start = 0 if product.bias is None else int(np.abs(product.bias).max())
         chunk = sum_bound(
             min(k, span), product.n_x, product.n_w, product.x_unsigned, product.w_unsigned, product.compensate

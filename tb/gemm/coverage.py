@@ -15,10 +15,10 @@ from models.ioss.config import LEGAL_REDUCE
 from models.ioss.config import RowCounter as CoreRow
 from models.ioss.config import RspCode as CoreCode
 from models.ran.config import RspCode, Start
-from tb.common.coverage import Coverage, CoverGroup, Coverpoint, Cross, Ignore, functional, write_run
-from tb.common.runinfo import RunInfo
-from tb.flow.paths import REPORTS
 from tb.gemm.program import RAN_CODE, GemmParams
+from tb.lib.coverage import Coverage, CoverGroup, Coverpoint, Cross, Ignore, functional, write_run
+from tb.lib.paths import REPORTS
+from tb.lib.runinfo import RunInfo
 
 FORMATS = ("4", "8", "12", "16", "raw 32", "raw 64")
 REDUCE = tuple(str(factor) for factor in LEGAL_REDUCE)

@@ -11,14 +11,14 @@ from pyuvm import ConfigDB
 from models.ioss.config import GlobalCounter as CoreGlobal
 from models.ioss.config import RowCounter as CoreRow
 from models.ran.config import GlobalCounter, RowCounter
-from tb.common.agents import PlaySequence, StreamConfig, TraceConfig
-from tb.common.env import BlockEnv, EnvConfig
-from tb.common.scoreboard import Verdict
-from tb.common.testbase import BlockTest
 from tb.gemm.coverage import sample
 from tb.gemm.program import GemmParams, GemmProgram, Product, gemm_params
-from tb.gemm.scoreboard import EVENT_DTYPE, GemmScoreboard
+from tb.gemm.scoreboard import GemmScoreboard
 from tb.ioss.env import trace_configs as core_traces
+from tb.lib.agents import PlaySequence, StreamConfig, TraceConfig
+from tb.lib.env import BlockEnv, EnvConfig
+from tb.lib.scoreboard import EVENT_DTYPE, Verdict
+from tb.lib.testbase import BlockTest
 from tb.ran.env import SINKS
 from tb.ran.trace import trace_configs as ran_traces
 

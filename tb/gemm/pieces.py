@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from models.common.formats import YBits
 from models.ioss.config import LEGAL_REDUCE
-from models.ran.config import MAX_JOBS, RanDescriptor, YBits, sum_bound
+from models.ran.config import MAX_JOBS, RanDescriptor, sum_bound
 from tb.gemm.program import MOST_JOBS_OF_A_STAGE, GemmParams, Product
 
 I64 = npt.NDArray[np.int64]

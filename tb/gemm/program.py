@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.common.formats import YBits
 from models.ioss.config import CoreParams, Descriptor
 from models.ioss.oracle import PairCount, count_pairs, kept_product
-from models.ran.config import MAX_JOBS, RanDescriptor, RanParams, RspCode, Start, YBits
-from tb.common.agents import BurstItem
+from models.ran.config import MAX_JOBS, RanDescriptor, RanParams, RspCode, Start
 from tb.ioss.program import Placement
 from tb.ioss.program import Program as CoreProgram
+from tb.lib.agents import BurstItem
 from tb.ran.program import bias_beats, bias_burst, desc_burst, desc_words, seed_burst
 from tb.ran.scoreboard import exact_range
 

@@ -11,10 +11,10 @@ from rich.table import Table
 
 from models.ioss.config import RowCounter as CoreRow
 from models.ran.config import GlobalCounter, RowCounter
-from tb.common.runinfo import RunInfo
 from tb.ioss.env import Gemm
 from tb.ioss.report import gemm_report
 from tb.ioss.report import print_report as print_core
+from tb.lib.runinfo import RunInfo
 
 if TYPE_CHECKING:
     from tb.gemm.program import GemmParams, GemmProgram, Product

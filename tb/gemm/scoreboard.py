@@ -15,7 +15,11 @@ import numpy.typing as npt
 
 from models.ran.config import RanDescriptor
 from models.ran.cycle import CANCEL_DTYPE, PROD_IN_DTYPE, SEED_DTYPE, Prediction, Stimulus, predict
-from tb.common.scoreboard import (
+from tb.gemm.program import GemmParams, GemmProgram, Product
+from tb.ioss.scoreboard import Epoch as CoreEpoch
+from tb.ioss.scoreboard import Inputs, IossScoreboard
+from tb.ioss.trace import events, products
+from tb.lib.scoreboard import (
     RSP_DTYPE,
     Scoreboard,
     Verdict,
@@ -26,16 +30,11 @@ from tb.common.scoreboard import (
     reset_spans,
     wave_or_none,
 )
-from tb.common.streams import SourceLog
-from tb.gemm.program import GemmParams, GemmProgram, Product
-from tb.ioss.scoreboard import Epoch as CoreEpoch
-from tb.ioss.scoreboard import Inputs, IossScoreboard
-from tb.ioss.trace import events, products
+from tb.lib.streams import SourceLog
 from tb.ran.scoreboard import compare, job_results, within
 from tb.ran.trace import SHIFT_DTYPE, RanTraces, read_traces
 
 I64 = npt.NDArray[np.int64]
-EVENT_DTYPE = np.dtype([("cycle", "<u4"), ("data", "<u4")])
 EV_RSP, EV_RAN, EV_IOSS, EV_BUSY = 1, 2, 3, 6
 
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from models.common.formats import YBits
+from models.common.rounding import Round
 from models.common.tensors import GemmTensors, load_set
-from models.ran.config import RanDescriptor, Round, YBits
+from models.ran.config import RanDescriptor
 from tb.gemm.program import Product
 
 DATA = Path(__file__).parents[2] / "data" / "digits"

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from flow.core.targets import run_target
+from models.common.formats import YBits
+from models.common.rounding import Round
 from models.common.tensors import TensorError
-from models.ran.config import RanDescriptor, Round, YBits
-from tb.common.commands import run_target
+from models.ran.config import RanDescriptor
 from tb.gemm.capture import FINAL, OPTIONS, Capture, replay_command, save_all
 from tb.gemm.program import Product, gemm_params
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tb.common.commands import run_target, save_arrays
+from flow.core.targets import run_target
+from models.common.files import save_arrays
 
 _sim = partial(run_target, "sim", BLOCK="gemm")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from flow.core.blocks import get_block
 from models.common.slices import operand_range
 from models.ioss.oracle import count_pairs
 from models.ran.config import MAX_JOBS
-from tb.flow.blocks import get_block
 from tb.gemm.capture import Capture
 from tb.gemm.pieces import Format, count_issues, cut, longest_k, product_of, reduce_factor
 from tb.gemm.program import MOST_JOBS_OF_A_STAGE, gemm_params

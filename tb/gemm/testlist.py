@@ -3,7 +3,7 @@ the default parameters."""
 
 from __future__ import annotations
 
-from tb.common.testlist import TestEntry
+from tb.lib.testlist import TestEntry
 
 SMALL = {"ROWS": 4, "LANES": 8, "DEPTH": 32}
 WIDE = {"ROWS": 2, "LANES": 32, "DEPTH": 64, "ACC_W": 48}

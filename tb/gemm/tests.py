@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 import pyuvm
 
-from models.common.files import read_array
+from models.common.files import read_array, save_arrays
+from models.common.formats import YBits
+from models.common.rounding import Round
 from models.common.tensors import load_matrix
 from models.ioss.config import LEGAL_REDUCE, Descriptor
-from models.ran.config import RanDescriptor, Round, Start, YBits
-from tb.common.commands import save_arrays
-from tb.common.scoreboard import Verdict
-from tb.common.waves import ready_wave
+from models.ran.config import RanDescriptor, Start
 from tb.gemm.capture import Capture
 from tb.gemm.env import GemmTest
 from tb.gemm.program import GemmProgram, Product
@@ -27,6 +26,8 @@ from tb.gemm.report import product_report, sweep_entry
 from tb.gemm.tensors import shipped, tensor_product
 from tb.ioss.sequences import ILLEGAL as CORE_ILLEGAL
 from tb.ioss.sequences import Knobs, illegal_descriptor, operands, random_program
+from tb.lib.scoreboard import Verdict
+from tb.lib.waves import ready_wave
 from tb.ran.program import bias_beats
 from tb.ran.sequences import ILLEGAL as RAN_ILLEGAL
 from tb.ran.sequences import illegal_descriptor as illegal_ran

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from models.ioss.config import LEGAL_DEPTH, LEGAL_LANES, LEGAL_ROWS
-from tb.common.blockdef import COVERAGE_GOALS, INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
-from tb.common.testlist import block_runs
-from tb.flow.blocks import Block, Option, Param
 from tb.ioss.coverage import functional_coverage
 from tb.ioss.operands import OPERAND_OPTIONS, check_operands, operand_config, own_tensors
 from tb.ioss.report import print_report
 from tb.ioss.testlist import TESTS
+from tb.lib.blockdef import COVERAGE_GOALS, INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
+from tb.lib.contract import Block, Option, Param
+from tb.lib.testlist import block_runs
 
 HERE = Path(__file__).parent
 
@@ -27,13 +27,6 @@ def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         return listed_test(BLOCK, HERE, options)
     check_operands(options)
     return "user_tensors", operand_config(options)
-
-
-def bench(report: Path | None) -> int:
-    """`make bench`; its module asks for this block, so it is imported late."""
-    from tb.ioss.bench.bench import bench as measure
-
-    return measure(report)
 
 
 RTL = (
@@ -81,7 +74,7 @@ BLOCK = Block(
     tests=TESTS,
     coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),
     coverage_goals=COVERAGE_GOALS,
-    bench=bench,
+    bench="flow.bench.ioss",
     value_check=True,
     check=partial(plan_findings, HERE, TESTS),
 )

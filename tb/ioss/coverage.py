@@ -34,7 +34,7 @@ from models.ioss.config import (
     vec_beats,
 )
 from models.ioss.cycle import KIND_BYPASS, KIND_OPEN, KIND_REFUSED, KIND_ROWS, Prediction, Stimulus
-from tb.common.coverage import (
+from tb.lib.coverage import (
     NO_BIN,
     Coverage,
     CoverageError,
@@ -45,8 +45,8 @@ from tb.common.coverage import (
     functional,
     write_run,
 )
-from tb.common.runinfo import RunInfo
-from tb.flow.paths import REPORTS
+from tb.lib.paths import REPORTS
+from tb.lib.runinfo import RunInfo
 
 I64 = npt.NDArray[np.int64]
 NEVER = 1 << 60

@@ -13,14 +13,14 @@ from pyuvm import ConfigDB
 
 from models.ioss.config import CoreParams, GlobalCounter, RowCounter
 from models.ioss.oracle import PairCount, count_pairs, kept_product
-from tb.common.agents import PlaySequence, StreamConfig, TraceConfig
-from tb.common.env import BlockEnv, EnvConfig
-from tb.common.scoreboard import Timing, Verdict
-from tb.common.testbase import BlockTest
 from tb.ioss.coverage import sample
 from tb.ioss.program import Program
 from tb.ioss.scoreboard import IossScoreboard
 from tb.ioss.trace import EVENT_DTYPE, issue_dtype, prod_dtype
+from tb.lib.agents import PlaySequence, StreamConfig, TraceConfig
+from tb.lib.env import BlockEnv, EnvConfig
+from tb.lib.scoreboard import Timing, Verdict
+from tb.lib.testbase import BlockTest
 
 SOURCES = ("desc", "tile", "vec")
 

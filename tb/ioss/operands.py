@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from models.common.tensors import TensorError, load_matrix
 from models.ioss.config import LEGAL_REDUCE
-from tb.flow.blocks import Block, Option
-from tb.flow.errors import UserError
+from tb.lib.contract import Block, Option
+from tb.lib.errors import UserError
 
 BITS = (4, 8, 12, 16)
 # Issues whose traces and tables fit into the memory of a small machine (about 100 bytes an issue).

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from models.ioss.config import CoreParams, Descriptor
 from models.ioss.value import pack_jobs, pack_tile
-from tb.common.agents import BurstItem
-from tb.common.streams import source_records
+from tb.lib.agents import BurstItem
+from tb.lib.streams import source_records
 
 U8 = npt.NDArray[np.uint8]
 MAX_JOBS = 0xFFFF

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from models.ioss.config import CoreParams, GlobalCounter, RowCounter
-from tb.common.runinfo import RunInfo
+from tb.lib.runinfo import RunInfo
 
 if TYPE_CHECKING:
     from tb.ioss.env import Gemm

@@ -15,20 +15,6 @@ import numpy.typing as npt
 from models.ioss.config import CoreParams, Descriptor, RspCode
 from models.ioss.cycle import ISSUE_DTYPE, Prediction, Stimulus, predict
 from models.ioss.value import accumulate
-from tb.common.scoreboard import (
-    Scoreboard,
-    Verdict,
-    answer_table,
-    compare_by_row,
-    compare_counters,
-    compare_tables,
-    cycle_table,
-    named,
-    reset_spans,
-    row_slices,
-    wave_or_none,
-)
-from tb.common.streams import SourceLog
 from tb.ioss.program import Program
 from tb.ioss.trace import (
     ISSUE_TAG_BITS,
@@ -42,6 +28,20 @@ from tb.ioss.trace import (
     products,
 )
 from tb.ioss.values import ValueJudge
+from tb.lib.scoreboard import (
+    Scoreboard,
+    Verdict,
+    answer_table,
+    compare_by_row,
+    compare_counters,
+    compare_tables,
+    cycle_table,
+    named,
+    reset_spans,
+    row_slices,
+    wave_or_none,
+)
+from tb.lib.streams import SourceLog
 
 
 @dataclass

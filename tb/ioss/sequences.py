@@ -10,8 +10,8 @@ import numpy.typing as npt
 from models.common.slices import operand_range
 from models.ioss.config import CoreParams, Descriptor
 from models.ioss.value import pack_tile
-from tb.common.waves import gaps
 from tb.ioss.program import Program, pack_jobs
+from tb.lib.waves import gaps
 
 I64 = npt.NDArray[np.int64]
 ILLEGAL = (

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from flow.bench import ioss as bench
+from flow.bench.common import BenchError, Timing, median_rate, run_cpp
 from models.ioss.config import CoreParams
 from models.ioss.cycle import predict
-from tb.common.bench import BenchError, Timing, median_rate, run_cpp
-from tb.ioss.bench import bench
 from tb.ioss.bench.workload import Workload, cpp_program, stimulus
 
 TINY = Workload(sets=("late",), gemms=("bp3", "wg3", "fp3"), rows=16)

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from flow.core.targets import run_target
 from models.ioss.oracle import count_pairs, slices
-from tb.common.commands import run_target
 
 _sim = partial(run_target, "sim")
 

@@ -15,11 +15,11 @@ import pytest
 from models.ioss.config import CoreParams, Descriptor, GlobalCounter, JobErr, RowCounter
 from models.ioss.cycle import KIND_BYPASS, KIND_ROWS, Stimulus, predict
 from models.ioss.test_cycle import SETTINGS, SMALL, random_stimulus
-from tb.common.coverage import Coverage, CoverageError, Merged, read_ucis, summarise
-from tb.common.runinfo import RunInfo
 from tb.ioss.coverage import _OTHER, GROUPS, functional_coverage, sample, sample_epochs
 from tb.ioss.program import Program
 from tb.ioss.scoreboard import Epoch, Inputs
+from tb.lib.coverage import Coverage, CoverageError, Merged, read_ucis, summarise
+from tb.lib.runinfo import RunInfo
 
 CORE = CoreParams()
 

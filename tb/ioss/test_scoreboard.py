@@ -11,11 +11,11 @@ from pyuvm import uvm_root
 
 from models.ioss.config import CoreParams, Descriptor
 from models.ioss.cycle import Prediction, Stimulus, predict
-from tb.common.scoreboard import RSP_DTYPE, Verdict, compare_counters
-from tb.common.streams import SourceLog
 from tb.ioss.program import Program
 from tb.ioss.scoreboard import Epoch, IossScoreboard
 from tb.ioss.trace import ISSUE_TAG_BITS, TRACE_BYP_DTYPE, TRACE_PROD_DTYPE, Events
+from tb.lib.scoreboard import RSP_DTYPE, Verdict, compare_counters
+from tb.lib.streams import SourceLog
 
 PARAMS = CoreParams(4, 8, 32)
 HORIZON = 3000

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tb.common.scoreboard import Verdict
 from tb.ioss.test_scoreboard import (
     BASE,
     PARAMS,
@@ -21,6 +20,7 @@ from tb.ioss.test_scoreboard import (
     _product_field,
 )
 from tb.ioss.values import ValueJudge
+from tb.lib.scoreboard import Verdict
 
 
 def _judge(seen: Observed, cut: bool = False) -> ValueJudge:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tb.common.testlist import TestEntry
+from tb.lib.testlist import TestEntry
 
 SMALL = {"ROWS": 4, "LANES": 8, "DEPTH": 32}
 TALL = {"ROWS": 16, "LANES": 16, "DEPTH": 64}

@@ -15,19 +15,19 @@ from cocotb.triggers import FallingEdge, RisingEdge
 from cocotb_bus.bus import Bus
 
 from models.common.counters import counter_address
+from models.common.files import save_arrays
 from models.common.slices import operand_range
 from models.common.tensors import load_matrix, load_set
 from models.ioss.config import Descriptor, GlobalCounter, RowCounter
 from models.ioss.oracle import kept_product
 from models.ioss.value import accumulate, pack_tile
-from tb.common.commands import save_arrays
-from tb.common.scoreboard import Timing, Verdict
-from tb.common.waves import gaps, ready_wave
 from tb.ioss.env import IossTest
 from tb.ioss.program import MAX_JOBS, Program, pack_jobs
 from tb.ioss.report import gemm_report
 from tb.ioss.sequences import ILLEGAL, Knobs, bad_last, illegal_descriptor, operands, random_program
 from tb.ioss.trace import products
+from tb.lib.scoreboard import Timing, Verdict
+from tb.lib.waves import gaps, ready_wave
 
 DATA = Path(__file__).parents[2] / "data" / "digits"
 

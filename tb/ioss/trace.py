@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from models.ioss.config import CoreParams
 from models.ioss.cycle import BYP_DTYPE, ISSUE_DTYPE, JOB_ERR_DTYPE, PROD_DTYPE
-from tb.common.scoreboard import EV_RESET, RSP_DTYPE, bits, event_levels
 from tb.ioss.program import TAGS
+from tb.lib.scoreboard import EV_RESET, RSP_DTYPE, bits, event_levels
 
 EVENT_DTYPE = np.dtype([("cycle", "<u4"), ("data", "<u4"), ("mask", "<u4")])
 EV_RSP, EV_TILE_ERR, EV_JOB_ERR, EV_BYP, EV_BUSY = 1, 2, 3, 4, 6

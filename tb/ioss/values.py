@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from models.ioss.config import CoreParams
 from models.ioss.cycle import Prediction, Stimulus, predict
-from tb.common.scoreboard import RSP_DTYPE, Timing, Verdict, compare_values
 from tb.ioss.program import TAGS
 from tb.ioss.trace import TRACE_BYP_DTYPE, Events, job_numbers
+from tb.lib.scoreboard import RSP_DTYPE, Timing, Verdict, compare_values
 
 I64 = npt.NDArray[np.int64]
 FIELDS = ("order", "last", "null", "tag", "mask")

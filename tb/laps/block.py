@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from models.laps.config import LEGAL_LAYERS
-from tb.common.blockdef import COVERAGE_GOALS, INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
-from tb.common.report import print_figures
-from tb.common.testlist import block_runs
-from tb.flow.blocks import Block, Param, Proof
 from tb.laps.coverage import functional_coverage
 from tb.laps.testlist import TESTS
+from tb.lib.blockdef import COVERAGE_GOALS, INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
+from tb.lib.contract import Block, Param, Proof
+from tb.lib.report import print_figures
+from tb.lib.testlist import block_runs
 
 HERE = Path(__file__).parent
 PACKAGES = ("rtl/common/trainslice_pkg.sv", "rtl/ran/ran_pkg.sv", "rtl/laps/laps_pkg.sv")

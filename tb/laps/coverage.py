@@ -31,9 +31,9 @@ from models.laps.config import (
 )
 from models.laps.cycle import BUSY_CYCLES, Prediction, Query, RegAccess, Stimulus, Update
 from models.laps.value import Laps, UpdateAnswer
-from tb.common.coverage import Coverage, CoverGroup, Coverpoint, Cross, Ignore, functional, write_run
-from tb.common.runinfo import RunInfo
-from tb.flow.paths import REPORTS
+from tb.lib.coverage import Coverage, CoverGroup, Coverpoint, Cross, Ignore, functional, write_run
+from tb.lib.paths import REPORTS
+from tb.lib.runinfo import RunInfo
 
 PLACES = (*LAYOUTS, "none")
 CLASS_NAMES = tuple(cls.name.lower() for cls in TensorClass)

@@ -11,14 +11,14 @@ from cocotb.triggers import FallingEdge
 from pyuvm import ConfigDB
 
 from models.laps.config import LapsParams, addresses
-from tb.common.agents import StreamConfig, TraceConfig
-from tb.common.env import BlockEnv, EnvConfig
-from tb.common.scoreboard import Verdict
-from tb.common.testbase import ProgramTest
 from tb.laps.coverage import sample
 from tb.laps.program import Program
 from tb.laps.scoreboard import LapsScoreboard
 from tb.laps.trace import DTYPES
+from tb.lib.agents import StreamConfig, TraceConfig
+from tb.lib.env import BlockEnv, EnvConfig
+from tb.lib.scoreboard import Verdict
+from tb.lib.testbase import ProgramTest
 
 
 class LapsTest(ProgramTest):

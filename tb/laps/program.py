@@ -9,8 +9,8 @@ import numpy as np
 
 from models.laps.config import CLASS_STRIDE, CLASSES, SCHEDULE_WHEN, SLOT_STRIDE, Entry, Slot, TensorStats, Word
 from models.laps.cycle import Query, RegAccess, Update
-from tb.common.agents import BurstItem
-from tb.common.streams import source_records
+from tb.lib.agents import BurstItem
+from tb.lib.streams import source_records
 
 Ref = tuple[int, int]  # layer, class
 REG_BYTES, UPD_BYTES, ORD_BYTES = 6, 20, 6

@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from host.closed_loop import COLUMNS, Format, Query, Request, Settings, make_loop, queries
+from host.closed_loop import Update as TensorUpdate
+from host.fixed import TrainConfig
+from host.layers import MLP, Layer
 from models.laps.config import CLASSES, RspCode, TensorClass, TensorStats
 from models.laps.cycle import BUSY_CYCLES, Update
-from models.train.closed_loop import COLUMNS, Format, Query, Request, Settings, make_loop, queries
-from models.train.closed_loop import Update as TensorUpdate
-from models.train.fixed import TrainConfig
-from models.train.layers import MLP, Layer
-from tb.common.scoreboard import Verdict
-from tb.flow.errors import UserError
 from tb.laps.program import Program
+from tb.lib.errors import UserError
+from tb.lib.scoreboard import Verdict
 
 RECORDING = Path(__file__).parents[2] / "data" / "laps" / "digits_updates.npz"
 NETWORK = MLP  # of the recording
@@ -56,7 +56,7 @@ class Recording:
 
 
 def load_recording(path: Path = RECORDING) -> Recording:
-    """The file as `models.train.closed_loop.Recorder.save` wrote it. Raises OSError."""
+    """The file as `host.closed_loop.Recorder.save` wrote it. Raises OSError."""
     with np.load(path) as data:
         rows = list(zip(*(data[name].tolist() for name in COLUMNS), strict=True))
         writes = [(int(addr), int(word)) for addr, word in data["writes"]]

@@ -12,10 +12,10 @@ import numpy.typing as npt
 from models.laps.config import ORDER, LapsParams, RspCode, TensorClass
 from models.laps.cycle import Prediction, Stimulus, predict
 from models.laps.oracle import min_order
-from tb.common.scoreboard import SpannedScoreboard, compare_tables, cycle_table
-from tb.common.streams import SourceLog
 from tb.laps.program import Program
 from tb.laps.trace import UNPACK, obs_table, order_table, register_table, update_table
+from tb.lib.scoreboard import SpannedScoreboard, compare_tables, cycle_table
+from tb.lib.streams import SourceLog
 
 BOUNDARIES = {"reg": "register", "upd": "update", "ord": "query"}
 

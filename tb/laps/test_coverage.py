@@ -10,11 +10,11 @@ import numpy as np
 
 from models.laps.config import STEP, Entry, LapsParams, Rules, TensorStats
 from models.laps.cycle import Stimulus, predict
-from tb.common.coverage import FILE_NAME, Coverage
-from tb.common.runinfo import RunInfo
-from tb.common.scoreboard import Verdict
 from tb.laps.coverage import GROUPS, sample, sample_epochs
 from tb.laps.program import Program
+from tb.lib.coverage import FILE_NAME, Coverage
+from tb.lib.runinfo import RunInfo
+from tb.lib.scoreboard import Verdict
 
 PARAMS = LapsParams(4)
 

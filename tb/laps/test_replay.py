@@ -12,14 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from host.closed_loop import Format, LapsController, Query, Request, StepDone, Update, answer
+from host.fixed import TrainConfig
+from host.layers import MLP
+from host.settings import SETTINGS
 from models.laps.config import TensorClass
 from models.laps.value import Laps
-from models.train.closed_loop import Format, LapsController, Query, Request, StepDone, Update, answer
-from models.train.fixed import TrainConfig
-from models.train.layers import MLP
-from models.train.settings import SETTINGS
-from tb.common.scoreboard import Verdict
-from tb.flow.errors import UserError
 from tb.laps.replay import (
     LoopPair,
     Recording,
@@ -32,6 +30,8 @@ from tb.laps.replay import (
     replay_program,
 )
 from tb.laps.trace import update_table
+from tb.lib.errors import UserError
+from tb.lib.scoreboard import Verdict
 
 ITERATIONS = 3
 COUNT = 12 * ITERATIONS

@@ -11,11 +11,11 @@ from pyuvm import uvm_root
 
 from models.laps.config import ORDER, LapsParams, TensorStats
 from models.laps.cycle import Stimulus, predict
-from tb.common.scoreboard import EV_RESET, Verdict
-from tb.common.streams import SourceLog
 from tb.laps.program import Program
 from tb.laps.scoreboard import LapsScoreboard
 from tb.laps.trace import DTYPES, obs_table, order_table, register_table, update_table
+from tb.lib.scoreboard import EV_RESET, Verdict
+from tb.lib.streams import SourceLog
 
 PARAMS = LapsParams()
 BASE, HORIZON = 7, 400

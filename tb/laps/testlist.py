@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tb.common.testlist import TestEntry
+from tb.lib.testlist import TestEntry
 
 FOUR, MANY = {"LAYERS": 4}, {"LAYERS": 64}
 

@@ -14,6 +14,12 @@ from typing import Any
 import numpy as np
 import pyuvm
 
+from host.closed_loop import Format, Query, Request
+from host.closed_loop import Update as TensorUpdate
+from host.digits import load_digits
+from host.fixed import accuracy, batches, order_rng
+from host.layers import NETWORKS
+from host.settings import SETTINGS, TRAININGS
 from models.common import floats
 from models.laps.config import (
     ADDR_BITS,
@@ -35,14 +41,6 @@ from models.laps.config import (
     place_of,
 )
 from models.laps.oracle import Rule, Step, violations
-from models.train.closed_loop import Format, Query, Request
-from models.train.closed_loop import Update as TensorUpdate
-from models.train.digits import load_digits
-from models.train.fixed import accuracy, batches, order_rng
-from models.train.layers import NETWORKS
-from models.train.settings import SETTINGS, TRAININGS
-from tb.common.scoreboard import Verdict
-from tb.common.waves import gaps
 from tb.laps.env import LapsTest
 from tb.laps.program import Program
 from tb.laps.replay import (
@@ -68,6 +66,8 @@ from tb.laps.sequences import (
     random_slot,
     random_stats,
 )
+from tb.lib.scoreboard import Verdict
+from tb.lib.waves import gaps
 
 STYLES = ("none", "rare", "frequent")
 

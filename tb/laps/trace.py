@@ -10,8 +10,7 @@ import numpy.typing as npt
 
 from models.laps.config import LAYOUTS, RegCode, RspCode
 from models.laps.value import OrderAnswer, UpdateAnswer
-from tb.common.scoreboard import Unpack, named
-from tb.ran.trace import EVENT_DTYPE
+from tb.lib.scoreboard import EVENT_DTYPE, Unpack, named
 
 __all__ = ["DTYPES", "UNPACK", "obs_table", "order_table", "register_table", "update_table"]
 

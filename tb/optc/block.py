@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from models.optc.config import BOTH_MODES, LEGAL_LANES, LEGAL_MODES
-from tb.common.blockdef import COVERAGE_GOALS, INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
-from tb.common.report import print_figures
-from tb.common.testlist import block_runs
-from tb.flow.blocks import Block, Param
-from tb.flow.errors import UserError
+from tb.lib.blockdef import COVERAGE_GOALS, INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
+from tb.lib.contract import Block, Param
+from tb.lib.errors import UserError
+from tb.lib.report import print_figures
+from tb.lib.testlist import block_runs
 from tb.optc.coverage import functional_coverage
 from tb.optc.fidelity import print_streams
 from tb.optc.options import OPTIONS, stream_options

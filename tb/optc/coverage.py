@@ -16,14 +16,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.common.rounding import Round, bit_length
 from models.optc.config import MAX_CLIP, SQUARE_BITS, Mode, OptcConfig, RspCode, Scalar
 from models.optc.cycle import LATENCY, Prediction
 from models.optc.value import S32, U32, Statistics, root
-from models.ran.config import Round
-from models.ran.value import bit_length
-from tb.common.coverage import NO_BIN, Coverage, CoverGroup, Coverpoint, Cross, Ignore, functional, write_run
-from tb.common.runinfo import RunInfo
-from tb.flow.paths import REPORTS
+from tb.lib.coverage import NO_BIN, Coverage, CoverGroup, Coverpoint, Cross, Ignore, functional, write_run
+from tb.lib.paths import REPORTS
+from tb.lib.runinfo import RunInfo
 
 I64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]

@@ -8,14 +8,13 @@ import numpy as np
 from pyuvm import ConfigDB
 
 from models.optc.config import Mode, has_mode
-from tb.common.agents import StreamConfig, TraceConfig
-from tb.common.env import BlockEnv, EnvConfig
-from tb.common.scoreboard import Verdict
-from tb.common.testbase import ProgramTest
+from tb.lib.agents import StreamConfig, TraceConfig
+from tb.lib.env import BlockEnv, EnvConfig
+from tb.lib.scoreboard import EVENT_DTYPE, Verdict
+from tb.lib.testbase import ProgramTest
 from tb.optc.coverage import sample
 from tb.optc.report import run_report
 from tb.optc.scoreboard import STAT_DTYPE, OptcScoreboard, lane_dtype, out_dtype
-from tb.ran.trace import EVENT_DTYPE
 
 
 def trace_dtypes(lanes: int) -> dict[str, np.dtype]:

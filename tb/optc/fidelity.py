@@ -13,10 +13,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from host.fidelity import BARS, Fidelity, Run, measure, reference
+from host.optimiser import Pass
 from models.optc.config import Mode
-from models.optc.fidelity import BARS, Fidelity, Run, measure, reference
-from models.optc.host import Pass
-from tb.flow.paths import shown
+from tb.lib.paths import shown
 
 if TYPE_CHECKING:
     from tb.optc.scoreboard import OptcScoreboard

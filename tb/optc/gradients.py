@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from host.fidelity import BARS, Run, play
+from host.optimiser import Host, Rule
 from models.optc.config import Mode
-from models.optc.fidelity import BARS, Run, play
-from models.optc.host import Host, Rule
-from tb.common.env import BlockEnv
-from tb.common.scoreboard import Verdict
-from tb.flow.paths import REPORTS, ROOT
+from tb.lib.env import BlockEnv
+from tb.lib.paths import REPORTS, ROOT
+from tb.lib.scoreboard import Verdict
 from tb.optc.env import OptcTest
 from tb.optc.fidelity import draw, findings, observed, stream_report
 from tb.optc.program import Program

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from host.optimiser import LARGEST_GRADIENT, LARGEST_WEIGHT, HostError, Rule
 from models.common.files import FileError, read_array
 from models.optc.config import Mode
-from models.optc.host import LARGEST_GRADIENT, LARGEST_WEIGHT, HostError, Rule
-from tb.flow.blocks import Option
-from tb.flow.errors import UserError
+from tb.lib.contract import Option
+from tb.lib.errors import UserError
 
 F64 = npt.NDArray[np.float64]
 # What a run's traces and tables fit into on a small machine (about 300 bytes a value; a pass is 70 cycles at least).

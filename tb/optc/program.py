@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.optc.config import OptcConfig
-from tb.common.agents import BurstItem
-from tb.common.streams import source_records
+from tb.lib.agents import BurstItem
+from tb.lib.streams import source_records
 
 I64 = npt.NDArray[np.int64]
 CFG_BYTES = 29

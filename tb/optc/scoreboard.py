@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from models.common.generator import Lfsr
+from models.common.rounding import Round
 from models.optc.config import BOTH_MODES, Mode, OptcConfig, RspCode
 from models.optc.cycle import Prediction, Stimulus, predict
 from models.optc.value import State, Statistics, update
-from models.ran.config import Round
-from models.ran.value import Lfsr
-from tb.common.scoreboard import (
+from tb.lib.scoreboard import (
     RSP_DTYPE,
     SpannedScoreboard,
     Verdict,
@@ -23,7 +23,7 @@ from tb.common.scoreboard import (
     named,
     wave_or_none,
 )
-from tb.common.streams import SourceLog
+from tb.lib.streams import SourceLog
 from tb.optc.program import Program
 
 I64 = npt.NDArray[np.int64]

@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from flow import cli
+from flow.core.blocks import get_block
+from flow.core.simulate import run
+from flow.core.targets import run_target
 from models.common import floats
+from models.common.files import save_arrays
 from models.optc.oracle import adam, momentum
-from tb.common.commands import run_target, save_arrays
-from tb.flow import cli
-from tb.flow.blocks import get_block
-from tb.flow.paths import ROOT
-from tb.flow.simulate import run
+from tb.lib.paths import ROOT
 from tb.optc.options import MAX_STEPS, MAX_VALUES
 
 _sim = partial(run_target, "sim", BLOCK="optc")

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.common.rounding import Round
 from models.optc.config import Mode, OptcConfig, Scalar
 from models.optc.value import State, round_nearest, update
-from models.ran.config import Round
-from tb.common.coverage import Coverage, Merged, summarise
-from tb.common.runinfo import RunInfo
+from tb.lib.coverage import Coverage, Merged, summarise
+from tb.lib.runinfo import RunInfo
 from tb.optc.coverage import (
     FRACTIONS,
     GROUPS,

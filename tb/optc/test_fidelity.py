@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from host.fidelity import BARS, Run, play
+from host.optimiser import Host, Rule
 from models.common import floats
 from models.optc.config import Mode
-from models.optc.fidelity import BARS, Run, play
-from models.optc.host import Host, Rule
 from models.optc.value import update
 from tb.optc.fidelity import Observed, findings, observed
 from tb.optc.scoreboard import STAT_DTYPE, lane_dtype, out_dtype

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.optc.config import Mode
-from tb.common.report import print_figures
+from tb.lib.report import print_figures
 from tb.optc.program import Program
 from tb.optc.report import run_report
 from tb.optc.sequences import PLAIN

@@ -11,15 +11,14 @@ import numpy.typing as npt
 import pytest
 from pyuvm import uvm_root
 
+from models.common.rounding import Round
 from models.optc.config import Mode, Scalar
 from models.optc.cycle import Stimulus, predict
-from models.ran.config import Round
-from tb.common.scoreboard import EV_RESET, Verdict
-from tb.common.streams import SourceLog
+from tb.lib.scoreboard import EV_RESET, EVENT_DTYPE, Verdict
+from tb.lib.streams import SourceLog
 from tb.optc.program import Program
 from tb.optc.scoreboard import COUNTS, EV_RSP, OptcScoreboard, check_rate
 from tb.optc.sequences import PLAIN, random_state
-from tb.ran.trace import EVENT_DTYPE
 
 LANES = 4
 BASE = 7

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tb.common.testlist import TestEntry
+from tb.lib.testlist import TestEntry
 
 ONE, EIGHT = {"LANES": 1}, {"LANES": 8}
 

@@ -14,14 +14,15 @@ from typing import Any, ClassVar
 import numpy as np
 import pyuvm
 
+from host.optimiser import WIDTH, Rule
 from models.common import floats
+from models.common.files import save_arrays
+from models.common.generator import LANE_SEED
+from models.common.rounding import Round
 from models.optc.config import MAX_CLIP, Mode, OptcConfig, Scalar
 from models.optc.cycle import LATENCY
-from models.optc.host import WIDTH, Rule
-from models.ran.config import LANE_SEED, Round
-from tb.common.commands import save_arrays
-from tb.common.scoreboard import Verdict
-from tb.common.waves import gaps, ready_wave
+from tb.lib.scoreboard import Verdict
+from tb.lib.waves import gaps, ready_wave
 from tb.optc.env import OptcTest
 from tb.optc.gradients import RECORDED_RULES, GradientTest, recorded
 from tb.optc.options import MODES, load_stream

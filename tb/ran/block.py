@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from models.ran.config import LEGAL_ACC_W, LEGAL_BANKS, LEGAL_LANES, LEGAL_ROWS
-from tb.common.blockdef import COVERAGE_GOALS, INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
-from tb.common.report import print_figures
-from tb.common.testlist import block_runs
-from tb.flow.blocks import Block, Param, Proof
+from tb.lib.blockdef import COVERAGE_GOALS, INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
+from tb.lib.contract import Block, Param, Proof
+from tb.lib.report import print_figures
+from tb.lib.testlist import block_runs
 from tb.ran.coverage import functional_coverage
 from tb.ran.testlist import TESTS
 

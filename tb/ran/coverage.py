@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.ran.config import LEGAL_REDUCE, GlobalCounter, RanDescriptor, RanParams, Round, RowCounter, RspCode, YBits
+from models.common.formats import YBits
+from models.common.rounding import Round
+from models.ran.config import LEGAL_REDUCE, GlobalCounter, RanDescriptor, RanParams, RowCounter, RspCode
 from models.ran.cycle import Prediction, Stimulus, job_numbers
-from tb.common.coverage import Coverage, CoverGroup, Coverpoint, Cross, Ignore, functional, write_run
-from tb.common.runinfo import RunInfo
-from tb.flow.paths import REPORTS
+from tb.lib.coverage import Coverage, CoverGroup, Coverpoint, Cross, Ignore, functional, write_run
+from tb.lib.paths import REPORTS
+from tb.lib.runinfo import RunInfo
 
 I64 = npt.NDArray[np.int64]
 FORMATS = ("4", "8", "12", "16", "raw 32", "raw 64")

@@ -11,10 +11,10 @@ from cocotb.triggers import FallingEdge
 from pyuvm import ConfigDB
 
 from models.ran.config import GlobalCounter, RanParams, RowCounter
-from tb.common.agents import PlaySequence, StreamConfig
-from tb.common.env import BlockEnv, EnvConfig
-from tb.common.scoreboard import Timing, Verdict
-from tb.common.testbase import BlockTest
+from tb.lib.agents import PlaySequence, StreamConfig
+from tb.lib.env import BlockEnv, EnvConfig
+from tb.lib.scoreboard import Timing, Verdict
+from tb.lib.testbase import BlockTest
 from tb.ran.coverage import sample
 from tb.ran.program import PSUM_RECORD, Program
 from tb.ran.scoreboard import RanScoreboard

@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from models.ran.config import TAGS, RanDescriptor, RanParams, RspCode, Start
 from models.ran.cycle import BYP_IN_DTYPE, PROD_IN_DTYPE
-from tb.common.agents import BurstItem
-from tb.common.streams import source_records
+from tb.lib.agents import BurstItem
+from tb.lib.streams import source_records
 
 I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]

@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.ran.config import CONTAINER, PRECISION, TAGS, RanDescriptor, RanParams, Round, RspCode, YBits
+from models.common.formats import CONTAINER, PRECISION, YBits
+from models.common.rounding import Round
+from models.ran.config import TAGS, RanDescriptor, RanParams, RspCode
 from models.ran.cycle import CANCEL_DTYPE, SEED_DTYPE, Prediction, Stimulus, job_numbers, predict
 from models.ran.oracle import requantise_exact
 from models.ran.value import unpack_results
-from tb.common.scoreboard import (
+from tb.lib.scoreboard import (
     CYCLES,
     Scoreboard,
     Verdict,
@@ -32,7 +34,7 @@ from tb.common.scoreboard import (
     row_slices,
     wave_or_none,
 )
-from tb.common.streams import SourceLog
+from tb.lib.streams import SourceLog
 from tb.ran.program import Program, Work
 from tb.ran.trace import SHIFT_DTYPE, RanTraces, read_traces
 from tb.ran.values import Inputs, ValueJudge

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.ran.config import RanDescriptor, RanParams, RspCode, Start, YBits, sum_bound
+from models.common.formats import YBits
+from models.ran.config import RanDescriptor, RanParams, RspCode, Start, sum_bound
 from tb.ran.program import Program
 
 I64 = npt.NDArray[np.int64]

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tb.flow.blocks import all_blocks, get_block
-from tb.flow.errors import UserError
-from tb.flow.ownrtl import OwnRtl
-from tb.flow.simulate import RunResult, run
+from flow.core.blocks import all_blocks, get_block
+from flow.core.ownrtl import OwnRtl
+from flow.core.simulate import RunResult, run
+from tb.lib.errors import UserError
 
 EXAMPLE = Path(__file__).parent / "example_rtl"
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.ran.config import TAGS, RanDescriptor, RanParams, YBits
+from models.common.formats import YBits
+from models.ran.config import TAGS, RanDescriptor, RanParams
 from models.ran.cycle import OUT_DTYPE, Stimulus, job_numbers
 from models.ran.value import pack_results
-from tb.common.scoreboard import Verdict
+from tb.lib.scoreboard import Verdict
 from tb.ran.program import Program, Work
 from tb.ran.scoreboard import job_results, judge_results
 

@@ -9,9 +9,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.ran.config import RanDescriptor, RanParams, Round, Start, YBits
+from models.common.formats import YBits
+from models.common.rounding import Round
+from models.ran.config import RanDescriptor, RanParams, Start
 from models.ran.cycle import CANCEL_DTYPE, SEED_DTYPE, Stimulus, predict
-from tb.common.scoreboard import Verdict, answer_table
+from tb.lib.scoreboard import Verdict, answer_table
 from tb.ran.program import Program
 from tb.ran.trace import RanTraces
 from tb.ran.values import Inputs, ValueJudge

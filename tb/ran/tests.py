@@ -13,15 +13,17 @@ import numpy as np
 import pyuvm
 from cocotb.triggers import FallingEdge
 
+from models.common.formats import YBits
+from models.common.rounding import Round
 from models.common.tensors import load_set
 from models.ioss.config import CoreParams
 from models.ioss.cycle import predict as ioss_predict
-from models.ran.config import LEGAL_REDUCE, MAX_JOBS, TAGS, RanDescriptor, Round, Start, YBits
+from models.ran.config import LEGAL_REDUCE, MAX_JOBS, TAGS, RanDescriptor, Start
 from models.ran.reference import simulate
-from tb.common.scoreboard import Verdict
-from tb.common.waves import ready_wave
 from tb.ioss.bench.workload import stimulus
 from tb.ioss.program import Program as IossProgram
+from tb.lib.scoreboard import Verdict
+from tb.lib.waves import ready_wave
 from tb.ran.env import RanTest
 from tb.ran.report import run_report
 from tb.ran.sequences import (

@@ -10,12 +10,11 @@ import numpy.typing as npt
 
 from models.ran.config import RanParams
 from models.ran.cycle import JOB_STAT_DTYPE, OUT_DTYPE, REQ_DTYPE, STAT_DTYPE, SWAP_DTYPE, TREE_DTYPE
-from tb.common.agents import TraceConfig
-from tb.common.scoreboard import EV_RESET, RSP_DTYPE, event_levels
+from tb.lib.agents import TraceConfig
+from tb.lib.scoreboard import EV_RESET, EVENT_DTYPE, RSP_DTYPE, event_levels
 
 I64 = npt.NDArray[np.int64]
 NEVER = 0xFFFF_FFFF
-EVENT_DTYPE = np.dtype([("cycle", "<u4"), ("data", "<u4")])
 EV_RSP, EV_BIAS_ERR, EV_PSUM_ERR, EV_BUSY = 1, 2, 3, 6
 SHIFT_DTYPE = np.dtype([("row", "u1"), ("cycle", "<i8")])
 _OUT_WORDS = np.dtype(

@@ -16,20 +16,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from models.ran.config import CONTAINER, RESET_SEED, TAGS, RanDescriptor, RanParams, Round, RspCode, Start, YBits
+from models.common.formats import CONTAINER, YBits
+from models.common.generator import RESET_SEED, draws_of, run_states, seeded
+from models.common.rounding import Round, bit_length
+from models.ran.config import TAGS, RanDescriptor, RanParams, RspCode, Start
 from models.ran.cycle import JOB_STAT_DTYPE, OUT_DTYPE, REQ_DTYPE, STAT_DTYPE, Stimulus, predict
-from models.ran.value import (
-    bit_length,
-    draws_of,
-    pack_results,
-    quantise,
-    run_states,
-    saturate,
-    seeded,
-    start_words,
-    unpack_results,
-)
-from tb.common.scoreboard import RSP_DTYPE, Timing, Verdict, compare_values
+from models.ran.value import pack_results, quantise, saturate, start_words, unpack_results
+from tb.lib.scoreboard import RSP_DTYPE, Timing, Verdict, compare_values
 from tb.ran.program import Program, Work
 from tb.ran.trace import RanTraces
 

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tb.common.axil import STROBE_ALL, Resp
-from tb.common.coverage import Coverage, CoverGroup, Coverpoint, Cross, Ignore, functional, write_run
-from tb.common.runinfo import RunInfo
-from tb.flow.paths import REPORTS
-from tb.flow.regmap import load_map
-from tb.regs.events import ENGINES
+from models.common.axil import STROBE_ALL, Resp
+from models.regs.events import ENGINES
+from models.regs.map import load_map
+from tb.lib.coverage import Coverage, CoverGroup, Coverpoint, Cross, Ignore, functional, write_run
+from tb.lib.paths import REPORTS
+from tb.lib.runinfo import RunInfo
 
 REGS = load_map()
 NAMES = tuple(register.name for register in REGS.registers)

@@ -8,17 +8,19 @@ from pathlib import Path
 
 from pyuvm import ConfigDB, uvm_check_e, uvm_door_e, uvm_predict_e
 
-from tb.common.agents import BurstSequence, StreamConfig, TraceConfig
-from tb.common.axil import AxilAgent, AxilConfig, AxilItem, AxilSequence, Resp
-from tb.common.env import BlockEnv, EnvConfig
-from tb.common.scoreboard import Verdict
-from tb.common.testbase import BlockTest
-from tb.flow.regmap import load_map
+from models.common.axil import Resp
+from models.regs.cycle import Shape
+from models.regs.events import EventRecord
+from models.regs.map import load_map
+from tb.lib.agents import BurstSequence, StreamConfig, TraceConfig
+from tb.lib.axil import AxilAgent, AxilConfig, AxilItem, AxilSequence
+from tb.lib.env import BlockEnv, EnvConfig
+from tb.lib.scoreboard import Verdict
+from tb.lib.testbase import BlockTest
 from tb.regs.coverage import sample
-from tb.regs.events import EventRecord, event_burst
-from tb.regs.model import Shape
+from tb.regs.events import event_burst
+from tb.regs.ral import TopRegisters
 from tb.regs.scoreboard import DTYPES, RegsScoreboard
-from tb.top.ral import TopRegisters
 
 
 @dataclass(frozen=True, kw_only=True)

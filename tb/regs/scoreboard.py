@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tb.common.axil import AxilLog, Channel
-from tb.common.scoreboard import SpannedScoreboard, compare_tables, cycle_table, event_levels
-from tb.flow.regmap import RegisterMap
-from tb.ran.trace import EVENT_DTYPE
-from tb.regs.events import EventRecord
-from tb.regs.model import FOREVER, Access, Registers, Shape, predict
+from models.regs.cycle import FOREVER, Access, Registers, Shape, predict
+from models.regs.events import EventRecord
+from models.regs.map import RegisterMap
+from tb.lib.axil import AxilLog, Channel
+from tb.lib.scoreboard import EVENT_DTYPE, SpannedScoreboard, compare_tables, cycle_table, event_levels
 
 EV_IRQ = 7
 PUSH_DTYPE = np.dtype([("cycle", "<u4"), ("engine", "<u4"), ("id", "<u4"), ("cmd", "<u4", (16,))])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from tb.common.axil import STROBE_ALL, AxilItem
-from tb.flow.regmap import ADDRESS_BITS, RegisterMap
-from tb.regs.events import ENGINES, Answer, EventRecord, Failure, Levels
+from models.common.axil import STROBE_ALL
+from models.regs.events import ENGINES, Answer, EventRecord, Failure, Levels
+from models.regs.map import ADDRESS_BITS, RegisterMap
+from tb.lib.axil import AxilItem
 
 Rng = np.random.Generator
 _DELAYS = {"none": 1, "rare": 4, "frequent": 12}

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from pyuvm import uvm_door_e, uvm_predict_e
 
-from tb.common.axil import Resp
-from tb.flow import faults
-from tb.flow.blocks import get_block
-from tb.flow.regmap import load_map
-from tb.regs.events import Answer, EventRecord, Failure, Levels
-from tb.regs.model import FOREVER, Access, Registers, Shape, predict
-from tb.top.ral import TopRegisters
+from flow.commands import faults
+from flow.core.blocks import get_block
+from models.common.axil import Resp
+from models.regs.cycle import FOREVER, Access, Registers, Shape, predict
+from models.regs.events import Answer, EventRecord, Failure, Levels
+from models.regs.map import load_map
+from tb.regs.ral import TopRegisters
 
 REGS = load_map()
 READY = np.ones(500, np.bool_)

@@ -12,11 +12,12 @@ import numpy as np
 import pyuvm
 from pyuvm import uvm_check_e, uvm_status_e
 
-from tb.common.axil import STROBE_ALL, AxilItem, Resp
-from tb.common.waves import gaps
-from tb.flow.regmap import ADDRESS_BITS, WORD_BITS, WORD_BYTES, Register
+from models.common.axil import STROBE_ALL, Resp
+from models.regs.events import ENGINES, Answer, EventRecord, Failure, Levels
+from models.regs.map import ADDRESS_BITS, WORD_BITS, WORD_BYTES, Register
+from tb.lib.axil import AxilItem
+from tb.lib.waves import gaps
 from tb.regs.env import RegsTest
-from tb.regs.events import ENGINES, Answer, EventRecord, Failure, Levels
 from tb.regs.sequences import random_answer, random_event, random_item, random_levels, word
 
 CHECK = uvm_check_e.UVM_CHECK

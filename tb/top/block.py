@@ -8,11 +8,11 @@ from typing import Any
 
 from models.laps.config import LEGAL_LAYERS
 from models.top.config import LEGAL_CORES
-from tb.common.blockdef import COVERAGE_GOALS, INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
-from tb.common.testlist import block_runs
-from tb.flow.blocks import Block, Param, Proof
 from tb.gemm.block import BLOCK as GEMM
 from tb.laps.block import RTL as LAPS_RTL
+from tb.lib.blockdef import COVERAGE_GOALS, INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
+from tb.lib.contract import Block, Param, Proof
+from tb.lib.testlist import block_runs
 from tb.optc.block import RTL as OPTC_RTL
 from tb.regs.block import RTL as REGS_RTL
 from tb.top.coverage import functional_coverage
@@ -56,21 +56,14 @@ def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     return listed_test(BLOCK, HERE, options)
 
 
-def bench(report: Path | None) -> int:
-    """`make bench`; its module asks for this block, so it is imported late."""
-    from tb.top.bench.bench import bench as measure
-
-    return measure(report)
-
-
 BLOCK = Block(
     name="top",
     title="the processor: cores, LAPS, OPTC, buffers, sequencer, registers",
     rtl=_ordered(GEMM.rtl, PACKAGES, OPTC_RTL, LAPS_RTL, RTL),
     tb_sources=(
         *TRANSACTORS,
-        "tb/common/sv/ts_tap.sv",
-        "tb/common/sv/ts_axil_host.sv",
+        "tb/lib/sv/ts_tap.sv",
+        "tb/lib/sv/ts_axil_host.sv",
         "tb/ioss/ioss_trace.sv",
         "tb/ran/ran_trace.sv",
         "tb/gemm/gemm_trace.sv",
@@ -99,7 +92,7 @@ BLOCK = Block(
     coverage_runs=block_runs(TESTS, "verilator"),  # two cores: functional coverage alone
     coverage_files=tuple(path for path in RTL if path not in REGS_RTL),
     coverage_goals=COVERAGE_GOALS,
-    bench=bench,
+    bench="flow.bench.top",
     proofs=(
         _proof("top_word", "rtl/top/top_word.sv"),
         _proof("top_number", "rtl/common/trainslice_pkg.sv", "rtl/common/ts_assert.svh", "rtl/top/top_number.sv"),

@@ -39,9 +39,9 @@ from models.top.config import (
     Reg,
     Store,
 )
-from tb.common.coverage import NO_BIN, Coverage, CoverGroup, Coverpoint, Cross, Ignore, functional, write_run
-from tb.common.runinfo import RunInfo
-from tb.flow.paths import REPORTS
+from tb.lib.coverage import NO_BIN, Coverage, CoverGroup, Coverpoint, Cross, Ignore, functional, write_run
+from tb.lib.paths import REPORTS
+from tb.lib.runinfo import RunInfo
 from tb.top.program import READ, WRITE
 from tb.top.timing import CARRIED_OUT, REFUSED, Run
 

@@ -17,11 +17,11 @@ from models.ran.config import GlobalCounter as RanGlobal
 from models.ran.config import RowCounter as RanRow
 from models.top.config import Action, Answer, Reg, Store, TopParams
 from models.top.config import Issue as IssueAction
-from tb.common.agents import PlaySequence, StreamConfig
-from tb.common.env import BlockEnv, EnvConfig
-from tb.common.scoreboard import Verdict
-from tb.common.testbase import BlockTest
 from tb.gemm.env import RAN_COUNTERS
+from tb.lib.agents import PlaySequence, StreamConfig
+from tb.lib.env import BlockEnv, EnvConfig
+from tb.lib.scoreboard import Verdict
+from tb.lib.testbase import BlockTest
 from tb.top.coverage import sample
 from tb.top.program import READ, Program
 from tb.top.scoreboard import TopScoreboard

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.top.config import CMD_WORDS, Action, Issue, Read, Reg, Store, Write
-from tb.common.agents import BurstItem
-from tb.common.streams import source_records
+from tb.lib.agents import BurstItem
+from tb.lib.streams import source_records
 
 U8 = npt.NDArray[np.uint8]
 WRITE, READ, POLL = range(3)

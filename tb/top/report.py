@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tb.common.report import print_figures
+from tb.lib.report import print_figures
 
 
 def capture_lines(result: Mapping[str, Any] | None) -> list[str]:

@@ -18,10 +18,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from host.energy import Counts, Meter
+from models.common.generator import RESET_SEED
 from models.ioss.oracle import PairCount
 from models.laps.config import LapsParams
 from models.optc.config import BOTH_MODES
-from models.ran.config import RESET_SEED
+from models.regs.map import load_map
 from models.top.config import (
     OPTC_ENGINE,
     Action,
@@ -34,9 +36,11 @@ from models.top.config import (
     TopParams,
     engine_seed,
 )
-from models.top.energy import Counts, Meter
 from models.top.value import OrderError, Processor
-from tb.common.scoreboard import (
+from tb.gemm.program import GemmParams
+from tb.gemm.scoreboard import GemmScoreboard
+from tb.laps.scoreboard import LapsScoreboard
+from tb.lib.scoreboard import (
     EV_RESET,
     Scoreboard,
     Verdict,
@@ -47,11 +51,7 @@ from tb.common.scoreboard import (
     seen_when,
     word_fields,
 )
-from tb.common.streams import SourceLog
-from tb.flow.regmap import load_map
-from tb.gemm.program import GemmParams
-from tb.gemm.scoreboard import GemmScoreboard
-from tb.laps.scoreboard import LapsScoreboard
+from tb.lib.streams import SourceLog
 from tb.optc.scoreboard import OptcScoreboard
 from tb.ran.trace import EV_RSP
 from tb.top.program import READ, WRITE, Program

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from host.mapper import extents
+from models.common.formats import YBits
+from models.common.rounding import Round
 from models.laps.config import Entry
 from models.optc.config import RspCode as OptcCode
-from models.ran.config import Round, YBits
 from models.top.config import (
     CMD_WORDS,
     LOADABLE,
@@ -30,7 +32,6 @@ from models.top.config import (
     command_of,
     result_bytes,
 )
-from models.top.mapper import extents
 from tb.optc.sequences import random_config, random_state
 
 U8 = npt.NDArray[np.uint8]

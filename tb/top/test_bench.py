@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tb.common.bench import BenchError
-from tb.flow.blocks import get_block
-from tb.flow.simulate import run
-from tb.top.bench.bench import cpp_loop, recorded, replay
+from flow.bench.common import BenchError
+from flow.bench.top import cpp_loop, recorded, replay
+from flow.core.blocks import get_block
+from flow.core.simulate import run
 
 
 def test_the_loop_does_the_same_work_and_a_difference_is_noticed(tmp_path: Path) -> None:

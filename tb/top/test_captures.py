@@ -10,22 +10,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.ran.config import YBits
+from flow.commands import train as flow
+from flow.commands.train import Job, check_job
+from flow.core.blocks import get_block
+from flow.core.simulate import run
+from flow.core.targets import run_target
+from host.digits import load_digits
+from host.fixed import Step
+from host.mapper import ModelBackend
+from host.trainer import drive
+from models.common.formats import YBits
 from models.top.config import TopParams
-from models.top.mapper import ModelBackend
 from models.top.value import Processor
-from models.train.digits import load_digits
-from models.train.fixed import Step
-from models.train.on_processor import drive
-from tb.common.commands import run_target
-from tb.common.runinfo import OUT_NAME
-from tb.flow import train as flow
-from tb.flow.blocks import get_block
-from tb.flow.errors import UserError
-from tb.flow.simulate import run
-from tb.flow.train import Job, check_job
 from tb.gemm.capture import Capture
 from tb.gemm.program import gemm_params
+from tb.lib.errors import UserError
+from tb.lib.runinfo import OUT_NAME
 from tb.top.report import capture_lines
 from tb.top.training import Plan, Span, batch_of, save_captures, span_at
 

@@ -27,11 +27,11 @@ from models.top.config import (
     TopParams,
     Unknown,
 )
-from tb.common.coverage import FILE_NAME, Coverage, Merged, RunCoverage, merge, summarise
-from tb.common.runinfo import RunInfo
-from tb.common.scoreboard import Verdict
-from tb.common.streams import SourceLog
 from tb.laps.trace import ORD_DTYPE, UPD_DTYPE
+from tb.lib.coverage import FILE_NAME, Coverage, Merged, RunCoverage, merge, summarise
+from tb.lib.runinfo import RunInfo
+from tb.lib.scoreboard import Verdict
+from tb.lib.streams import SourceLog
 from tb.optc.sequences import PLAIN
 from tb.top.coverage import GROUPS, Sampler, sample, sample_board
 from tb.top.program import READ, WRITE

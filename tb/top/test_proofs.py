@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tb.flow.blocks import get_block
-from tb.flow.paths import ROOT
-from tb.flow.prove import prove
+from flow.commands.prove import prove
+from flow.core.blocks import get_block
+from tb.lib.paths import ROOT
 
 WRAPS = ("(sum >= SumW'(top_pkg::Beyond)) ? top_pkg::WordW'(top_pkg::Beyond) : ", "")
 REPLACED = ("gemm_valid_i && !held_q;", "gemm_valid_i;")

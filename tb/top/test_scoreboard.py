@@ -16,12 +16,12 @@ import numpy.typing as npt
 import pytest
 from pyuvm import uvm_root
 
+from flow.core.blocks import get_block
+from flow.core.simulate import run
 from models.top.config import Action, Engine, Gemm, Issue, Reg, TopParams
-from tb.common.runinfo import RunInfo
-from tb.common.scoreboard import Verdict
-from tb.common.streams import SourceLog, Tap, read_ready
-from tb.flow.blocks import get_block
-from tb.flow.simulate import run
+from tb.lib.runinfo import RunInfo
+from tb.lib.scoreboard import Verdict
+from tb.lib.streams import SourceLog, Tap, read_ready
 from tb.top import tests
 from tb.top.env import counters_program, counters_read
 from tb.top.program import READ, Program

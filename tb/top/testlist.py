@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tb.common.testlist import TestEntry
+from tb.lib.testlist import TestEntry
 
 TWO, FOUR = {"CORES": 2}, {"CORES": 4}
 

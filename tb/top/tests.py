@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 import pyuvm
 
+from host.digits import load_digits
+from host.trainer import Batches
+from models.common.formats import YBits
 from models.ioss.config import LEGAL_REDUCE
 from models.ioss.config import RowCounter as CoreRow
 from models.laps.config import Entry
 from models.optc.config import Scalar
-from models.ran.config import YBits
 from models.top.config import (
     CMD_WORDS,
     STATES,
@@ -37,10 +39,8 @@ from models.top.config import (
     Write,
     command_of,
 )
-from models.train.digits import load_digits
-from models.train.on_processor import Batches
-from tb.common.scoreboard import Verdict
-from tb.common.waves import ready_wave
+from tb.lib.scoreboard import Verdict
+from tb.lib.waves import ready_wave
 from tb.optc.sequences import PLAIN
 from tb.top.env import TopTest
 from tb.top.sequences import (

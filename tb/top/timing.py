@@ -33,8 +33,8 @@ from models.top.config import (
 )
 from models.top.config import Issue as IssueAction
 from models.top.value import unwrapped
-from tb.common.scoreboard import Verdict, compare_tables, cycle_table
-from tb.common.streams import SourceLog
+from tb.lib.scoreboard import Verdict, compare_tables, cycle_table
+from tb.lib.streams import SourceLog
 
 I64 = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]

@@ -10,20 +10,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.common.rounding import RAND_BITS
 from models.ioss.config import Descriptor
 from models.laps.config import TensorStats
 from models.laps.cycle import Query, RegAccess, Update
 from models.optc.config import OptcConfig
-from models.ran.config import RAND_BITS, RanDescriptor, RspCode
+from models.ran.config import RanDescriptor, RspCode
 from models.top.config import TopParams
-from tb.common.agents import TapConfig, TraceConfig
-from tb.common.streams import Tap
 from tb.gemm.program import RAN_CODE
-from tb.gemm.scoreboard import EVENT_DTYPE
 from tb.ioss.env import trace_configs as core_traces
 from tb.ioss.scoreboard import Inputs
 from tb.laps.program import Program as LapsProgram
 from tb.laps.trace import DTYPES as LAPS_DTYPES
+from tb.lib.agents import TapConfig, TraceConfig
+from tb.lib.scoreboard import EVENT_DTYPE
+from tb.lib.streams import Tap
 from tb.optc.env import trace_dtypes as optc_dtypes
 from tb.optc.program import Program as OptcProgram
 from tb.ran.trace import _PSUM_OFFER, NEVER

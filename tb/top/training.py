@@ -12,24 +12,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from host.energy import Counts
+from host.fixed import Adam, FixedConfig, FloatNet, Step, TrainConfig, accuracy, init_layers, order_rng, train
+from host.layers import NETWORKS
+from host.mapper import Product
+from host.optimiser import Rule
+from host.settings import SETTINGS, TRAININGS
+from host.trainer import OnProcessor, make_trainer
 from models.common.files import FileError, one_line, write_whole
 from models.common.floats import fingerprint
 from models.ioss.config import GlobalCounter as CoreGlobal
 from models.ioss.config import RowCounter as CoreRow
 from models.laps.config import TensorClass
 from models.optc.config import Mode
-from models.optc.host import Rule
 from models.ran.config import GlobalCounter as RanGlobal
 from models.ran.config import RanDescriptor
 from models.ran.config import RowCounter as RanRow
 from models.top.config import LANES, Buffer, Engine, Gemm, Opt, TopParams
-from models.top.energy import Counts
-from models.top.mapper import Product
-from models.train.fixed import Adam, FixedConfig, FloatNet, Step, TrainConfig, accuracy, init_layers, order_rng, train
-from models.train.layers import NETWORKS
-from models.train.on_processor import OnProcessor, make_trainer
-from models.train.settings import SETTINGS, TRAININGS
-from tb.flow.blocks import get_block
+from tb.gemm.block import BLOCK as PAIR
 from tb.gemm.capture import Capture, replay_command, save_all
 from tb.gemm.program import Product as PairProduct
 from tb.top.timing import Run
@@ -164,7 +164,7 @@ def save_captures(
     }  # fmt: skip
     captures = [Capture(pair_product(each), seed, {**origin, "gemm": each.name}) for each in span.products]
     # What is at its default is left out of the line.
-    usual = {"SIM": "verilator", **get_block("gemm").resolve_params(None)}
+    usual = {"SIM": "verilator", **PAIR.resolve_params(None)}
     mine = {"SIM": sim, **params}
     words = {name: mine[name] for name in usual if mine.get(name, usual[name]) != usual[name]}
     paths = save_all(folder, captures)

@@ -18,14 +18,14 @@ from cocotb.triggers import Event, FallingEdge, RisingEdge, Timer
 from cocotb_bus.bus import Bus
 
 from models.ran.value import unpack_results
-from tb.common.runinfo import CLOCK_NS, RunInfo
-from tb.common.scoreboard import Verdict
-from tb.common.testbase import RESET_CYCLES
 from tb.gemm.bench.workload import RAN_FIELDS, gemm_program, products
 from tb.gemm.env import GemmTest
 from tb.gemm.program import gemm_params
 from tb.gemm.report import EV_BUSY
 from tb.ioss.bench.workload import DESC_FIELDS, Workload, desc_fields
+from tb.lib.runinfo import CLOCK_NS, RunInfo
+from tb.lib.scoreboard import Verdict
+from tb.lib.testbase import RESET_CYCLES
 
 
 @pyuvm.test()

@@ -25,12 +25,12 @@ from cocotb_bus.bus import Bus
 
 from models.ioss.config import CoreParams
 from models.ioss.cycle import predict
-from tb.common.runinfo import CLOCK_NS, RunInfo
-from tb.common.scoreboard import Verdict
-from tb.common.testbase import RESET_CYCLES
 from tb.ioss.bench.workload import Workload, stimulus
 from tb.ioss.env import IossTest
 from tb.ioss.trace import events
+from tb.lib.runinfo import CLOCK_NS, RunInfo
+from tb.lib.scoreboard import Verdict
+from tb.lib.testbase import RESET_CYCLES
 
 
 @pyuvm.test()

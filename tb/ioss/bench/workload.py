@@ -61,7 +61,7 @@ def cpp_program(program: Program) -> bytes:
 
 
 def cpp_file(program: Program, descs: list[tuple[int, ...]], bound: int) -> bytes:
-    """The file of a bare loop (tb/common/cpp/bench_loop.h): operands of `program`, descriptors as the block's loop has
+    """The file of a bare loop (flow/bench/bench_loop.h): operands of `program`, descriptors as the block's loop has
     them."""
     tile, vec = program.tile_data.view("<u4"), program.vec_data.view("<u4")
     parts = (

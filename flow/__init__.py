@@ -1,0 +1,1 @@
+"""The flow behind `make`: blocks, builds, runs, lint, coverage and faults. Start at `flow.cli`."""

@@ -1,0 +1,1 @@
+"""`make bench`: the environment beside a bare C++ loop and a conventional environment."""

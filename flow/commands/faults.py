@@ -1,0 +1,187 @@
+"""`make faults`: plants known faults in a copy of the RTL and checks that the tests catch each at the expected place.
+
+A fault is a file tb/<block>/faults/<name>.patch: a unified diff against the root of the clone (paths a/rtl/...),
+after header lines
+
+    # title: the skip unit forgets the last slice
+    # test: random_tiles
+    # seed: 3
+    # boundary: issue, product
+    # params: ROWS=4 DEPTH=32        (optional)
+
+It counts as *caught* if the test fails and `first_divergence.boundary` in its result.json is one of the expected
+boundaries (`assertion` where only an assertion in the RTL failed). A patch that does not apply exactly, or RTL that
+does not build with it, is an error of the fault, not a catch.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from flow.core.simulate import BuildError, RunResult, locked, run, run_all
+from flow.core.tools import require_programs
+from tb.lib.contract import Block
+from tb.lib.errors import UserError
+from tb.lib.paths import BUILD, ROOT, shown, source_files
+
+_HEADER = re.compile(r"^#\s*(\w+)\s*:\s*(.*?)\s*$")
+_say = partial(print, flush=True)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A planted fault: its patch, the run that must catch it and the boundaries at which it may show first."""
+
+    name: str
+    path: Path
+    title: str
+    test: str
+    seed: int
+    boundaries: tuple[str, ...]
+    params: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FaultResult:
+    """`outcome`: `caught`, `survived`, `wrong boundary`, or `error` (the fault cannot be planted or built)."""
+
+    name: str
+    title: str
+    outcome: str
+    expected: tuple[str, ...]
+    boundary: str | None = None
+    detail: str = ""
+    replay: str = ""
+    seconds: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def load_fault(path: Path) -> Fault:
+    """The fault in the file `path`; `UserError` if its header is incomplete."""
+    header: dict[str, str] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith(("---", "diff ")):
+            break
+        entry = _HEADER.match(line)
+        if entry:
+            header[entry[1]] = entry[2]
+    missing = [key for key in ("title", "test", "seed", "boundary") if not header.get(key)]
+    if missing:
+        raise UserError(f"{shown(path)}: header lacks {', '.join(missing)}")
+    try:
+        seed = int(header["seed"])
+        words = [word.split("=", 1) for word in header.get("params", "").replace(",", " ").split()]
+        params = {name: int(value) for name, value in words}
+    except ValueError as error:
+        raise UserError(f"{shown(path)}: seed and params must be numbers: {error}") from error
+    boundaries = tuple(name.strip() for name in header["boundary"].split(",") if name.strip())
+    return Fault(path.stem, path, header["title"], header["test"], seed, boundaries, params)
+
+
+def load_faults(block: Block) -> list[Fault]:
+    """All faults of `block`, by name; `UserError` if it has none."""
+    faults = [load_fault(path) for path in source_files([block.faults_dir], {".patch"})] if block.faults_dir else []
+    if not faults:
+        raise UserError(f"block {block.name} has no planted faults")
+    return faults
+
+
+def plant(fault: Fault, folder: Path, root: Path = ROOT) -> None:
+    """Makes `folder`/rtl a copy of `root`/rtl with the fault in it. `UserError` if the patch does not apply exactly."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(root / "rtl", folder / "rtl")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    # Outside any repository (which the ceiling makes of build/), git applies relative to the working directory and
+    # without fuzz.
+    environment = os.environ | {"GIT_CEILING_DIRECTORIES": str(folder.resolve().parent), "GIT_CONFIG_NOSYSTEM": "1"}
+    environment.pop("GIT_DIR", None)
+    command = ["git", "apply", "-p1", "--whitespace=nowarn", str(fault.path.resolve())]
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        encoding="utf-8",
+        errors="replace",
+    )
+    if done.returncode != 0:
+        reason = (done.stderr.strip().splitlines() or ["git apply failed"])[0]
+        raise UserError(f"{shown(fault.path)} does not apply: {reason.removeprefix('error: ')}")
+    if before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}:
+        raise UserError(f"{shown(fault.path)} changes nothing in rtl/")
+
+
+def _run(block: Block, test: str, seed: int, params: dict[str, int], src_root: Path = ROOT) -> RunResult:
+    """One run as `make sim` would make it with these parameters."""
+    config = {"reduced": True} if params else {}
+    # A faulty build runs once.
+    return run(block, "verilator", test, seed, params, config, src_root=src_root, quick=src_root != ROOT, variables={})
+
+
+def try_fault(block: Block, fault: Fault) -> FaultResult:
+    """Plants `fault`, runs its test on Verilator and judges the outcome."""
+    folder = BUILD / "faults" / block.name / fault.name
+    with locked(folder.with_name(fault.name + ".lock")):
+        try:
+            plant(fault, folder)
+            result = _run(block, fault.test, fault.seed, fault.params, folder)
+        except BuildError as error:
+            return FaultResult(fault.name, fault.title, "error", fault.boundaries, detail=f"does not build: {error}")
+        except UserError as error:
+            return FaultResult(fault.name, fault.title, "error", fault.boundaries, detail=str(error))
+    if result.passed:
+        return FaultResult(
+            fault.name, fault.title, "survived", fault.boundaries, replay=result.replay, seconds=result.seconds
+        )
+    divergence = (result.result or {}).get("first_divergence") or {}
+    boundary = divergence.get("boundary") if isinstance(divergence, dict) else None
+    if boundary is None and result.error.startswith("TS_ASSERT "):
+        boundary = "assertion"
+    outcome = "caught" if boundary in fault.boundaries else "wrong boundary"
+    return FaultResult(
+        fault.name, fault.title, outcome, fault.boundaries, boundary, result.error, result.replay, result.seconds
+    )
+
+
+def try_faults(
+    block: Block, jobs: int = 2, names: Sequence[str] | None = None, say: Callable[[str], None] = _say
+) -> list[FaultResult]:
+    """Every fault of `block` (or those called `names`), after their tests have been seen to pass without a fault; `say`
+    gets a line for each.
+
+    Raises `UserError` if a test fails on the RTL as it is: a catch would then mean nothing.
+    """
+    require_programs({"git": "git"}, "planting faults")
+    faults = [fault for fault in load_faults(block) if names is None or fault.name in names]
+    clean = {(fault.test, fault.seed, tuple(sorted(fault.params.items()))) for fault in faults}
+
+    def check(test: str, seed: int, params: Sequence[tuple[str, int]]) -> str:
+        result = _run(block, test, seed, dict(params))
+        say(f"without a fault: {result.summary().splitlines()[0]}")
+        return "" if result.passed else f"{test} fails without a fault: {result.error}; {result.replay}"
+
+    problems = list(filter(None, run_all([lambda key=key: check(*key) for key in sorted(clean)], jobs)))
+    if problems:
+        raise UserError(problems[0])
+    done = itertools.count(1)
+
+    def judge(fault: Fault) -> FaultResult:
+        result = try_fault(block, fault)
+        say(f"{next(done)} of {len(faults)}: {fault.name} {result.outcome}, first at {result.boundary or '-'}")
+        return result
+
+    return run_all([lambda fault=fault: judge(fault) for fault in faults], jobs)

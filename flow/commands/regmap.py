@@ -1,0 +1,116 @@
+"""`make regs`: the files made from the register map (models/regs/map.py): the constants of the RTL
+(rtl/top/top_reg_pkg.sv) and the tables for a reader (docs/top/registers.md).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from models.regs.map import ACCESSES, SOURCE, WORD_BITS, MapError, RegisterMap, load_map
+from tb.lib.paths import ROOT, shown
+
+PACKAGE = ROOT / "rtl/top/top_reg_pkg.sv"
+TABLE = ROOT / "docs/top/registers.md"
+
+
+def _camel(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+def _package_lines(regs: RegisterMap) -> Iterator[str]:
+    def constant(name: str, value: int, note: str = "") -> str:
+        number = str(value) if value <= WORD_BITS else f"'h{value:x}"
+        return f"  parameter int {name} = {number};" + (f"  // {note}" if note else "")
+
+    yield "// Registers of the processor: byte addresses, reset values, fields."
+    yield f"// Made from {SOURCE.name} by `make regs`: change that file."
+    yield f"package {regs.name}_reg_pkg;"
+    yield "  /* verilator lint_off UNUSEDPARAM */  // whole tables, of which no module uses every entry"
+    for register in regs.registers:
+        name = _camel(register.name)
+        yield ""
+        yield f"  // {register.name}, {ACCESSES[register.access]}"
+        yield constant(f"Addr{name}", register.offset)
+        if register.count > 1:
+            yield constant(f"Count{name}", register.count)
+        yield constant(f"Reset{name}", register.reset)
+        yield constant(f"Mask{name}", register.mask, "bits of fields")
+        for field in register.fields:
+            yield constant(f"{name}{_camel(field.name)}", field.low, field.bits)
+            yield constant(f"{name}{_camel(field.name)}W", field.width)
+    for window in regs.windows:
+        name = _camel(window.name)
+        yield ""
+        yield f"  // window {window.name}, {ACCESSES[window.access]}"
+        yield constant(f"Window{name}", window.offset)
+        yield constant(f"Window{name}Size", window.size)
+        yield constant(f"Window{name}Count", window.count)
+    yield "  /* verilator lint_on UNUSEDPARAM */"
+    yield "endpackage"
+
+
+def _table_lines(regs: RegisterMap) -> Iterator[str]:
+    yield "# Registers of the processor"
+    yield ""
+    yield (
+        "Made from `rtl/top/registers.hjson` by `make regs`; what the registers do stands in "
+        "[the processor](README.md). Addresses are in bytes. Bits of no field read 0 and must be written as 0."
+    )
+    yield ""
+    yield "| address | register | access | reset | meaning |"
+    yield "| --- | --- | --- | --- | --- |"
+    for register in regs.registers:
+        last = f" .. {register.addresses[-1]:#05x}" if register.count > 1 else ""
+        name = f"`{register.name}`" + (f" 0..{register.count - 1}" if register.count > 1 else "")
+        reset = "-" if register.access == "wo" else f"{register.reset:#x}"
+        access = ACCESSES[register.access] + (", volatile" if register.volatile else "")
+        yield f"| {register.offset:#05x}{last} | {name} | {access} | {reset} | {register.doc} |"
+    for window in regs.windows:
+        access = ACCESSES[window.access]
+        yield f"| {window.offset:#05x} .. {window.end - 1:#05x} | window `{window.name}` | {access} | | {window.doc} |"
+    yield ""
+    yield "*Volatile*: the processor changes it; its reset value holds until then (`PARAMS`: those of the instance)."
+    yield ""
+    yield "## Fields"
+    yield "| register | bits | field |"
+    yield "| --- | --- | --- |"
+    for register in regs.registers:
+        for field in register.fields:
+            yield f"| `{register.name}` | {field.bits} | `{field.name}` |"
+
+
+def made_files(regs: RegisterMap) -> dict[Path, str]:
+    """Content of every file that is made from the map. Raises `MapError` if two constants would have one name."""
+    package = "\n".join(_package_lines(regs)) + "\n"
+    names = re.findall(r"parameter int (\w+)", package)
+    for name in names:
+        if names.count(name) > 1:
+            raise MapError(f"{shown(SOURCE)}: two constants are called {name}: rename a field or a register")
+    return {PACKAGE: package, TABLE: "\n".join(_table_lines(regs)) + "\n"}
+
+
+def make_files(regs: RegisterMap) -> list[Path]:
+    """Writes the files that are not up to date; returns them."""
+    changed = [
+        path
+        for path, text in made_files(regs).items()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text
+    ]
+    for path in changed:
+        path.write_text(made_files(regs)[path], encoding="utf-8")
+    return changed
+
+
+def stale_files() -> list[str]:
+    """A finding for the map if it has an error, otherwise for each made file that is not what it makes."""
+    try:
+        made = made_files(load_map())
+    except MapError as error:
+        return [str(error)]
+    return [
+        f"{shown(path)}: is not what {shown(SOURCE)} makes: run `make regs`"
+        for path, text in made.items()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text
+    ]

@@ -1,0 +1,195 @@
+"""Tables that a host's program is written from, made from the sources that say the same to RTL and models (`make regs`,
+docs/top/words.md): the words of an OPT, the codes of a GEMM's word 8, and the RTL files of every block.
+
+Positions come from `rtl/optc/optc_pkg.sv` and codes from `rtl/ran/ran_pkg.sv`; names and widths from the models. Where
+they differ there is no table but an error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from flow.core.blocks import all_blocks
+from models.common.formats import CONTAINER, PRECISION, YBits
+from models.common.rounding import RAND_BITS, Round
+from models.optc.config import CFG_FIELDS, CFG_SCALARS, CFG_SIGNED, MANT_BITS
+from tb.lib.errors import UserError
+from tb.lib.paths import ROOT, shown
+
+PAGE = ROOT / "docs/top/words.md"
+OPTC_PACKAGE = ROOT / "rtl/optc/optc_pkg.sv"
+RAN_PACKAGE = ROOT / "rtl/ran/ran_pkg.sv"
+FIRST_WORD = 3  # of a command: where the configuration begins
+WORDS = 8
+WORD_BITS = 32
+_EXP_BITS = 8
+_RTL_NAME = {"mode": "Adam", "eps_mant": "Eps", "copy_rand_bits": "CopyRand"}  # of CfgX; others by their own name
+_DOC = {
+    "mode": "0 momentum, 1 ADAM",
+    "n": "parameters of the tensor",
+    "fl_w": "fraction length of w behind the rescaling, -64..63",
+    "fl_m": "of m",
+    "fl_v": "of v; even",
+    "fl_g": "of g",
+    "c1": "1 - beta, 1 - beta1",
+    "c2": "1 - beta2; ADAM only",
+    "step": "lr, with the bias corrections of ADAM",
+    "wd": "lr times weight decay",
+    "eps_mant": "eps, mantissa, 2^15..2^16 - 1; its unit is 2^(-eps_exp - FL_v / 2), that of a root of v",
+    "eps_exp": "eps, exponent, 0..15",
+    "clip": "largest quotient in units of 2^-16, 1..2^19; ADAM only",
+    "copy_format": "copy y: 0..3 for 4, 8, 12, 16 bits",
+    "copy_round": "rounding of the copy, as `round` below",
+    "copy_rand_bits": "random bits of the copy, as `rand_bits` below",
+    "copy_shift": "places by which w' is shifted right for the copy, 0..31",
+    "pre_w": "places by which w is shifted left as it streams in, -4..3",
+    "pre_m": "as pre_w, of m",
+    "pre_v": "as pre_w, of v; even with ADAM",
+}
+_ROUND = {
+    Round.NEAREST: "to the nearest, ties to even",
+    Round.TRUNCATE: "down",
+    Round.STOCHASTIC: "up or down by chance, centred",
+}
+
+
+@dataclass(frozen=True)
+class Bits:
+    """A field of the configuration: bits `low` .. `low` + `width` - 1, and what it means."""
+
+    name: str
+    low: int
+    width: int
+    doc: str
+
+
+def constants(path: Path) -> dict[str, int]:
+    """The integer parameters of a package."""
+    text = path.read_text(encoding="utf-8")
+    return {name: int(value) for name, value in re.findall(r"parameter int (\w+) = (\d+);", text)}
+
+
+def opt_fields(package: Path = OPTC_PACKAGE) -> list[Bits]:
+    """Fields of the OPTC's configuration by position, reserved bits too. Raises `UserError` where RTL and model differ,
+    or a field has no text."""
+    there = constants(package)
+    fields: list[Bits] = []
+    for name, (low, width) in CFG_FIELDS.items():
+        fields.append(Bits(name, low, width, _DOC.get(name, "")))
+        if name == "eps_exp":
+            continue  # behind its mantissa, without a constant of its own
+        rtl = "Cfg" + _RTL_NAME.get(name, "".join(part.capitalize() for part in name.split("_")))
+        if there.get(rtl) != low:
+            raise UserError(f"{shown(package)}: {rtl} is {there.get(rtl)}, the model has {name} at {low}")
+    for name, low in CFG_SCALARS.items():
+        rtl = f"Cfg{name.capitalize()}"
+        if there.get(rtl) != low:
+            raise UserError(f"{shown(package)}: {rtl} is {there.get(rtl)}, the model has {name} at {low}")
+        doc = _DOC.get(name, "")
+        fields.append(Bits(f"{name}_mant", low, MANT_BITS, f"{doc}: mantissa; value mant * 2^-exp"))
+        fields.append(Bits(f"{name}_exp", low + MANT_BITS, _EXP_BITS, f"{name}: exponent"))
+    if missing := [field.name for field in fields if not field.doc.split(":")[0]]:
+        raise UserError(f"{', '.join(missing)}: has no text in flow/commands/wordmap.py")
+    fields.sort(key=lambda field: field.low)
+    out: list[Bits] = []
+    at = 0
+    for field in [*fields, Bits("", WORDS * WORD_BITS, 0, "")]:
+        if field.low < at:
+            raise UserError(f"{field.name} overlaps the field before it, which ends at bit {at - 1}")
+        if field.low > at:
+            out.append(Bits("", at, field.low - at, "reserved: means nothing, write 0"))
+        if field.width:
+            out.append(field)
+        at = field.low + field.width
+    return out
+
+
+def _places(field: Bits) -> str:
+    """Where a field lies in the command's words."""
+    out = []
+    at = field.low
+    while at < field.low + field.width:
+        word, bit = divmod(at, WORD_BITS)
+        top = min(WORD_BITS, bit + field.low + field.width - at) - 1
+        out.append(f"{FIRST_WORD + word}: {top}:{bit}" if top > bit else f"{FIRST_WORD + word}: {bit}")
+        at += top - bit + 1
+    return "; ".join(out)
+
+
+def _codes(package: Path) -> Iterator[str]:
+    """Tables of y_bits, round and rand_bits. Raises `UserError` where RTL and model differ."""
+    there = constants(package)
+    names = {f"Y{'Raw' if code >= YBits.RAW32 else ''}{PRECISION[code]}": int(code) for code in YBits}
+    names |= {f"Round{code.name.capitalize()}": int(code) for code in Round}
+    for name, code in names.items():
+        if there.get(name) != code:
+            raise UserError(f"{shown(package)}: {name} is {there.get(name)}, the model has {code}")
+    yield from ("| `y_bits` | result | container |", "| --- | --- | --- |")
+    for code in YBits:
+        what = f"raw sum, {PRECISION[code]} bits" if code >= YBits.RAW32 else f"{PRECISION[code]} bits"
+        yield f"| {int(code)} | {what} | {CONTAINER[code]} bits |"
+    yield from ("", "| `round` | rounds |", "| --- | --- |")
+    yield from (f"| {int(code)} | {text} |" for code, text in _ROUND.items())
+    yield from ("", "| `rand_bits` | random bits of a stochastic rounding |", "| --- | --- |")
+    yield from (f"| {code} | {bits} |" for code, bits in enumerate(RAND_BITS))
+
+
+def page() -> str:
+    """docs/top/words.md. Raises `UserError` where sources differ."""
+    lines = [
+        "# Words of commands",
+        "",
+        "Made from `rtl/optc/optc_pkg.sv`, `rtl/ran/ran_pkg.sv` and the models by `make regs`; what commands do stands",
+        "in [the processor](README.md#commands).",
+        "",
+        "## Words 3..10 of an OPT",
+        "The OPTC's [configuration](../optc/reference.md#configuration), lowest word first. Signed fields are two's",
+        "complement.",
+        "",
+        "| word: bits | bit of the configuration | field | meaning |",
+        "| --- | --- | --- | --- |",
+    ]
+    for field in opt_fields():
+        name = f"`{field.name}`{' (signed)' if field.name in CFG_SIGNED else ''}" if field.name else ""
+        lines.append(f"| {_places(field)} | {field.low} | {name} | {field.doc} |")
+    lines += [
+        "",
+        "With momentum `eps` and `clip` mean nothing; `c2` does nothing, but must be legal.",
+        "",
+        "## Codes in word 8 of a GEMM",
+        "As in a descriptor of [the RAN](../ran/ports.md).",
+        "",
+        *_codes(RAN_PACKAGE),
+        "",
+        "## RTL files",
+        "In compile order.",
+        "",
+        "| block | top module | files |",
+        "| --- | --- | --- |",
+    ]
+    for block in all_blocks():
+        files = ", ".join(f"`{path.removeprefix('rtl/')}`" for path in block.rtl)
+        lines.append(f"| {block.name} | `{block.rtl_top}` | {files} |")
+    return "\n".join(lines) + "\n"
+
+
+def stale_page() -> list[str]:
+    """A finding if sources differ, or the page is not what they make."""
+    try:
+        text = page()
+    except UserError as error:
+        return [str(error)]
+    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text:
+        return []
+    return [f"{shown(PAGE)}: is not what its sources make: run `make regs`"]
+
+
+def make_page() -> list[Path]:
+    """Writes the page if it is not up to date; what was written."""
+    if not stale_page():
+        return []
+    PAGE.write_text(page(), encoding="utf-8")
+    return [PAGE]

@@ -1,0 +1,1 @@
+"""What every command stands on: paths, tools, builds, runs, jobs."""

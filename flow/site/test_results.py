@@ -1,0 +1,107 @@
+"""The README's numbers are those of docs/results.json, and these are what pages, files and a run say."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from flow.commands.faults import load_faults
+from flow.core.blocks import all_blocks
+from flow.core.targets import run_target
+from tb.lib.paths import ROOT
+
+RESULTS: dict[str, Any] = json.loads((ROOT / "docs/results.json").read_text(encoding="utf-8"))
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+TRAINING = (ROOT / "docs/top/training.md").read_text(encoding="utf-8")
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+def problems(readme: str, results: dict[str, Any]) -> list[str]:
+    """Figures and lines of the results that the README does not show."""
+    out = []
+    lines = [line.strip("|") for line in readme.splitlines() if line.startswith("|")]
+    rows = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)] for line in lines]
+    for figure in results["figures"]:
+        values = [figure.get("value", figure.get("mlp")), figure.get("cnn", "")]
+        row = next((row for row in rows if row[0] == figure["name"]), None)
+        if row is None or row[1:3] != values or f"({figure['page']})" not in row[3]:
+            out.append(f"{figure['name']}: README has {row}, docs/results.json {values}")
+    for name, values in results["compared"].items():
+        row = next((row for row in rows if row[0] == name), [])
+        out += [f"{name}: README has not {what} {value}" for what, value in values.items() if value not in row]
+    shown = [_plain(line) for line in readme.splitlines()]
+    for command, excerpt in results["excerpts"].items():
+        out += [f"{command}: README does not show '{line}'" for line in excerpt if _plain(line) not in shown]
+    return out
+
+
+def _figure(name: str) -> dict[str, str]:
+    return next(figure for figure in RESULTS["figures"] if name in figure["name"])
+
+
+def _trained(row: str) -> list[str]:
+    """Accuracy, float32, bits, speed-up, in epoch 1, utilisation, energy of a row of the training page."""
+    line = next(line for line in TRAINING.splitlines() if line.startswith(f"| {row} |"))
+    return [cell.strip().removesuffix(" %") for cell in line.split("|")[2:9]]
+
+
+def test_the_readme_shows_the_results() -> None:
+    assert problems(README, RESULTS) == []
+
+
+def test_a_wrong_number_in_the_readme_is_found() -> None:
+    for old, new in (
+        ("| 21.8 | 27.4 |", "| 21.9 | 27.4 |"),
+        ("2.9 times", "3.9 times"),
+        ("2,351,928 value", "2 value"),
+    ):
+        assert old in README
+        assert len(problems(README.replace(old, new), RESULTS)) == 1
+
+
+def test_the_results_are_those_of_the_pages() -> None:
+    for net in ("MLP", "CNN"):
+        key = net.lower()
+        assert _figure("speed-up")[key] == _trained(f"{net}, 1")[4]
+        mean = _trained(f"{net}, mean")
+        assert _figure("energy")[key] == f"{float(mean[6]):.1f} times"
+        assert _figure("accuracy")[key] == f"{float(mean[0]):.1f} % ({float(mean[1]):.1f} %)"
+    for figure in RESULTS["figures"]:
+        page, _, anchor = figure["page"].partition("#")
+        heads = re.findall(r"^#+ (.+)$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
+        assert anchor in [head.lower().replace(" ", "-") for head in heads]
+
+
+def test_there_are_as_many_planted_faults_as_the_readme_says() -> None:
+    planted = sum(len(load_faults(block)) for block in all_blocks() if block.faults_dir)
+    said = int(_figure("planted faults")["value"].replace(",", ""))
+    assert 0.95 * planted <= said <= planted  # some may have been added since it was written
+
+
+def test_make_sim_prints_what_the_readme_shows(tmp_path: Path) -> None:
+    report = tmp_path / "r.json"
+    done = run_target("sim", REPORT=report)
+    assert done.returncode == 0, done.stdout + done.stderr
+    printed = [_plain(line) for line in done.stdout.splitlines()]
+    for line in RESULTS["excerpts"]["make sim"]:
+        assert _plain(line) in printed
+    made = json.loads(report.read_text(encoding="utf-8"))["checks"]
+    total = f"{sum(made.values()):,}"
+    assert _figure("comparisons")["value"] == RESULTS["compared"]["TrainSlice, IOSS core"]["comparisons"] == total
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    newest = re.search(r"^## (\S+) \((\S+)\)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert newest is not None
+    assert newest.groups() == (project["version"], str(citation["date-released"]))
+    assert citation["version"] == project["version"]

@@ -1,0 +1,1 @@
+"""What drives the processor: mapper, optimiser's host side, training, energy; usable on its own."""

@@ -1,0 +1,33 @@
+"""How the digits networks are trained, and register settings of LAPS found by that (docs/laps/README.md, "Closed
+loop").
+
+Bands are in 1/256 of log2 LSBs, the signal being the mean magnitude of *all* values. At two slices it lies at 5.2 for
+the pixels, at 2.3 to 4.5 for other activations, at 3.4 to 5.6 for weights, at one slice by 4 lower: the pixels go to
+one slice, other activations stay at two. Weights start at one, and a layer gets a second slice when its signal falls
+below 1. Errors thin out in training (at one slice from -1 to -7.5): the low end of their band only catches a tensor
+that all but vanishes. Fraction lengths start so that little saturates: going down takes one update, going up `hold` for
+each bit.
+"""
+
+from __future__ import annotations
+
+from host.closed_loop import ClassSettings, Settings
+from host.fixed import TrainConfig
+from models.laps.config import RESET_BANDS, Band, Entry, TensorClass
+
+TRAININGS = {
+    "mlp": TrainConfig(),
+    # A convolution's gradients add up over places, and so does the noise of its errors of 4 bits: its step is smaller,
+    # and halves after epochs 8, 12, 16 and 20.
+    "cnn": TrainConfig(lr=1 / 16, halvings=(176, 264, 352, 440)),
+}
+
+SETTINGS = Settings(
+    {
+        TensorClass.ACTIVATION: ClassSettings(RESET_BANDS[TensorClass.ACTIVATION], n=2, fl=6),
+        TensorClass.WEIGHT: ClassSettings(Band(256, 2048), n=1, fl=None),
+        TensorClass.ERROR: ClassSettings(RESET_BANDS[TensorClass.ERROR], n=1, fl=3),
+        TensorClass.GRADIENT: ClassSettings(n=4, fl=11, pin_n=True),
+    },
+    pixels=Entry(n=1, fl=3, is_unsigned=True),
+)

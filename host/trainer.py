@@ -1,0 +1,709 @@
+"""Training with every matrix product and every optimiser update done by the processor, LAPS inside.
+
+Source: docs/top/README.md; the loop is that of closed_loop.py (formats are frozen for an iteration). `OnProcessor`
+methods are generators of batches of actions (host.mapper) that are sent the answers; whoever drives them may run
+the value model or, with `await`, the RTL. An iteration
+
+1. asks for the plans of its GEMMs, then sends the statistics of weights and pixels;
+2. fp1 .. : results leave in the planned format and move LAPS by themselves; the last one leaves raw: the logits;
+3. for the last layer .. 1: wg, whose raw sums stay in Y as gradients, and bp, which moves LAPS by itself; statistics of
+   gradients are counted by the host, as raw sums have none; then OPT passes over weights and biases;
+4. says that a step is done and reads the table.
+
+The state (w, m, v) of all parameters stays in the state buffers; the weights of the next iteration are the copies that
+an OPT pass gives, at the format that LAPS asked for in 1. Biases are read back from the state. On the host: lowering,
+pooling, softmax, quantisation of pixels and of the last error, column sums of dY (gradients of biases), statistics of
+weights, gradients, pixels and the last error, and fraction lengths of the state (`Moments`).
+
+A result whose format is finer than its sum (shift below 0), or coarser than the accumulator, is none that the RAN can
+give: such a GEMM leaves raw, and the host finishes it (counted as `host_finished`).
+
+Gradients are sums over the batch: the step size of momentum is divided by the batch, ADAM's `eps` multiplied by it.
+Momentum takes them where wg left them. ADAM's v, a thousandth of a square, must be finer than the square of a unit of
+the gradient: the host moves gradients to a finer fraction length and loads them (counted as `regraded`).
+Stochastic rounding takes the order in which jobs complete: the value model takes order of jobs, so that errors differ
+between it and the RTL unless the model is told the order.
+
+Errors: MapError, HostError, one line.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from host.closed_loop import ACTIVATION, ERROR, GRADIENT, WEIGHT, Key, Query, Settings, queries
+from host.closed_loop import Format as TableFormat
+from host.fixed import (
+    FixedConfig,
+    Params,
+    Quantised,
+    Rounding,
+    Step,
+    TrainConfig,
+    init_layers,
+    round_shift,
+    round_values,
+    saturate,
+    softmax_error,
+)
+from host.layers import Layer, check_layers
+from host.mapper import (
+    RAW32,
+    RAW64,
+    Backend,
+    Format,
+    GradientLayout,
+    MapError,
+    Mapper,
+    Operand,
+    Outcome,
+    Product,
+    Program,
+    Scheduler,
+    words32,
+)
+from host.optimiser import HostError, Rule
+from models.common.floats import whole_power
+from models.common.formats import YBits
+from models.common.rounding import RAND_BITS, Round
+from models.common.tensors import GemmTensors
+from models.laps.config import SEED as LAPS_SEED
+from models.laps.config import TensorStats, addresses
+from models.laps.value import stats_of
+from models.optc.config import MAX_CLIP, Mode, OptcConfig, RspCode, Scalar, adam_step, eps_of
+from models.optc.value import State, round_nearest
+from models.top.config import COPIES_A_WORD, SLOTS, Action, Answer, Buffer, Opt, PlanSlot, Reg, TopParams
+from models.top.value import Stats
+
+I64 = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.floating]
+Bools = npt.NDArray[np.bool_]
+Batches = Generator[list[Action], Answer, Any]
+S31 = (1 << 31) - 1
+SLACK = 2  # places that must be free before a state's fraction length goes up
+SPARE = 4  # places by which m stays below what the gradient's fraction length allows, as that one moves, too
+PRE_LOW, PRE_HIGH = -4, 3
+FL_LOW, FL_HIGH = -64, 62  # even, for v
+MAX_SHIFT = 31  # of a copy
+
+
+def _exponent(value: float) -> int:
+    """Exponent e with 2^(e-1) <= value < 2^e; a very small one for 0."""
+    return math.frexp(value)[1] if value > 0 else -200
+
+
+@dataclass
+class Totals:
+    """What a host would like to know of a training."""
+
+    iterations: int = 0
+    host_finished: int = 0  # products that left raw because of their shift
+    regraded: int = 0  # gradients whose fraction length no pass could take
+    rescales: int = 0  # passes that only rescale
+    sat_w: int = 0
+    sat_m: int = 0
+    sat_v: int = 0
+    sat_copy: int = 0
+    sat_g: int = 0  # raw 32 sums at their limit
+    clipped: int = 0
+    eps_used: int = 0
+
+
+@dataclass
+class Moments:
+    """Fraction lengths of a tensor's state on the chip, by bit lengths of the OPTC's records alone."""
+
+    rule: Rule
+    batch: int
+    fl_w: int
+    bits: tuple[int, int, int]  # of w, m, v
+    fl_m: int = 0
+    fl_v: int = 0
+    t: int = 0
+
+    @classmethod
+    def start(cls, rule: Rule, batch: int, w: FloatArray) -> Moments:
+        """For start values `w`."""
+        rule.check()
+        top = float(np.abs(w).max(initial=0.0))
+        fl_w = min(28 - _exponent(max(top, 8 * rule.lr)), 63)
+        return cls(rule, batch, fl_w, (int(np.rint(math.ldexp(top, fl_w))).bit_length(), 0, 0))
+
+    def passes(
+        self, lr: float, count: int, largest: int, fl_g: int, copy: TableFormat, free: bool = False
+    ) -> tuple[list[OptcConfig], OptcConfig]:
+        """Passes that only rescale, and the step's own, for gradients of at most `largest` with fraction length `fl_g`;
+        `lr` is the step's, the rule's that of the first.
+
+        The step's FL of gradients may be another one, which they must then be moved to; `free`: the host loads them
+        anyway. Only the step's pass belongs to `done`. Raises `HostError` if there is none.
+        """
+        rule, adam = self.rule, self.rule.mode == Mode.ADAM
+        self.t += 1
+        big = math.ldexp(largest, -fl_g)
+        w_bits, m_bits, v_bits = self.bits
+        m_top = rule.beta1 * (math.ldexp(1.0, m_bits - self.fl_m) if m_bits else 0.0)
+        m_top += (1 - rule.beta1) * big if adam else big
+        target = 30 - _exponent(m_top) if m_top else fl_g
+        if not free:  # magnitude must be followed, the gradient's FL only as far as one pass goes
+            soft = min(target, fl_g + SPARE)
+            target = min(target, max(soft, self.fl_m + PRE_LOW)) if m_bits else soft
+        fl_m = _follow(self.fl_m, m_bits, target)
+        fl_v, low, high = self.fl_v, fl_m - 7, fl_m + 31
+        if adam:
+            v_top = rule.beta2 * (math.ldexp(1.0, v_bits - fl_v) if v_bits else 0.0) + (1 - rule.beta2) * big * big
+            most = FL_HIGH if free else 2 * (fl_g - 1)
+            target = min(31 - _exponent(v_top), 43 - _exponent(big * big), most) if v_top else 2 * (fl_g - 1)
+            fl_v = _follow(fl_v, v_bits, target & ~1, even=True)
+            low, high = max(low, -(-fl_v // 2)), min(high, (fl_v + 63) // 2)
+        step = adam_step(lr, rule.beta1, rule.beta2, self.t) if adam else lr / self.batch
+        change = step * (MAX_CLIP / 65536 if adam else m_top)
+        w_top = math.ldexp(1.0, w_bits - self.fl_w) + change
+        # Momentum: the finest weights that a step in units of m can move.
+        finest = 63 if adam else fl_m + Scalar.of(step, 63).exp
+        fl_w = _follow(self.fl_w, max(w_bits, 1), min(30 - _exponent(w_top), finest))
+        pre = [
+            fl_w - self.fl_w,
+            fl_m - self.fl_m if m_bits else 0,
+            fl_v - self.fl_v if v_bits else 0,
+        ]
+        before = []
+        while min(pre) < PRE_LOW:  # no FL matters to a pass that moves nothing
+            now = [max(PRE_LOW, each) if each < 0 else 0 for each in pre]
+            pre = [each - more for each, more in zip(pre, now, strict=True)]
+            zero = Scalar(0, 0)
+            rescale = OptcConfig(Mode.ADAM, count, 0, 0, 0, 0, zero, zero, pre_w=now[0], pre_m=now[1], pre_v=now[2])
+            before.append(self._checked(rescale))
+        scalar = Scalar.of(step, max(0, min(63, 63 - (16 if adam else fl_m) + fl_w)))
+        eps = rule.eps * self.batch * math.sqrt(1 - whole_power(rule.beta2, self.t))
+        config = OptcConfig(
+            rule.mode, count, fl_w, fl_m, fl_v, max(low, min(fl_g, high)), Scalar.of(1 - rule.beta1), scalar,
+            Scalar.of(1 - rule.beta2) if adam else Scalar(0, 0), Scalar.of(lr * rule.weight_decay),
+            *(eps_of(eps, fl_v) if adam else ()), pre_w=pre[0], pre_m=pre[1], pre_v=pre[2], copy_format=copy.n - 1,
+            copy_shift=fl_w - copy.fl,
+        )  # fmt: skip
+        return before, self._checked(config)
+
+    def copy_only(self, count: int, copy: TableFormat) -> OptcConfig:
+        """A pass that changes nothing but the copies; moments and gradients must be 0."""
+        zero = Scalar(0, 0)
+        return self._checked(
+            OptcConfig(
+                Mode.MOMENTUM,
+                count,
+                self.fl_w,
+                self.fl_w,
+                0,
+                self.fl_w,
+                zero,
+                zero,
+                copy_format=copy.n - 1,
+                copy_shift=self.fl_w - copy.fl,
+            )
+        )
+
+    def _checked(self, config: OptcConfig) -> OptcConfig:
+        if not 0 <= config.copy_shift <= MAX_SHIFT:
+            raise HostError(
+                f"weights at FL {config.fl_w - config.copy_shift} cannot be copied from a state at FL {config.fl_w}:"
+                " limit the FL of weights in LAPS"
+            )
+        code = config.check()
+        if code != RspCode.OK:
+            raise HostError(
+                f"no pass can be configured (Rsp{code.name.title()}): step size and gradients lie too far apart"
+            )
+        return config
+
+    def done(self, config: OptcConfig, record: Sequence[int]) -> None:
+        """Takes a pass and the words of its record."""
+        self.fl_w, self.fl_m, self.fl_v = config.fl_w, config.fl_m, config.fl_v
+        self.bits = (record[7] & 63, record[7] >> 6 & 63, record[7] >> 12 & 63)
+
+
+def _follow(fl: int, bits: int, target: int, even: bool = False) -> int:
+    """Next FL of a state that may go up to `target`: down at once; up when there is slack, as far as a pass can."""
+    target = max(FL_LOW, min(FL_HIGH, target))
+    if bits == 0 or target <= fl:
+        return target
+    move = min(PRE_HIGH, target - fl)
+    if move < SLACK:
+        return fl
+    return fl + (move & ~1 if even else move)
+
+
+@dataclass
+class Tensor:
+    """Parameters of a layer on the chip. `layout` is that of their gradients; addresses are those of buffers."""
+
+    name: str
+    layout: GradientLayout
+    moments: Moments
+    state: int
+    gradients: int
+    copies: int
+    start: FloatArray
+
+    def command(self, config: OptcConfig) -> Opt:
+        """A pass over it."""
+        return Opt(state=self.state, gradients=self.gradients, copies=self.copies, config=config)
+
+
+@dataclass
+class _Weights:
+    """Copies of a layer's weights, W (k x n), and their statistics."""
+
+    tensor: Quantised
+    stats: TensorStats
+
+
+@dataclass
+class _Forward:
+    gemms: list[GemmTensors] = field(default_factory=list)
+    orders: list[int] = field(default_factory=list)
+    columns: list[Quantised] = field(default_factory=list)
+    off: list[Bools] = field(default_factory=list)
+    routes: list[Any] = field(default_factory=list)
+    logits: FloatArray | None = None
+
+
+class OnProcessor:
+    """A network on a processor, from reset on: `start` first.
+
+    Args:
+        layers: the network; `Settings` and `Layers` of the processor must have room for it.
+        params: start values.
+        config: batch and momentum, unless `rule` gives another update rule.
+        settings: what is written into LAPS.
+        top: the processor.
+        fixed: rounding of activations and errors.
+        rng: rounds on the host.
+        rule: of the optimiser.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        params: Params,
+        config: TrainConfig,
+        settings: Settings,
+        top: TopParams,
+        fixed: FixedConfig,
+        rng: np.random.Generator,
+        rule: Rule | None = None,
+    ) -> None:
+        check_layers(layers)
+        if len(layers) > top.layers or 3 * len(layers) - 2 > SLOTS:
+            raise MapError(
+                f"{len(layers)} layers: LAPS has {top.layers}, and the plan table room for {(SLOTS + 2) // 3}"
+            )
+        if fixed.random_bits not in RAND_BITS:
+            raise MapError(f"{fixed.random_bits} random bits: the RAN has {RAND_BITS}")
+        self.layers, self.top, self.fixed, self.rng = tuple(layers), top, fixed, rng
+        self.rule = rule or Rule(Mode.MOMENTUM, config.lr, config.beta)
+        self._config = None if rule else config  # whose step size changes
+        self.batch, self.totals = config.batch, Totals()
+        self.mapper = Mapper(top)
+        self.products: list[Product] = []  # of the iteration under way, as the mapper was given them
+        self.gemm_commands: list[str] = []  # of the same or the last iteration: each GEMM command's product, in order
+        self._settings, self._params = settings, params
+        self.formats = {key: TableFormat(entry.n, entry.fl) for key, entry in settings.entries(params).items()}
+        self.min_orders: dict[str, int] = {}
+        self._slots: dict[str, tuple[int, PlanSlot]] = {}
+        self.weights: list[_Weights] = []
+        self.biases = [b.astype(np.float64) for b in params.biases]
+        self.tensors = [self._tensor(f"w{at + 1}", w.T) for at, w in enumerate(params.weights)]
+        self.bias_tensors = [self._tensor(f"b{at + 1}", b) for at, b in enumerate(params.biases)]
+
+    def _tensor(self, name: str, values: FloatArray) -> Tensor:
+        if values.ndim == 2:
+            layout = self.mapper.layout(*values.shape)
+        else:
+            layout = GradientLayout(np.arange(len(values)), len(values))
+        places = [
+            self.mapper.reserve(buffer, words, f"{what} of {name}")
+            for buffer, words, what in (
+                (Buffer.SW, layout.words, "state"),
+                (Buffer.Y, layout.words, "gradients"),
+                (Buffer.Y, -(-layout.count // COPIES_A_WORD), "copies"),
+            )
+        ]
+        return Tensor(name, layout, Moments.start(self.rule, self.batch, values), *places, values)
+
+    # ---- start -------------------------------------------------------------------------------------------------------
+    def start(self, seed: int = 1) -> Batches:
+        """Writes LAPS' registers and the seed, loads the state, makes the first copies."""
+        program = self.mapper.program()
+        program.write(Reg.SEED, seed)
+        for address, word in self._settings.writes(self._params):
+            program.write(Reg.LAPS + 4 * address, word)
+        taken = []
+        for at, tensor in enumerate((*self.tensors, *self.bias_tensors)):
+            w = np.rint(np.ldexp(tensor.start, tensor.moments.fl_w)).astype(np.int64)
+            zero = np.zeros(tensor.layout.count, np.int64)
+            self.mapper.load_state(program, tensor.state, State(tensor.layout.spread(w), zero, zero))
+            if at < len(self.layers):
+                program.load(Buffer.Y, tensor.gradients, words32(zero))
+                config = tensor.moments.copy_only(tensor.layout.count, self.formats[Key(at, WEIGHT)])
+                taken.append((at, config, self._pass(program, tensor, config)))
+        answer = yield program.actions
+        self.weights = [self._take_weights(at, config, take(answer)) for at, config, take in taken]
+
+    def suspend(self) -> Batches:
+        """Reads what the processor keeps of the training, for `resume` after another reset."""
+        program = self.mapper.program()
+        states = [
+            self.mapper.store_state(program, tensor.state, tensor.layout.count)
+            for tensor in (*self.tensors, *self.bias_tensors)
+        ]
+        words = [
+            (address, program.read(Reg.LAPS + 4 * address))
+            for address in addresses(self.top.layers)
+            if address != LAPS_SEED
+        ]
+        answer = yield program.actions
+        self._kept = (
+            [take(answer) for take in states],
+            [(address, answer.read[place][0]) for address, place in words],
+        )
+
+    def resume(self, seed: int) -> Batches:
+        """Brings a processor after reset to where `suspend` left one; random numbers start from `seed`."""
+        states, words = self._kept
+        self.mapper.scheduler = Scheduler(self.top)
+        program = self.mapper.program()
+        program.write(Reg.SEED, seed)
+        program.write(Reg.LAPS + 4 * LAPS_SEED, seed)
+        for address, word in words:
+            program.write(Reg.LAPS + 4 * address, word)
+        for tensor, state in zip((*self.tensors, *self.bias_tensors), states, strict=True):
+            self.mapper.load_state(program, tensor.state, state)
+        yield program.actions
+
+    def _pass(self, program: Program, tensor: Tensor, config: OptcConfig) -> Callable[[Answer], tuple[list[int], I64]]:
+        return self.mapper.optimise(program, tensor.command(config))
+
+    def _note(self, config: OptcConfig, record: Sequence[int]) -> None:
+        totals = self.totals
+        for name, value in zip(
+            ("sat_w", "sat_m", "sat_v", "sat_copy", "clipped", "eps_used"), record[1:7], strict=True
+        ):
+            setattr(totals, name, getattr(totals, name) + value)
+
+    def _take_weights(self, at: int, config: OptcConfig, taken: tuple[list[int], I64]) -> _Weights:
+        """The next iteration's weights, and statistics of the copies as the RAN would count them."""
+        record, copies = taken
+        tensor = self.tensors[at]
+        q = tensor.layout.gather(copies).T
+        bits = 4 * (config.copy_format + 1)
+        longest = int(np.abs(q).max()).bit_length()
+        if record[4]:  # what did not fit, from the state's own bit length
+            longest = max(longest, (record[7] & 63) - config.copy_shift)
+        stats = TensorStats(q.size, record[4], int((q == 0).sum()), longest, int(np.abs(q).sum()))
+        tensor.moments.done(config, record)
+        self._note(config, record)
+        fl = config.fl_w - config.copy_shift
+        return _Weights(Quantised(np.ascontiguousarray(q, np.int32), fl, bits, False), stats)
+
+    # ---- products ----------------------------------------------------------------------------------------------------
+    def _result(self, gemm: GemmTensors, y: Key, training: bool) -> tuple[Product, TableFormat, int]:
+        """The product into an entry's format, that format, and its shift."""
+        cls, fmt = y.cls, self.formats[y]
+        slot = self._slots[gemm.name][0] if training else None
+        rounding = {ACTIVATION: self.fixed.activation_rounding, ERROR: self.fixed.error_rounding}[cls]
+        if not training:
+            rounding = Rounding.NEAREST_EVEN
+        shift = gemm.x_fl + gemm.w_fl - fmt.fl
+        relu = cls == ACTIVATION
+        stochastic = rounding == Rounding.STOCHASTIC
+        product = self._product(gemm)
+        if not 0 <= shift < self.top.acc_w:
+            self.totals.host_finished += training
+            return replace(product, out=RAW64), fmt, shift
+        out = Format(
+            YBits(fmt.n - 1), relu, relu, Round.STOCHASTIC if stochastic else Round.NEAREST,
+            RAND_BITS.index(self.fixed.random_bits), shift,
+        )  # fmt: skip
+        update = 4 * y.layer + cls if training else None
+        return replace(product, out=out, slot=slot, update=update, masks=relu), fmt, shift
+
+    def _note_product(self, outcome: Outcome, training: bool = True) -> None:
+        if training:
+            self.products.append(outcome.used)
+            self.gemm_commands += [outcome.product.name] * len(outcome.parts)
+
+    def _product(self, gemm: GemmTensors) -> Product:
+        return Product(
+            Operand(gemm.x, gemm.x_bits // 4, gemm.x_unsigned), Operand(gemm.w, gemm.w_bits // 4, gemm.w_unsigned),
+            mask=gemm.mask, min_order=self.min_orders.get(gemm.name, 0), name=gemm.name,
+        )  # fmt: skip
+
+    def _finish(
+        self, outcome: Outcome, answer: Answer, y: Key, fmt: TableFormat, shift: int, updates: list[tuple[int, Stats]]
+    ) -> tuple[Quantised, Bools]:
+        """A result in its entry's format, and its masks; raw ones are rounded here. `updates`: what is left to send."""
+        got, unsigned = outcome.result(answer), y.cls == ACTIVATION
+        bits = 4 * fmt.n
+        if outcome.product.out != RAW64:
+            if got.update:
+                updates.append(got.update)
+            off = np.zeros(got.y.shape, bool) if got.masks is None else got.masks
+            return Quantised(got.y.astype(np.int32), fmt.fl, bits, unsigned), off
+        sums = np.maximum(got.y, 0) if unsigned else got.y
+        z = round_shift(sums, min(shift, 62), Rounding.NEAREST_EVEN, self.rng)
+        q = saturate(z, bits, unsigned)
+        updates.append((4 * y.layer + y.cls, _stats(stats_of(q, z, bits, unsigned))))
+        return Quantised(q, fmt.fl, bits, unsigned), got.y <= 0
+
+    # ---- forward -----------------------------------------------------------------------------------------------------
+    def _forward(self, pixels: Quantised, training: bool) -> Batches:
+        fwd, x = _Forward(), pixels
+        updates: list[tuple[int, Stats]] = []
+        for at, layer in enumerate(self.layers):
+            last = at + 1 == len(self.layers)
+            w = self.weights[at].tensor
+            fwd.columns.append(_moved(x, layer.columns))
+            gemm = _gemm(f"fp{at + 1}", fwd.columns[-1], w)
+            fwd.gemms.append(gemm)
+            fwd.orders.append(self.min_orders.get(gemm.name, 0))
+            acc_fl = gemm.x_fl + gemm.w_fl
+            bias = np.clip(np.rint(np.ldexp(self.biases[at], acc_fl)), -S31, S31).astype(np.int64)
+            program = self.mapper.program()
+            self._send(program, updates)
+            if last:
+                outcome = self.mapper.product(program, replace(self._product(gemm), out=RAW64, bias=bias))
+                self._note_product(outcome, training)
+                answer = yield program.actions
+                fwd.logits = np.ldexp(outcome.result(answer).y.astype(np.float64), -acc_fl)
+                break
+            key = Key(at + 1, ACTIVATION)
+            product, fmt, shift = self._result(gemm, key, training)
+            outcome = self.mapper.product(program, replace(product, bias=bias))
+            self._note_product(outcome, training)
+            answer = yield program.actions
+            y, closed = self._finish(outcome, answer, key, fmt, shift, updates)
+            if not training:
+                updates.clear()
+            q, off, route = layer.pool(y.q, closed)
+            x = replace(y, q=q)
+            fwd.off.append(off)
+            fwd.routes.append(route)
+        return fwd
+
+    @staticmethod
+    def _send(program: Program, updates: list[tuple[int, Stats]]) -> None:
+        for entry, stats in updates:
+            program.update(entry, stats)
+        updates.clear()
+
+    def _pixels(self, pixels: FloatArray) -> tuple[Quantised, TensorStats]:
+        fmt = self.formats[Key(0, ACTIVATION)]
+        z = round_values(pixels, fmt.fl, Rounding.NEAREST_EVEN, self.rng)
+        q = saturate(z, 4 * fmt.n, True)
+        return Quantised(q, fmt.fl, 4 * fmt.n, True), stats_of(q, z, 4 * fmt.n, True)
+
+    def logits(self, pixels: FloatArray) -> Batches:
+        """Outputs (batch x classes); everything rounds to nearest, LAPS stays."""
+        fwd = yield from self._forward(self._pixels(pixels)[0], False)
+        return fwd.logits
+
+    # ---- iteration ---------------------------------------------------------------------------------------------------
+    def iteration(self, pixels: FloatArray, labels: npt.NDArray[np.integer]) -> Batches:
+        """One iteration on values (batch x in) >= 0 and class labels (batch); returns its `Step`. Raises `MapError`
+        for another batch than that of the configuration."""
+        if len(labels) != self.batch:
+            raise MapError(f"an iteration has {self.batch} images, not {len(labels)}")
+        self.products, self.gemm_commands = [], []
+        x, seen = self._pixels(pixels)
+        copies = yield from self._begin(queries(self.layers, len(labels)), seen)
+        fwd: _Forward = yield from self._forward(x, True)
+        loss, error = softmax_error(fwd.logits, labels)
+        last = len(self.layers) - 1
+        fmt, rounding = self.formats[Key(last, ERROR)], self.fixed.error_rounding
+        z = round_values(error, fmt.fl, rounding, self.rng, self.fixed.random_bits)
+        dy = Quantised(saturate(z, 4 * fmt.n, False), fmt.fl, 4 * fmt.n, False)
+        updates = [(4 * last + ERROR, _stats(stats_of(dy.q, z, 4 * fmt.n, False)))]
+        bp: list[GemmTensors] = []
+        wg: list[GemmTensors] = []
+        waiting: tuple[int, I64, int, Quantised] | None = None
+        after = list(self.weights)
+        for at in reversed(range(len(self.layers))):
+            layer, columns, forward = self.layers[at], fwd.columns[at], fwd.gemms[at]
+            program = self.mapper.program()
+            self._send(program, updates)
+            passed = self._optimise(program, waiting, copies)
+            wg.insert(0, _gemm(f"wg{at + 1}", _moved(dy, np.transpose), columns))
+            product = replace(self._product(wg[0]), out=RAW32)
+            gradient = self.mapper.product(program, product, self.tensors[at].gradients)
+            self._note_product(gradient)
+            below = None
+            if at:
+                w = Quantised(forward.w, forward.w_fl, forward.w_bits, forward.w_unsigned)
+                mask = layer.to_rows(fwd.off[at - 1])
+                bp.insert(0, _gemm(f"bp{at + 1}", _moved(dy, layer.back_columns), _moved(w, layer.back_weights), mask))
+                key = Key(at - 1, ERROR)
+                product, fmt, shift = self._result(bp[0], key, True)
+                below = self.mapper.product(program, product)
+                self._note_product(below)
+            answer = yield program.actions
+            self._after(passed, answer, after)
+            sums = gradient.result(answer).y
+            waiting = at, sums, wg[0].x_fl + wg[0].w_fl, dy
+            updates.append((4 * at + GRADIENT, self._gradient_stats(at, sums, wg[0].x_fl + wg[0].w_fl)))
+            if below is not None:
+                made = self._finish(below, answer, key, fmt, shift, updates)[0]
+                low, route = self.layers[at - 1], fwd.routes[at - 1]
+                dy = _moved(made, lambda q, up=layer, to=low, way=route: to.spread(up.from_rows(q), way))
+        program = self.mapper.program()
+        self._send(program, updates)
+        passed = self._optimise(program, waiting, copies)
+        program.write(Reg.STEP, 1)
+        table = program.read(Reg.LAPS, 8 * len(self.layers))
+        answer = yield program.actions
+        self._after(passed, answer, after)
+        self.weights = after
+        self._take_table(answer.read[table])
+        self.totals.iterations += 1
+        gemms = (*fwd.gemms, *bp, *wg)
+        orders = tuple(self.min_orders.get(gemm.name, 0) for gemm in gemms)
+        products = {product.name: product for product in self.products}
+        self.products = []
+        return Step(loss, gemms, orders, tuple(products[gemm.name] for gemm in gemms))
+
+    def _begin(self, asked: list[Query], pixels: TensorStats) -> Batches:
+        """Plans, then updates of weights and pixels; the formats of the next weights."""
+        program = self.mapper.program()
+        plans = {}
+        for slot, query in enumerate(asked):
+            entries = (4 * each.layer + each.cls for each in (query.x, query.w, query.y))
+            plans[query.gemm] = slot, self.mapper.plan(program, slot, *entries, query.k)
+        for at, weights in enumerate(self.weights):
+            program.update(4 * at + WEIGHT, _stats(weights.stats))
+        program.update(4 * 0 + ACTIVATION, _stats(pixels))
+        table = program.read(Reg.LAPS, 8 * len(self.layers))
+        answer = yield program.actions
+        self._slots = {}
+        for name, (slot, take) in plans.items():
+            planned = PlanSlot.of(take(answer))
+            assert planned is not None, "a plan that was not refused has filled its slot"
+            self._slots[name] = slot, planned
+            self.min_orders[name] = planned.order
+        words = answer.read[table]
+        return [_format(words[2 * (4 * at + WEIGHT)]) for at in range(len(self.layers))]
+
+    def _gradient_stats(self, at: int, sums: I64, acc_fl: int) -> Stats:
+        fmt = self.formats[Key(at, GRADIENT)]
+        self.totals.sat_g += int(((sums == S31) | (sums == -S31 - 1)).sum())
+        z = round_shift(sums, min(acc_fl - fmt.fl, 62), Rounding.NEAREST_EVEN, self.rng)
+        return _stats(stats_of(saturate(z, 4 * fmt.n, False), z, 4 * fmt.n, False))
+
+    def _optimise(
+        self, program: Program, waiting: tuple[int, I64, int, Quantised] | None, copies: list[TableFormat]
+    ) -> list[tuple[int, Tensor, OptcConfig, Callable[[Answer], Any], Callable[[Answer], State] | None]]:
+        """Passes over the weights and biases of a layer whose gradients lie in Y."""
+        if waiting is None:
+            return []
+        at, sums, acc_fl, dy = waiting
+        lr = self._config.step_size(self.totals.iterations) if self._config else self.rule.lr
+        out, adam = [], self.rule.mode == Mode.ADAM
+        for tensor, g, fl, in_place in (
+            (self.tensors[at], sums, acc_fl, True),
+            (self.bias_tensors[at], dy.q.sum(axis=0, dtype=np.int64), dy.fl, False),
+        ):
+            moments = tensor.moments
+            copy = copies[at] if in_place else TableFormat(4, moments.fl_w - 16)  # a bias needs no copy
+            top = int(np.abs(g).max())
+            before, config = moments.passes(lr, tensor.layout.count, top, fl, copy, not in_place or adam)
+            if not in_place:
+                config = replace(config, copy_shift=16)
+            if config.fl_g != fl or not in_place:
+                moved = np.clip(round_nearest(g, fl - config.fl_g), -S31 - 1, S31)
+                self.totals.regraded += in_place
+                program.load(Buffer.Y, tensor.gradients, words32(tensor.layout.spread(moved)))
+            for rescale in before:
+                self.totals.rescales += 1
+                program.issue(tensor.command(rescale))
+            take = self._pass(program, tensor, config)
+            state = None if in_place else self.mapper.store_state(program, tensor.state, tensor.layout.count)
+            out.append((at, tensor, config, take, state))
+        return out
+
+    def _after(self, passed: list[Any], answer: Answer, weights: list[_Weights]) -> None:
+        """Takes what passes gave: the next weights, and biases."""
+        for at, tensor, config, take, state in passed:
+            if state is None:
+                weights[at] = self._take_weights(at, config, take(answer))
+            else:
+                tensor.moments.done(config, take(answer)[0])
+                self._note(config, take(answer)[0])
+                self.biases[at] = np.ldexp(state(answer).w.astype(np.float64), -config.fl_w)
+
+    def _take_table(self, words: Sequence[int]) -> None:
+        for key in self.formats:
+            self.formats[key] = _format(words[2 * (4 * key.layer + key.cls)])
+
+
+def _format(word: int) -> TableFormat:
+    """Of word 0 of an entry."""
+    fl = word & 0xFF
+    return TableFormat(word >> 8 & 7, fl - 256 if fl > 127 else fl)
+
+
+def _stats(record: TensorStats) -> Stats:
+    return Stats(record.values, record.overflow, record.zeros, record.sum_abs, record.max_bit)
+
+
+def _moved(t: Quantised, move: Callable[[Any], Any]) -> Quantised:
+    """The same operands at other places."""
+    return replace(t, q=np.ascontiguousarray(move(t.q)))
+
+
+def _gemm(name: str, x: Quantised, w: Quantised, mask: Bools | None = None) -> GemmTensors:
+    return GemmTensors(name, x.q, w.q, x.bits, w.bits, x.unsigned, w.unsigned, x.fl, w.fl, mask)
+
+
+def drive(work: Batches, backend: Backend) -> Any:
+    """Runs a generator of batches on a backend; what it returns."""
+    answer = None
+    while True:
+        try:
+            actions = work.send(answer)  # type: ignore[arg-type]
+        except StopIteration as end:
+            return end.value
+        answer = backend.run(actions)
+
+
+class Driven:
+    """A trainer and its backend as a network, for `train` and `accuracy`."""
+
+    def __init__(self, trainer: OnProcessor, backend: Backend, seed: int = 1) -> None:
+        self.trainer, self.backend = trainer, backend
+        drive(trainer.start(seed), backend)
+
+    def step(self, pixels: FloatArray, labels: npt.NDArray[np.integer]) -> Step:
+        """One iteration."""
+        return drive(self.trainer.iteration(pixels, labels), self.backend)
+
+    def logits(self, pixels: FloatArray) -> FloatArray:
+        """Outputs (batch x classes)."""
+        return drive(self.trainer.logits(pixels), self.backend)
+
+
+def make_trainer(
+    layers: Sequence[Layer],
+    config: TrainConfig,
+    settings: Settings,
+    top: TopParams,
+    fixed: FixedConfig | None = None,
+    rule: Rule | None = None,
+) -> OnProcessor:
+    """A trainer with the start values of `make_loop`."""
+    start = init_layers(layers, np.random.default_rng([config.seed, 0]))
+    rng = np.random.default_rng([config.seed, 1])
+    return OnProcessor(layers, start, config, settings, top, fixed or FixedConfig(), rng, rule)

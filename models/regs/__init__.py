@@ -1,0 +1,1 @@
+"""The register file: its map and its cycle model."""

@@ -1,0 +1,263 @@
+"""Trainings compared: accuracy, average bits and predicted speed-up of float32, the dynamic rule and LAPS.
+
+*Average bits*: mean over FP, BP and WG of (x bits + w bits) / 2, weighted by multiply-accumulates, over the whole
+training. *Predicted speed-up*: slice pairs of a dense 16b x 16b array over those that the IOSS core issues
+(`count_issues`; convolutions as the products they are lowered to), at equal utilisation. The host's share is in
+neither.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from rich import box
+from rich.table import Table
+
+from host.closed_loop import Driven, Settings, make_loop
+from host.digits import load_digits
+from host.fixed import (
+    DynamicRule,
+    FixedConfig,
+    FixedNet,
+    FloatNet,
+    Network,
+    Step,
+    TrainConfig,
+    accuracy,
+    init_layers,
+    order_rng,
+    train,
+)
+from host.layers import NETWORKS, Layer
+from host.settings import TRAININGS
+from studies.make_tensors import count_issues
+
+POLL = 0.2  # seconds
+COUNTED = 4  # the whole run's issues are those of every so many iterations; epoch 1 is counted in full
+
+
+class TrainingError(RuntimeError):
+    """Trainings ended early; the message is one line."""
+
+
+@dataclass
+class Tally:
+    """Sums over iterations."""
+
+    macs: int = 0
+    bit_macs: float = 0.0
+    issues: int = 0
+    dense: int = 0
+
+    def add(self, step: Step, count: bool = True) -> None:
+        """The GEMMs of one iteration; `count`: issues, too."""
+        for gemm, order in zip(step.gemms, step.min_orders, strict=True):
+            m, k, n = gemm.shape
+            self.macs += m * k * n
+            self.bit_macs += m * k * n * (gemm.x_bits + gemm.w_bits) / 2
+            if count:
+                counted = count_issues(gemm, min_order=order)
+                self.issues += counted.issues
+                self.dense += counted.dense16
+
+    @property
+    def bits(self) -> float:
+        """Average bits; 32 if nothing was counted (float32)."""
+        return self.bit_macs / self.macs if self.macs else 32.0
+
+    @property
+    def speedup(self) -> float | None:
+        """Predicted speed-up; None if nothing was counted."""
+        return self.dense / self.issues if self.issues else None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One training. accuracy: share of test images, by epoch; loss: mean of every epoch; formats: n and FL of every
+    entry of LAPS after every iteration, [iteration][layer][class][2]."""
+
+    variant: str
+    seed: int
+    accuracy: list[float]
+    loss: list[float]
+    average_bits: float
+    predicted_speedup: float | None
+    epoch1_speedup: float | None
+    formats: list[list[list[tuple[int, int]]]] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, object]:
+        """Without the history of formats."""
+        return {key: value for key, value in asdict(self).items() if key != "formats"}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A way to train: float32 (neither), the dynamic rule at `fixed`, or LAPS with `settings`."""
+
+    name: str
+    fixed: FixedConfig | None = None
+    settings: Settings | None = None
+
+    def network(self, layers: tuple[Layer, ...], config: TrainConfig) -> Network:
+        """Ready to train; every variant starts with the same weights and sees the same order of images."""
+        if self.settings is not None:
+            return make_loop(layers, config, self.settings, self.fixed)
+        start = init_layers(layers, np.random.default_rng([config.seed, 0]))
+        if self.fixed is None:
+            return FloatNet(layers, start, config)
+        rng = np.random.default_rng([config.seed, 1])
+        return FixedNet(layers, start, config, self.fixed, rng, DynamicRule(self.fixed))
+
+
+def run(
+    variant: Variant,
+    net: str,
+    epochs: int,
+    seed: int,
+    tick: Callable[[], None] = lambda: None,
+    every_epoch: bool = True,
+) -> Outcome:
+    """One training on the digits; `tick` is called after every iteration."""
+    layers = NETWORKS[net]
+    config = replace(TRAININGS[net], epochs=epochs, seed=seed)
+    data = load_digits(seed)
+    network = variant.network(layers, config)
+    total, first = Tally(), Tally()
+    shares: list[float] = []
+    losses: list[list[float]] = []
+    history = []
+    last = len(data.train_labels) // config.batch
+    for done in train(network, data.train_pixels, data.train_labels, config, order_rng(config)):
+        if done.iteration == 1:
+            losses.append([])
+        losses[-1].append(done.step.loss)
+        total.add(done.step, count=done.iteration % COUNTED == 0)
+        if done.epoch == 1:
+            first.add(done.step)
+        if isinstance(network, Driven):
+            table = network.loop.formats
+            history.append([[tuple(table[at, cls]) for cls in range(4)] for at in range(len(layers))])
+        if done.iteration == last and (every_epoch or done.epoch == epochs):
+            shares.append(accuracy(network, data.test_pixels, data.test_labels))
+        tick()
+    return Outcome(
+        variant.name,
+        seed,
+        shares,
+        [float(np.mean(each)) for each in losses],
+        total.bits,
+        total.speedup,
+        first.speedup,
+        history,
+    )
+
+
+# ------------------------------------------------------------------------------------------------- several at a time
+
+_shared: list[Any] = []  # of a worker: iterations done, stop
+
+
+def _start_worker(done: Any, stop: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to stop
+    _shared[:] = [done, stop]
+
+
+def _tick() -> None:
+    done, stop = _shared
+    if stop.value:
+        raise KeyboardInterrupt
+    with done.get_lock():
+        done.value += 1
+
+
+def _work(variant: Variant, net: str, epochs: int, seed: int) -> Outcome:
+    return run(variant, net, epochs, seed, _tick)
+
+
+def run_all(
+    net: str,
+    epochs: int,
+    seeds: Sequence[int],
+    jobs: int,
+    variants: Sequence[Variant],
+    tell: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Outcome]:
+    """Every variant with every seed, variant by variant; `tell` is called with iterations done and to do.
+
+    Trainings run in processes of their own, each on one thread, so that float32 sums have one order. Raises
+    DigitsError, TrainingError.
+    """
+    images = len(load_digits(seeds[0]).train_labels)
+    total = len(variants) * len(seeds) * epochs * (images // TRAININGS[net].batch)
+    context = multiprocessing.get_context("spawn")
+    done, stop = context.Value("q", 0), context.Value("b", 0)
+    threads = os.environ.get("OPENBLAS_NUM_THREADS")
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    try:
+        with ProcessPoolExecutor(jobs, context, _start_worker, (done, stop)) as pool:
+            try:
+                # The widest and so the slowest come first.
+                order = sorted(range(len(variants)), key=lambda at: -_width(variants[at]))
+                futures = {
+                    (at, seed): pool.submit(_work, variants[at], net, epochs, seed) for at in order for seed in seeds
+                }
+                waiting = set(futures.values())
+                while waiting:
+                    ready, waiting = wait(waiting, POLL, FIRST_COMPLETED)
+                    for each in ready:
+                        each.result()
+                    tell(done.value, total)
+                return [futures[at, seed].result() for at in range(len(variants)) for seed in seeds]
+            except BaseException:
+                stop.value = 1
+                pool.shutdown(cancel_futures=True)
+                raise
+    except BrokenProcessPool:
+        raise TrainingError("a training process was killed; if memory ran out, try JOBS=1") from None
+    finally:
+        if threads is None:
+            del os.environ["OPENBLAS_NUM_THREADS"]
+        else:
+            os.environ["OPENBLAS_NUM_THREADS"] = threads
+
+
+def _width(variant: Variant) -> int:
+    return variant.fixed.activation_bits if variant.fixed else 0
+
+
+def rows_of(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """Means over seeds, a row a variant. `accuracy` is that after the last epoch."""
+    rows = []
+    for name in dict.fromkeys(each.variant for each in outcomes):
+        mine = [each for each in outcomes if each.variant == name]
+        row: dict[str, Any] = {
+            "variant": name,
+            "accuracy": float(np.mean([each.accuracy[-1] for each in mine])),
+            "accuracies": [each.accuracy[-1] for each in mine],
+            "average_bits": float(np.mean([each.average_bits for each in mine])),
+        }
+        for key in ("predicted_speedup", "epoch1_speedup"):
+            values = [getattr(each, key) for each in mine]
+            row[key] = None if None in values else float(np.mean(values))
+        rows.append(row)
+    return rows
+
+
+def table_of(net: str, epochs: int, seeds: Sequence[int], rows: Sequence[dict[str, Any]]) -> Table:
+    """The comparison, for a terminal."""
+    which = f"mean of seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
+    table = Table(title=f"{net}, {epochs} epochs, {which}", box=box.SIMPLE)
+    for column in ("numbers", "accuracy", "average bits", "predicted speed-up", "in epoch 1"):
+        table.add_column(column, justify="left" if column == "numbers" else "right")
+    for row in rows:
+        ratios = ["" if row[key] is None else f"{row[key]:.1f}" for key in ("predicted_speedup", "epoch1_speedup")]
+        table.add_row(row["variant"], f"{row['accuracy']:.2%}", f"{row['average_bits']:.2f}", *ratios)
+    return table

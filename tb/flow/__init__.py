@@ -1,1 +1,0 @@
-"""The flow behind `make`: blocks, builds, runs, lint, coverage and faults. Start at `tb.flow.cli`."""
