@@ -24,7 +24,7 @@ from models.optc.config import Mode
 from models.top.config import LANES, PSUM_WORDS, WORD_BYTES, Buffer, Command, Gemm, Load, Opt, TopParams
 from models.top.value import Result
 
-DEFAULT = Path(__file__).parents[2] / "data" / "energy" / "horowitz45.hjson"
+DEFAULT = Path(__file__).parents[1] / "data" / "energy" / "horowitz45.hjson"
 WORD_BITS = 8 * WORD_BYTES
 TILE_BANKS = 2
 RULES = {Mode.MOMENTUM: "momentum", Mode.ADAM: "adam"}

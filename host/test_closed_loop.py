@@ -43,7 +43,7 @@ from studies.measure import Tally, Variant
 A, W, E, G = TensorClass
 SMALL = dense((2, 24, 16, 3))
 SMALL_CNN = (Conv(8, 1, 4), Conv(4, 4, 4), Dense(16, 10))
-SHIPPED = Path(__file__).resolve().parents[2] / "data" / "laps" / "digits_updates.npz"
+SHIPPED = Path(__file__).resolve().parents[1] / "data" / "laps" / "digits_updates.npz"
 
 
 def _rings(count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -16,7 +16,7 @@ from models.common.tensors import GemmTensors, load_set
 from studies import make_tensors
 from studies.make_tensors import count_issues, main, slice_density
 
-SHIPPED = Path(__file__).resolve().parents[2] / "data" / "digits"
+SHIPPED = Path(__file__).resolve().parents[1] / "data" / "digits"
 SHAPES = {
     "fp1": (64, 64, 64),
     "fp2": (64, 64, 32),

@@ -16,7 +16,7 @@ import pytest
 
 from models.common.floats import FINGERPRINT
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 # Of every operand of two epochs, seed 1 (studies.digest); also seen with Python 3.12 and 3.13.
 EXPECTED = {
     "mlp": "52c14844f6bb1b01798b88e41e3832c7206a766ab5398ca826eea4d0ce6d749b",
