@@ -517,9 +517,11 @@ def _load_config(path: Path) -> dict[str, Any]:
 
 # What `make test SIM=` hands to pytest. The comparison of both simulators' logs belongs to Icarus' half.
 _HALVES: dict[str, tuple[str, ...]] = {"both": (), "verilator": ("-k", "not icarus"), "icarus": ("-k", "icarus")}
+# What RUNS= hands to it; a test with marker `late` takes long and adds little to the others.
+_RUNS = {"early": "not late", "all": "not early"}
 
 
-def _test(SIM: str, JOBS: int) -> int:
+def _test(SIM: str, RUNS: str, JOBS: int) -> int:
     from flow.core import floor
     from flow.core.tools import SIMULATORS, ensure_simulator
 
@@ -538,6 +540,10 @@ def _test(SIM: str, JOBS: int) -> int:
         "worksteal",
         "--junitxml",
         str(JUNIT),
+        "-p",
+        "flow.core.left",
+        "-m",
+        _RUNS[RUNS],
         *_HALVES[SIM],
         *PACKAGES,
     ]
@@ -819,9 +825,13 @@ def _tensors() -> int:
 def _regs() -> int:
     from flow.commands import limits, wordmap
     from flow.commands.regmap import make_files
-    from models.regs.map import load_map
+    from models.regs.map import MapError, load_map
 
-    changed = [*make_files(load_map()), *limits.make_page(), *wordmap.make_page()]
+    try:
+        made = make_files(load_map())
+    except MapError as error:
+        raise UserError(str(error)) from error
+    changed = [*made, *limits.make_page(), *wordmap.make_page()]
     for path in changed:
         print(f"made {shown(path)}")
     print(f"PASS regs: {len(changed)} files were not up to date" if changed else "PASS regs: everything is up to date")
@@ -988,6 +998,7 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
             callback=_test,
             params=[
                 _variable("SIM", _Choice(tuple(_HALVES)), "both, or half of the tests", "both"),
+                _variable("RUNS", _Choice(tuple(_RUNS)), "what decides on a change, or every test (an hour)", "early"),
                 _jobs_variable(),
             ],
             help="run every automatic test on both simulators",

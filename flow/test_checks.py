@@ -14,7 +14,7 @@ from flow.commands import faults, lint
 from flow.core import objcache
 from flow.core.blocks import all_blocks
 from tb.lib.errors import UserError
-from tb.lib.paths import ROOT, source_files
+from tb.lib.paths import ROOT, SOURCES, source_files
 
 HEADER = "# title: counts by two\n# test: wrong\n# seed: 2\n# boundary: count, other\n"
 
@@ -182,7 +182,7 @@ def test_litter_of_editors_and_file_managers_is_no_source(tmp_path):
 
 
 def test_what_blocks_and_pages_are_made_of_is_a_source():
-    found = set(source_files(("rtl", "tb", "models", "data", "requirements.txt")))
+    found = set(source_files(SOURCES))
     for block in all_blocks():
         own = [*block.rtl, *block.tb_sources, block.public_vlt, block.testplan, f"tb/{block.name}/tests.py"]
         assert {ROOT / name for name in own if name} <= found

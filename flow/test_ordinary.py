@@ -18,6 +18,7 @@ from flow.core.blocks import get_block
 from flow.core.simulate import build, run
 from flow.core.targets import run_target
 from tb.lib.paths import ROOT
+from tb.lib.replay import definition
 
 # --- the caller's environment ----------------------------------------
 
@@ -38,8 +39,8 @@ def _through_make(tmp_path, *arguments, **variables):
     report = "import json, os; print(json.dumps(dict(os.environ)))"
     (venv / "python").write_text(f"#!/bin/sh\nexec {sys.executable} -c '{report}'\n", encoding="utf-8")
     (venv / "python").chmod(0o755)
-    (tmp_path / "tb" / "flow").mkdir(parents=True)
-    (tmp_path / "tb" / "flow" / "setup_env.py").write_text("", encoding="utf-8")
+    (tmp_path / "flow" / "core").mkdir(parents=True)
+    (tmp_path / "flow" / "core" / "setup_env.py").write_text("", encoding="utf-8")
     (tmp_path / "Makefile").write_text((ROOT / "Makefile").read_text(encoding="utf-8"), encoding="utf-8")
     env = {"PATH": os.environ["PATH"], "HOME": "/", **variables}
     return subprocess.run(
@@ -109,7 +110,7 @@ def test_plots_take_nothing_from_a_users_settings(tmp_path):
     env = {"PATH": os.environ["PATH"], "MPLBACKEND": "module://nowhere", "MATPLOTLIBRC": str(tmp_path)}
     env["MPLCONFIGDIR"] = str(tmp_path)
     code = (
-        "from flow import surroundings; surroundings.clean()\n"
+        "from flow.core import surroundings; surroundings.clean()\n"
         "import matplotlib\nfrom matplotlib import pyplot\npyplot.figure().savefig('/dev/null', format='png')\n"
         "print(matplotlib.get_backend(), matplotlib.rcParams['text.usetex'])"
     )
@@ -283,7 +284,7 @@ def test_any_value_survives_shell_and_make(tmp_path_factory, value):
 def _typed(folder, value):
     """What a program that make starts sees of X, typed as a replay line says."""
     (folder / "Makefile").write_text('all:\n\t@printf "%s." "$$X"\n', encoding="utf-8")
-    line = f"make -s {makevars.definition('X', value)}"
+    line = f"make -s {definition('X', value)}"
     env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
     return subprocess.run(line, shell=True, cwd=folder, env=env, capture_output=True, check=True).stdout.decode()[:-1]
 
@@ -294,7 +295,7 @@ def _typed(folder, value):
 def _sim(*shell, **variables):
     """make sim of the smallest block through a shell, so that its output can go elsewhere."""
     words = [
-        makevars.definition(name, value) for name, value in {"BLOCK": "laps", "TEST": "smoke", **variables}.items()
+        definition(name, value) for name, value in {"BLOCK": "laps", "TEST": "smoke", **variables}.items()
     ]
     line = f"env {' '.join(words)} {sys.executable} -m flow sim {' '.join(shell)}"
     env = {name: value for name, value in os.environ.items() if not name.startswith(("COCOTB", "MAKE", "MFLAGS"))}

@@ -303,6 +303,7 @@ LEAST = 0.8  # of the seven cheapest runs; what they miss is for the others (reg
 RUNS = ("smoke-1", "schedules-1", "back_to_back-1", "refusals-1", "arbitration-1", "thresholds-1", "limits-1")
 
 
+@pytest.mark.late
 def test_a_sample_of_a_block_is_noticed(tmp_path: Path) -> None:
     """A fixed sample of LAPS with the runs that take least; without a mutant the logs are those of the sources."""
     block = get_block("laps")

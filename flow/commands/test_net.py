@@ -400,6 +400,7 @@ def test_mistakes_in_the_call(variables: dict[str, Any], error: str, tmp_path: P
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.late
 def test_the_command_reports(tmp_path: Path) -> None:
     report = tmp_path / "r.json"
     done = run_target(

@@ -73,9 +73,16 @@ def test_a_file_that_is_missing(toy: Block) -> None:
         prove(toy, Proof("toy", "toy", ("tb/none.sv",)))
 
 
+LONG = {"top_number"}  # more than ten seconds
+
+
 @pytest.mark.parametrize(
     ("block", "proof"),
-    [pytest.param(block, proof, id=f"{block.name}-{proof.name}") for block in all_blocks() for proof in block.proofs],
+    [
+        pytest.param(block, proof, id=f"{block.name}-{proof.name}", marks=[pytest.mark.late] * (proof.name in LONG))
+        for block in all_blocks()
+        for proof in block.proofs
+    ],
 )
 def test_every_proof_holds(block: Block, proof: Proof) -> None:
     result = prove(block, proof)

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from flow.commands import lint, regmap
-from tb.lib.errors import UserError
+from models.regs.map import MapError
 
 FIELD = '{name: "a", low: 0, width: 4}'
 ONE = f'{{name: "ONE", offset: 0, access: "rw", reset: 5, doc: "d", fields: [{FIELD}]}}'
@@ -74,21 +74,21 @@ CHANGES = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_errors_take_one_line(tmp_path, change):
     registers, text = CHANGES[change]
-    with pytest.raises(UserError, match=text) as error:
+    with pytest.raises(MapError, match=text) as error:
         load(tmp_path, *registers())
     assert "\n" not in str(error.value)
     assert "map.hjson: " in str(error.value)
 
 
 def test_a_window_must_fit_a_decoder(tmp_path):
-    with pytest.raises(UserError, match="window WIN: size must be a power of two"):
+    with pytest.raises(MapError, match="window WIN: size must be a power of two"):
         load(tmp_path, ONE, windows=(WIN.replace('"0x80"', '"0x60"'),))
-    with pytest.raises(UserError, match="overlaps window WIN"):
+    with pytest.raises(MapError, match="overlaps window WIN"):
         load(tmp_path, ONE, windows=(WIN, WIN.replace("WIN", "OTHER").replace("0x100", "0x180")))
 
 
 def test_a_missing_map_takes_one_line(tmp_path):
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(MapError, match="cannot be read"):
         regmap.load_map(tmp_path / "none.hjson")
 
 
@@ -108,7 +108,7 @@ def test_what_is_made_names_everything():
 
 def test_constants_have_different_names(tmp_path):
     regs = load(tmp_path, ONE.replace(FIELD, f'{FIELD}, {{name: "a_w", low: 4, width: 1}}'))
-    with pytest.raises(UserError, match="two constants are called OneAW: rename a field"):
+    with pytest.raises(MapError, match="two constants are called OneAW: rename a field"):
         regmap.made_files(regs)
 
 

@@ -464,6 +464,7 @@ def dask_cluster(tmp_path):
             process.wait()
 
 
+@pytest.mark.late
 def test_same_logs_in_any_order_and_a_killed_worker_loses_nothing(many, go, tmp_path, dask_cluster):
     address, workers = dask_cluster
     block = many(TestEntry("logged", "", seeds=(1, 2, 3, 4, 5, 6), config={"seconds": 1.5}))

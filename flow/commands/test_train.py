@@ -16,6 +16,7 @@ from models.top.config import TopParams
 from tb.top.training import PHASES, Plan
 
 
+@pytest.mark.late
 def test_a_training_goes_on_to_the_same_bits_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     job = Job(Plan(), 2, get_block("top").resolve_params(None))
     monkeypatch.setattr(flow, "BUILD", tmp_path / "whole")

@@ -61,6 +61,7 @@ def missed(summaries: Mapping[str, Mapping[str, Any]], floor: float = FLOOR) -> 
             lines.append(
                 f"functional coverage of {name} is {summary['percent']} % of {summary['total']} bins in "
                 f"{len(summary['runs'])} runs, the floor {floor} %: not seen {'; '.join(rest[:NAMED])}{more}"
+                " (a seed that reached them may have drawn otherwise: see early_seeds in the block's testlist.py)"
             )
         lines += [
             f"functional coverage of {name}: declared unreachable, but hit: {bin}" for bin in summary["contradictions"]

@@ -52,7 +52,7 @@ RUN_BY = {
     "glossary.md": {},
 }  # fmt: skip
 LINT = """
-from flow import lint
+from flow.commands import lint
 from flow.core.blocks import all_blocks, get_block
 block = get_block("gray")
 print(lint.lint_rtl(block, {}) + block.check() + lint.lint_style() + lint.lint_sources(all_blocks()))

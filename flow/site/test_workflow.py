@@ -64,12 +64,13 @@ def _load(path: Path = WORKFLOW) -> dict[str, Any]:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
-def test_every_night_all_faults_and_mutants_of_every_block() -> None:
+def test_every_night_all_tests_and_all_faults_and_mutants_of_every_block() -> None:
     workflow = _load(NIGHTLY)
     assert problems(workflow) == []
-    assert set(workflow["jobs"]) == {"faults", "mutants"}
-    for job in workflow["jobs"].values():
-        assert job["strategy"]["matrix"]["block"] == block_names()
+    assert set(workflow["jobs"]) == {"test", "faults", "mutants"}
+    assert any("RUNS=all" in step.get("run", "") for step in workflow["jobs"]["test"]["steps"])
+    for name, job in workflow["jobs"].items():
+        assert name == "test" or job["strategy"]["matrix"]["block"] == block_names()
         assert job["timeout-minutes"] < 360  # of a runner
     calls = [step.get("run", "") for step in workflow["jobs"]["mutants"]["steps"]]
     assert any("N=all" in call for call in calls)

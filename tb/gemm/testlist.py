@@ -17,9 +17,12 @@ TESTS: tuple[TestEntry, ...] = (
         "real_tensors", "fixed data", icarus_config={"sets": ["early"], "gemms": ["bp3"], "rows": 24}, directed=True
     ),
     TestEntry(
-        "user_tensors", "files that the test makes; those of a user by test_commands.py", config={"example": True}
+        "user_tensors",
+        "files that the test makes; those of a user by test_commands.py",
+        config={"example": True},
+        late=("icarus",),
     ),
-    TestEntry("captured", "a capture that the test makes; those of trainings by test_captures.py"),
+    TestEntry("captured", "a capture that the test makes; those of trainings by test_captures.py", late=("icarus",)),
     TestEntry(
         "reduce_sweep",
         "fixed data; both numbers of banks",
@@ -27,12 +30,26 @@ TESTS: tuple[TestEntry, ...] = (
         icarus_config={"sets": ["early"], "gemms": ["bp3"], "rows": 8, "factors": [1, 8]},
         directed=True,
     ),
-    TestEntry("shapes", "any values do", seeds=(1, 2), icarus_config={"chains": 2, "factors": [2], "rows": 3}),
-    TestEntry("formats", "all formats and precisions in every run", icarus_config={"jobs": 3, "share": 12}),
-    TestEntry("back_pressure", "the stops are fixed", icarus_config={"stop": 200, "jobs": 12}),
+    TestEntry(
+        "shapes",
+        "any values do",
+        seeds=(1, 2),
+        icarus_config={"chains": 2, "factors": [2], "rows": 3},
+        late=("icarus",),
+    ),
+    TestEntry(
+        "formats", "all formats and precisions in every run", icarus_config={"jobs": 3, "share": 12}, late=("icarus",)
+    ),
+    TestEntry("back_pressure", "the stops are fixed", icarus_config={"stop": 200, "jobs": 12}, late=("icarus",)),
     TestEntry("illegal_descriptors", "all codes in every run"),
     TestEntry("refused_jobs", "24 tiles a run", seeds=(1, 2), icarus_config={"tiles": 6}),
-    TestEntry("reset_mid_jobs", "8 resets a run, at moments of the seed", seeds=(1, 2), icarus_config={"resets": 2}),
+    TestEntry(
+        "reset_mid_jobs",
+        "8 resets a run, at moments of the seed",
+        seeds=(1, 2),
+        icarus_config={"resets": 2},
+        late=("icarus",),
+    ),
     TestEntry(
         "constrained_random",
         "30 tiles a run",

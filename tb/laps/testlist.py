@@ -14,6 +14,7 @@ TESTS: tuple[TestEntry, ...] = (
         seeds=(1, 2, 3, 4),
         params=({}, FOUR),
         icarus_config={"rounds": 4},
+        early_seeds=4,
     ),
     TestEntry("registers", "every address, no choice left to a seed", icarus_config={"stride": 17}, directed=True),
     TestEntry("refusals", "all codes in every run", directed=True),
@@ -26,8 +27,8 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry("queries", "a grid", icarus_config={"step": 9}, directed=True),
     TestEntry("back_to_back", "768 updates a run", params=({}, MANY), icarus_config={"rounds": 1}),
     TestEntry("arbitration", "ten patterns a run"),
-    TestEntry("recorded_statistics", "one recording: 7,920 updates of 660 iterations", directed=True),
-    TestEntry("closed_loop", "an epoch of the MLP"),
+    TestEntry("recorded_statistics", "one recording: 7,920 updates of 660 iterations", directed=True, late=("icarus",)),
+    TestEntry("closed_loop", "an epoch of the MLP", late=("icarus",)),
     TestEntry(
         "closed_loop",
         "four iterations of the CNN: its trainer is the slow part",

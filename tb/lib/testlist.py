@@ -17,7 +17,10 @@ class TestEntry:
     reaches the test; `icarus_config` replaces entries of it on Icarus, which is a hundred times slower. Such runs, and
     those with other parameters, say so to the test (`reduced`), which then has to make fewer comparisons. `directed`
     says that a regression runs the list's seed alone: others would repeat the run, as no choice is left to the seed or
-    recorded data is replayed, or a statistical bar is set for this one (`why` says which)."""
+    recorded data is replayed, or a statistical bar is set for this one (`why` says which).
+
+    `make test` takes a part of the runs (`early`): the first `early_seeds` seeds on every simulator but those in
+    `late`, parameters beside the default on one simulator. `make test RUNS=all` and `make regress` take all."""
 
     __test__ = False
     test: str
@@ -28,6 +31,8 @@ class TestEntry:
     config: Mapping[str, Any] = field(default_factory=dict)
     icarus_config: Mapping[str, Any] = field(default_factory=dict)
     directed: bool = False
+    late: Sequence[str] = ()
+    early_seeds: int = 1
 
     def __post_init__(self) -> None:
         if not self.seeds or (self.directed and len(self.seeds) > 1):
@@ -42,6 +47,18 @@ class TestEntry:
             reduced = {"reduced": True} if shorter or params else {}
             for seed in self.seeds if seeds is None or self.directed else range(1, seeds + 1):
                 yield RunSpec(self.test, seed, sim, params, {**self.config, **shorter, **reduced})
+
+    def early(self, spec: RunSpec) -> bool:
+        """Whether `make test` makes this run of the test."""
+        if spec.seed not in tuple(self.seeds)[: self.early_seeds] or spec.sim in self.late:
+            return False
+        # Icarus builds in a second, Verilator in half a minute.
+        return not spec.params or spec.sim == "icarus" or "icarus" not in self.sims
+
+
+def early_runs(entries: Sequence[TestEntry], sim: str) -> tuple[RunSpec, ...]:
+    """The runs of a list that `make test` makes on one simulator."""
+    return tuple(spec for entry in entries for spec in entry.runs(sim) if entry.early(spec))
 
 
 def block_runs(

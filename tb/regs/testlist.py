@@ -13,7 +13,9 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry("addresses", "counters of four pairs", params=(FOUR,), config={"stride": 43}, directed=True),
     TestEntry("strobes", "no choice left to a seed", directed=True),
     TestEntry("port_orders", "no choice left to a seed", icarus_config={"reach": 3}, directed=True),
-    TestEntry("traffic", "2,000 accesses a run", seeds=(1, 2, 3), params=({}, TWO), icarus_config={"rounds": 3}),
+    TestEntry(
+        "traffic", "2,000 accesses a run", seeds=(1, 2, 3), params=({}, TWO), icarus_config={"rounds": 3}, early_seeds=2
+    ),
     TestEntry("interrupts", "no choice left to a seed", directed=True),
     TestEntry("failures", "every set of engines in every run"),
     TestEntry("pushes", "every operation and queue in every run"),

@@ -14,6 +14,7 @@ from flow.core.blocks import get_block
 from flow.core.simulate import run
 
 
+@pytest.mark.late
 def test_the_loop_does_the_same_work_and_a_difference_is_noticed(tmp_path: Path) -> None:
     block = get_block("top")
     done = run(block, "verilator", "smoke", label="bench")
