@@ -294,9 +294,7 @@ def _typed(folder, value):
 
 def _sim(*shell, **variables):
     """make sim of the smallest block through a shell, so that its output can go elsewhere."""
-    words = [
-        definition(name, value) for name, value in {"BLOCK": "laps", "TEST": "smoke", **variables}.items()
-    ]
+    words = [definition(name, value) for name, value in {"BLOCK": "laps", "TEST": "smoke", **variables}.items()]
     line = f"env {' '.join(words)} {sys.executable} -m flow sim {' '.join(shell)}"
     env = {name: value for name, value in os.environ.items() if not name.startswith(("COCOTB", "MAKE", "MFLAGS"))}
     return subprocess.run(

@@ -119,7 +119,9 @@ def test_the_halves_are_all_tests(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     monkeypatch.setattr(cli, "all_blocks", list)
     monkeypatch.setattr(cli.subprocess, "run", called)
     for sim in cli._HALVES:
-        assert cli._test(sim, 1) == 0
+        for runs in cli._RUNS:
+            assert cli._test(sim, runs, 1) == 0
     marks = [command[command.index("-k") + 1] if "-k" in command else "" for command in calls]
-    assert marks == ["", "not icarus", "icarus"]
+    assert marks == [mark for mark in ("", "not icarus", "icarus") for _ in cli._RUNS]
+    assert [command[command.index("-m", 3) + 1] for command in calls] == ["not late", "not early"] * 3
     assert "PASS make test" in capsys.readouterr().out

@@ -1,0 +1,93 @@
+"""The early runs of `make test`: every test of every block is among them, and every planted fault's, so that what the
+whole list notices is noticed before a change lands."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from flow.commands.faults import load_faults
+from flow.core.blocks import all_blocks, get_block
+from flow.test_blocks import _on_both, _on_one
+from tb.lib.contract import Block
+from tb.lib.testlist import BOTH, TestEntry, block_runs, early_runs
+
+LEAST_ON_BOTH = 4  # tests of a block whose logs `make test` compares
+
+
+def findings(block: Block) -> list[str]:
+    """What the early runs of a block lack."""
+    runs = {sim: early_runs(block.tests, sim) for sim in BOTH}
+    default = {sim: {spec.test for spec in runs[sim] if not spec.params} for sim in BOTH}
+    tests = {spec.test for sim in BOTH for spec in runs[sim]}
+    lacks = [f"test {entry.test} has no early run" for entry in block.tests if entry.test not in tests]
+    for entry in block.tests:
+        for params in entry.params:
+            if params and not any(spec.params == params for sim in BOTH for spec in runs[sim]):
+                lacks.append(f"parameters {dict(params)} have no early run")
+    for fault in load_faults(block):
+        seeds = [spec.seed for sim in BOTH for spec in runs[sim] if spec.test == fault.test]
+        if fault.seed not in seeds:
+            lacks.append(f"fault {fault.name} is planted under {fault.test} {fault.seed}, which is not early")
+    if len(default["icarus"]) < LEAST_ON_BOTH:
+        lacks.append(f"{len(default['icarus'])} tests on both simulators")
+    return lacks
+
+
+@pytest.mark.parametrize("block", all_blocks(), ids=lambda block: block.name)
+def test_early_runs_hold_what_the_list_holds(block: Block) -> None:
+    assert findings(block) == []
+
+
+def test_what_they_lack_is_found() -> None:
+    block = get_block("laps")
+    fault = load_faults(block)[0]
+    without = tuple(replace(entry, late=BOTH) if entry.test == fault.test else entry for entry in block.tests)
+    lacks = findings(replace(block, tests=without))
+    assert f"test {fault.test} has no early run" in lacks
+    assert f"fault {fault.name} is planted under {fault.test} {fault.seed}, which is not early" in lacks
+    verilator_only = tuple(replace(entry, late=("icarus",)) for entry in block.tests)
+    assert "0 tests on both simulators" in findings(replace(block, tests=verilator_only))
+
+
+def test_an_entry_says_what_is_early() -> None:
+    small = {"ROWS": 4}
+    entry = TestEntry("a", "", seeds=(3, 4, 5), params=({}, small), early_seeds=2)
+    assert [(spec.seed, spec.params) for spec in early_runs([entry], "verilator")] == [(3, {}), (4, {})]
+    assert [(spec.seed, spec.params) for spec in early_runs([entry], "icarus")] == [
+        (3, {}), (4, {}), (3, small), (4, small)
+    ]  # fmt: skip
+    late = replace(entry, late=("icarus",), sims=BOTH)
+    assert early_runs([late], "icarus") == ()
+    alone = replace(entry, sims=("verilator",), early_seeds=1)
+    assert [spec.params for spec in early_runs([alone], "verilator")] == [{}, small]
+
+
+def _names(cases: list, without: str) -> set[tuple[str, str, str]]:
+    kept = [case for case in cases if without not in [mark.name for mark in case.marks]]
+    return {(case.values[0].name, case.values[1].test, case.values[1].sim, str(case.values[1])) for case in kept}
+
+
+def test_cases_of_all_runs_are_the_whole_list() -> None:
+    """RUNS=all leaves out nothing: what has marker `early` is done by a late case."""
+    one, both = _names(list(_on_one()), "early"), _names(list(_on_both()), "early")
+    compared = {
+        (name, test, "verilator", text.replace("sim='icarus'", "sim='verilator'")) for name, test, _, text in both
+    }
+    for block in all_blocks():
+        for sim in BOTH:
+            for spec in block_runs(block.tests, sim):
+                key = (block.name, spec.test, sim, str(spec))
+                assert key in one | both | compared
+
+
+def test_cases_of_early_runs_are_the_early_runs() -> None:
+    one, both = _names(list(_on_one()), "late"), _names(list(_on_both()), "late")
+    compared = {
+        (name, test, "verilator", text.replace("sim='icarus'", "sim='verilator'")) for name, test, _, text in both
+    }
+    for block in all_blocks():
+        for sim in BOTH:
+            for spec in early_runs(block.tests, sim):
+                assert (block.name, spec.test, sim, str(spec)) in one | both | compared
