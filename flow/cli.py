@@ -823,7 +823,7 @@ def _tensors() -> int:
 
 
 def _regs() -> int:
-    from flow.commands import limits, wordmap
+    from flow.commands import filelists, limits, wordmap
     from flow.commands.regmap import make_files
     from models.regs.map import MapError, load_map
 
@@ -831,7 +831,7 @@ def _regs() -> int:
         made = make_files(load_map())
     except MapError as error:
         raise UserError(str(error)) from error
-    changed = [*made, *limits.make_page(), *wordmap.make_page()]
+    changed = [*made, *filelists.make_files(), *limits.make_page(), *wordmap.make_page()]
     for path in changed:
         print(f"made {shown(path)}")
     print(f"PASS regs: {len(changed)} files were not up to date" if changed else "PASS regs: everything is up to date")
@@ -1076,7 +1076,7 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
         click.Command("bench", callback=_bench, params=block_report, help="measure a block and check its figures"),
         click.Command("prove", callback=_prove, params=block_report, help="prove what a block's rules promise"),
         click.Command("tensors", callback=_tensors, help="remake the training tensors"),
-        click.Command("regs", callback=_regs, help="make constants and tables from the register map"),
+        click.Command("regs", callback=_regs, help="make what follows from sources: registers, words, widths, file lists"),
         click.Command(
             "docs",
             callback=_docs,

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from flow.commands import limits, wordmap
+from flow.commands import filelists, limits, wordmap
 from flow.commands.regmap import stale_files
 from flow.core.blocks import all_blocks
 from flow.core.tools import verible_lint, verilator_root
@@ -165,6 +165,7 @@ def checks() -> list[tuple[str, Callable[[], list[str]]]]:
         ("verible", lint_style),
         ("sources", lambda: lint_sources(blocks)),
         ("registers", stale_files),
+        ("file lists", filelists.stale_files),
         ("limits", limits.findings),
         ("words", wordmap.stale_page),
         ("pages", lint_pages),

@@ -1,0 +1,53 @@
+"""The exported file list of each block, rtl/<block>/<block>.f: what another tool needs to compile it, in order.
+
+Paths are relative to the root of the clone: `verilator --lint-only -f rtl/ran/ran.f`. Made by `make regs` from
+`Block.rtl`; `make lint` says when one is stale.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flow.core.blocks import all_blocks
+from tb.lib.contract import Block
+from tb.lib.paths import ROOT, shown
+
+
+def folder_of(block: Block) -> str:
+    """The folder of rtl/ that holds the block's top: regs has its in rtl/top."""
+    return str(Path(next(path for path in block.rtl if Path(path).stem == block.rtl_top)).parent)
+
+
+def made_files() -> dict[Path, str]:
+    """Content of every file list."""
+    made = {}
+    for block in all_blocks():
+        folders = [folder for folder in block.include_dirs if folder.startswith("rtl/")]
+        lines = [
+            f"// {block.title}: top {block.rtl_top}. Made from tb/{block.name}/block.py by `make regs`.",
+            *(f"+incdir+{folder}" for folder in folders),
+            *block.rtl,
+        ]
+        made[ROOT / folder_of(block) / f"{block.name}.f"] = "\n".join(lines) + "\n"
+    return made
+
+
+def _stale() -> dict[Path, str]:
+    return {
+        path: text
+        for path, text in made_files().items()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text
+    }
+
+
+def make_files() -> list[Path]:
+    """Writes the lists that are not up to date; returns them."""
+    stale = _stale()
+    for path, text in stale.items():
+        path.write_text(text, encoding="utf-8")
+    return list(stale)
+
+
+def stale_files() -> list[str]:
+    """A finding for each list that is not what the blocks say."""
+    return [f"{shown(path)}: is not what the blocks say: run `make regs`" for path in _stale()]

@@ -1,0 +1,12 @@
+// OPTC: momentum-ADAM unified optimizer core: top optc_core. Made from tb/optc/block.py by `make regs`.
++incdir+rtl/common
+rtl/common/trainslice_pkg.sv
+rtl/ran/ran_pkg.sv
+rtl/optc/optc_pkg.sv
+rtl/ran/ran_random.sv
+rtl/ran/ran_round.sv
+rtl/optc/optc_cfg_check.sv
+rtl/optc/optc_root.sv
+rtl/optc/optc_div.sv
+rtl/optc/optc_lane.sv
+rtl/optc/optc_core.sv

@@ -1,0 +1,21 @@
+// RAN: double-buffered reconfigurable accumulation network: top ran_core. Made from tb/ran/block.py by `make regs`.
++incdir+rtl/common
+rtl/common/trainslice_pkg.sv
+rtl/ran/ran_pkg.sv
+rtl/ran/ran_desc_check.sv
+rtl/ran/ran_slots.sv
+rtl/ran/ran_words.sv
+rtl/ran/ran_shift.sv
+rtl/ran/ran_tree.sv
+rtl/ran/ran_banks.sv
+rtl/ran/ran_order.sv
+rtl/ran/ran_sum.sv
+rtl/ran/ran_random.sv
+rtl/ran/ran_round.sv
+rtl/ran/ran_quant.sv
+rtl/ran/ran_saturate.sv
+rtl/ran/ran_pack.sv
+rtl/common/stat_join.sv
+rtl/ran/ran_stats.sv
+rtl/ran/ran_counters.sv
+rtl/ran/ran_core.sv

@@ -1,0 +1,6 @@
+// registers of the processor: top top_regs. Made from tb/regs/block.py by `make regs`.
++incdir+rtl/common
+rtl/laps/laps_pkg.sv
+rtl/top/top_reg_pkg.sv
+rtl/top/top_axil.sv
+rtl/top/top_regs.sv
