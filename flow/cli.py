@@ -1076,7 +1076,7 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
         click.Command("bench", callback=_bench, params=block_report, help="measure a block and check its figures"),
         click.Command("prove", callback=_prove, params=block_report, help="prove what a block's rules promise"),
         click.Command("tensors", callback=_tensors, help="remake the training tensors"),
-        click.Command("regs", callback=_regs, help="make what follows from sources: registers, words, widths, file lists"),
+        click.Command("regs", callback=_regs, help="make what follows from sources: register, word and width tables"),
         click.Command(
             "docs",
             callback=_docs,
