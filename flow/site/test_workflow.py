@@ -67,11 +67,13 @@ def _load(path: Path = WORKFLOW) -> dict[str, Any]:
 def test_every_night_all_tests_and_all_faults_and_mutants_of_every_block() -> None:
     workflow = _load(NIGHTLY)
     assert problems(workflow) == []
-    assert set(workflow["jobs"]) == {"test", "faults", "mutants"}
+    assert set(workflow["jobs"]) == {"test", "faults", "mutants", "places"}
     assert any("RUNS=all" in step.get("run", "") for step in workflow["jobs"]["test"]["steps"])
     for name, job in workflow["jobs"].items():
-        assert name == "test" or job["strategy"]["matrix"]["block"] == block_names()
+        assert name in ("test", "places") or job["strategy"]["matrix"]["block"] == block_names()
         assert job["timeout-minutes"] < 360  # of a runner
+    places = [step["run"] for step in workflow["jobs"]["places"]["steps"] if step.get("run", "").startswith(".ci/")]
+    assert [(ROOT / place).is_file() for place in places] == [True]
     calls = [step.get("run", "") for step in workflow["jobs"]["mutants"]["steps"]]
     assert any("N=all" in call for call in calls)
 

@@ -443,6 +443,17 @@ def command_of(words: Sequence[int]) -> Command:
     return _KINDS.get(words[0] & 0xF, Unknown)._of(words)
 
 
+def word_layouts(operation: int) -> list[tuple[tuple[str, int], ...]]:
+    """Fields (name, width) of each of the sixteen words of a command, lowest bit first; the name "" is for bits without
+    one. A word that only bits without a name make up is empty."""
+    words: list[list[tuple[str, int]]] = [[] for _ in range(CMD_WORDS)]
+    fields = {"operation": Bits(0, 0, 4), **_HEAD, **(_KINDS[operation].fields if operation in _KINDS else {})}
+    for name, bits in sorted(fields.items(), key=lambda item: (item[1].word, item[1].low)):
+        at = sum(width for _, width in words[bits.word])
+        words[bits.word] += [("", bits.low - at)] * (bits.low > at) + [(name, bits.width)]
+    return [tuple(word) for word in words]
+
+
 # ---- plan table and registers ----------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class PlanSlot:

@@ -22,6 +22,7 @@ EVENT_DTYPE = np.dtype([("cycle", "<u4"), ("data", "<u4")])  # of an event trace
 RSP_DTYPE = np.dtype([("cycle", "<i8"), ("code", "u1")])
 # What a packed number of a table holds, by name; a name of a code as it is. Declared beside the trace's format.
 Unpack = Callable[[int], Mapping[str, int | str]]
+Layouts = Mapping[str, Unpack]  # by column, or by element of one that holds several ("word[3]")
 CYCLES = ("cycle", "valid", "valid_cycle", "since")  # columns that hold cycles: decimal, in the bench's numbering
 MOST_FIELDS = 8  # that a line shows
 CounterTables = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]  # of each row, of the whole
@@ -124,7 +125,7 @@ def bits(*fields: tuple[str, int]) -> Unpack:
     return unpack
 
 
-def _entry(row: np.void, base: int, layouts: Mapping[str, Unpack]) -> dict[str, str]:
+def _entry(row: np.void, base: int, layouts: Layouts) -> dict[str, str]:
     """An entry's fields as they are shown: cycles decimal and in the bench's numbering, everything else hexadecimal."""
     out: dict[str, str] = {}
     for name in row.dtype.names or ():
@@ -133,10 +134,11 @@ def _entry(row: np.void, base: int, layouts: Mapping[str, Unpack]) -> dict[str, 
             if name in CYCLES:
                 out[whole] = str(int(value) + base)
                 continue
-            parts = layouts[name](int(value)) if name in layouts else {"": int(value)}
+            unpack = layouts.get(whole, layouts.get(name))
+            parts = unpack(int(value)) if unpack else {"": int(value)}
             for part, each in parts.items():
                 out[f"{whole}.{part}" if part else whole] = each if isinstance(each, str) else f"{each:#x}"
-            if name in layouts and "" not in parts:
+            if unpack and "" not in parts:
                 out[f"{whole} as a whole"] = f"{int(value):#x}"
     return out
 
@@ -172,12 +174,13 @@ def compare_tables(
     cycle: str = "cycle",
     kinds: tuple[str, ...] = ("cycle",),
     base: int = 0,
-    layouts: Mapping[str, Unpack] | None = None,
+    layouts: Layouts | Callable[[np.void], Layouts] | None = None,
 ) -> bool:
     """Compares two tables (structured arrays of one dtype, in order of time) entry by entry.
 
     Counts one comparison of every kind in `kinds` per entry. The divergence's cycle is the earlier one of the two first
-    differing entries, plus `base`. `layouts` says what packed columns hold. Returns whether they are equal.
+    differing entries, plus `base`. `layouts` says what packed columns hold, or is a function that says it of an entry
+    (the expected one, if there is one). Returns whether they are equal.
     """
     both = min(len(observed), len(expected))
     different = observed[:both] != expected[:both]
@@ -191,7 +194,8 @@ def compare_tables(
     want = expected[at] if at < len(expected) else None
     cycles = [int(entry[cycle]) for entry in (got, want) if entry is not None and entry[cycle] >= 0]
     number = len(bad) + abs(len(observed) - len(expected))
-    entries = [None if entry is None else _entry(entry, base, layouts or {}) for entry in (got, want)]
+    known = layouts(want if want is not None else got) if callable(layouts) else layouts or {}
+    entries = [None if entry is None else _entry(entry, base, known) for entry in (got, want)]
     fields = _differing(*entries) if None not in entries else ()
     if fields:
         shown = [", ".join(f"{each[0]}={each[side]}" for each in fields) for side in (1, 2)]

@@ -53,6 +53,14 @@ def test_only_what_differs_is_said(got, want, said):
     assert {name for name in DTYPE.names if f" {name}" in text.partition("entry 0:")[2]} == differing
 
 
+def test_elements_of_a_column_have_layouts_of_their_own():
+    verdict = Verdict()
+    got, want = (np.array([(7, 6, 0, 0, (0, lane, *[0] * 10))], DTYPE) for lane in (0x21, 0x11))
+    layouts = {"lane[1]": bits(("low", 4), ("high", 4))}
+    compare_tables(verdict, "here", "entry", got, want, layouts=lambda entry: layouts if entry["lane"][1] == 17 else {})
+    assert verdict.first.line().endswith("entry 0: lane[1].high 0x2 expected 0x1")
+
+
 def test_an_entry_that_is_missing_is_said_whole():
     entry = (7, 6, 0x0309, 3, LANES)
     assert line(None, entry).startswith(

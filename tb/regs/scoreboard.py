@@ -13,8 +13,18 @@ import numpy.typing as npt
 from models.regs.cycle import FOREVER, Access, Registers, Shape, predict
 from models.regs.events import EventRecord
 from models.regs.map import RegisterMap
+from models.top.config import Engine, word_layouts
 from tb.lib.axil import AxilLog, Channel
-from tb.lib.scoreboard import EVENT_DTYPE, SpannedScoreboard, compare_tables, cycle_table, event_levels
+from tb.lib.scoreboard import (
+    EVENT_DTYPE,
+    Layouts,
+    SpannedScoreboard,
+    bits,
+    compare_tables,
+    cycle_table,
+    event_levels,
+    named,
+)  # fmt: skip
 
 EV_IRQ = 7
 PUSH_DTYPE = np.dtype([("cycle", "<u4"), ("engine", "<u4"), ("id", "<u4"), ("cmd", "<u4", (16,))])
@@ -29,6 +39,12 @@ IRQ_DTYPE = np.dtype([("cycle", "<u4"), ("level", "<u4")])
 DTYPES = {
     "push": PUSH_DTYPE, "pulse": PULSE_DTYPE, "laps": LAPS_DTYPE, "upd": UPD_DTYPE, "regs_event": EVENT_DTYPE,
 }  # fmt: skip
+
+
+def push_layouts(push: np.void) -> Layouts:
+    """What a push holds: the engine by name, and the fields of its command, whose operation is in word 0."""
+    words = word_layouts(int(push["cmd"][0]) & 0xF)
+    return {"engine": named(Engine)} | {f"cmd[{at}]": bits(*fields) for at, fields in enumerate(words) if fields}
 
 
 @dataclass
@@ -117,7 +133,8 @@ class RegsScoreboard(SpannedScoreboard):
             dtype = DTYPES[name]
             if name == "push":
                 entries = [(*entry[:3], entry[3:]) for entry in entries]
-            self._compare(boundary, boundary, got, _rows(entries, dtype, base, end), base)
+            layouts = push_layouts if name == "push" else None
+            self._compare(boundary, boundary, got, _rows(entries, dtype, base, end), base, layouts)
         for channel, write in ((Channel.B, True), (Channel.R, False)):
             table = self._between(port[channel], base, end, "since")
             got = np.zeros(len(table), ANSWER_DTYPE)
@@ -130,8 +147,9 @@ class RegsScoreboard(SpannedScoreboard):
         self._compare("irq", "change", irq, _rows(caused.irq, IRQ_DTYPE, base, end), base)
         self.epochs.append(Epoch(base, end, order, writes, reads, registers))
 
-    def _compare(self, boundary: str, what: str, got: Any, want: Any, base: int) -> None:
-        compare_tables(self.verdict, boundary, what, got, want, kinds=("cycle", "value"), base=base)
+    def _compare(self, boundary: str, what: str, got: Any, want: Any, base: int, layouts: Any = None) -> None:
+        kinds = ("cycle", "value")
+        compare_tables(self.verdict, boundary, what, got, want, kinds=kinds, base=base, layouts=layouts)
 
     def figures(self) -> dict[str, Any]:
         """What `make sim` prints."""

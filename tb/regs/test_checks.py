@@ -12,7 +12,9 @@ from models.common.axil import Resp
 from models.regs.cycle import FOREVER, Access, Registers, Shape, predict
 from models.regs.events import Answer, EventRecord, Failure, Levels
 from models.regs.map import load_map
+from tb.lib.scoreboard import Verdict, compare_tables
 from tb.regs.ral import TopRegisters
+from tb.regs.scoreboard import PUSH_DTYPE, push_layouts
 
 REGS = load_map()
 READY = np.ones(500, np.bool_)
@@ -101,6 +103,32 @@ def test_levels_and_bad_pushes():
     assert [one.code for one in order] == [Resp.SLVERR, Resp.SLVERR, Resp.OKAY, Resp.OKAY, Resp.OKAY]
     assert registers.caused.pushes == [(43, 2, 9, 4, *[0] * 15)]
     assert order[-1].value == 5
+
+
+def _push(engine, *words):
+    return np.array([(9, engine, 4, (*words, *[0] * (16 - len(words))))], PUSH_DTYPE)
+
+
+@pytest.mark.parametrize(
+    ("got", "want", "said"),
+    [
+        (_push(1, 0x12), _push(1, 0x32), "push 0: cmd[0].target 0x1 expected 0x3"),
+        (_push(1, 2, 0x7_0005), _push(1, 2, 0x6_0005), "push 0: cmd[1].m 0x7 expected 0x6"),
+        (
+            _push(1, 2, *[0] * 7, 1 << 31 | 1 << 12),
+            _push(1, 2),
+            "cmd[8].reduce_factor 0x1 expected 0x0, cmd[8].biases 0x1 expected 0x0",
+        ),
+        (_push(2, 1, 0xA_0000), _push(0, 1, 0x2_0000), "engine STORE expected LOAD, cmd[1].cores 0xa expected 0x2"),
+        (_push(1, 3, 0, 0, 7), _push(1, 3), "push 0: cmd[3] 0x7 expected 0x0"),
+        (_push(1, 15, 1), _push(1, 15), "push 0: cmd[1] 0x1 expected 0x0"),
+        (_push(1, 0x6000_0002), _push(1, 2), "cmd[0].wait_store 0x60 expected 0x0"),
+    ],
+)
+def test_a_push_is_told_by_its_fields(got, want, said):
+    verdict = Verdict()
+    assert not compare_tables(verdict, "push", "push", got, want, layouts=push_layouts)
+    assert said in verdict.first.line()
 
 
 def test_a_port_that_does_not_answer_ends_the_run(tmp_path):
