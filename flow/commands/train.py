@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -98,8 +99,10 @@ def train(job: Job, per_epoch: int) -> list[dict[str, Any]]:
                     "checkpoint_in": str(before) if before else None, "checkpoint_out": str(checkpoint),
                     "progress": str(folder / "progress"),
                 }  # fmt: skip
+                captured = folder / "captures"
                 if capture:
-                    config |= {"capture": str(job.capture), "capture_at": job.capture_at}
+                    shutil.rmtree(captured, ignore_errors=True)
+                    config |= {"capture": str(captured), "capture_at": job.capture_at}
                 result = run(
                     block, "verilator", "training", job.plan.seed, job.params, config, label="train", tick=follow
                 )
@@ -108,6 +111,8 @@ def train(job: Job, per_epoch: int) -> list[dict[str, Any]]:
                 # A segment's traces are large, and checked.
                 for path in result.run_dir.rglob("*.bin"):
                     path.unlink()
+                if capture and job.capture:
+                    _hand_over(captured, job.capture)
             records.append(record)
             before = checkpoint
             update(stop, what=epoch)
@@ -116,6 +121,18 @@ def train(job: Job, per_epoch: int) -> list[dict[str, Any]]:
                 seconds = sum(sum(each["seconds"].values()) for each in mine)
                 progress.say(_line(stop // per_epoch, mine, seconds))
     return records
+
+
+def _hand_over(captured: Path, folder: Path) -> None:
+    """Moves captures to the user's folder. Not the simulation's work: a full disk there is no divergence. Raises
+    `FileError`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(folder, f"cannot be made ({error.strerror or error})") from None
+    for path in sorted(captured.glob("*.npz")):
+        write_whole(folder / path.name, path.read_bytes())
+    shutil.rmtree(captured)
 
 
 def _kept(record_path: Path, checkpoint: Path) -> dict[str, Any] | None:

@@ -19,6 +19,7 @@ from host.digits import load_digits
 from host.fixed import Step
 from host.mapper import ModelBackend
 from host.trainer import drive
+from models.common.files import FileError
 from models.common.formats import YBits
 from models.top.config import TopParams
 from models.top.value import Processor
@@ -119,6 +120,9 @@ def test_train_simulates_the_segment_of_a_capture_again(tmp_path: Path, monkeypa
     def simulated(*args: Any, **_: Any) -> SimpleNamespace:
         told.append(args[5])
         Path(args[5]["checkpoint_out"]).write_text("", encoding="utf-8")
+        if "capture" in args[5]:
+            Path(args[5]["capture"]).mkdir()
+            Path(args[5]["capture"], "fp1.npz").write_bytes(b"what was captured")
         result = {"cycles": 10, "seconds": {"simulate": 1.0}, "report": report}
         return SimpleNamespace(passed=True, result=result, run_dir=tmp_path / "run")
 
@@ -130,7 +134,15 @@ def test_train_simulates_the_segment_of_a_capture_again(tmp_path: Path, monkeypa
     assert [(each["first"], "capture" in each) for each in told] == [(0, False), (22, False), (44, False)]
     told.clear()
     flow.train(replace(job, capture=tmp_path / "c", capture_at=30), 22)
-    assert [(each["first"], each["capture"], each["capture_at"]) for each in told] == [(22, str(tmp_path / "c"), 30)]
+    assert [(each["first"], each["capture_at"]) for each in told] == [(22, 30)]
+    assert [path.name for path in (tmp_path / "c").iterdir()] == ["fp1.npz"]
+    assert (tmp_path / "c" / "fp1.npz").read_bytes() == b"what was captured"
+    assert not Path(told[0]["capture"]).exists()
+    told.clear()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "fp1.npz").symlink_to("/dev/full")
+    with pytest.raises(FileError, match=r"full/fp1.npz: cannot be written \(No space left on device\)"):
+        flow.train(replace(job, capture=tmp_path / "full", capture_at=30), 22)
     told.clear()
     flow.train(job, 22)
     assert told == []
