@@ -258,3 +258,30 @@ def test_setup_makes_anew_what_was_interrupted(setup, tmp_path, monkeypatch, cap
     (tmp_path / "requirements.txt").write_text("# changed\n", encoding="utf-8")
     assert setup() is None
     assert len(calls) == 6
+
+
+def test_a_warning_of_slang_needs_a_waiver_and_a_waiver_a_warning(tmp_path):
+    path = tmp_path / "toy.sv"
+    path.write_text(
+        "module toy (input logic [1:0] a_i, output logic y_o);\n  assign y_o = a_i == $signed(2'd1);\nendmodule\n",
+        encoding="utf-8",
+    )
+    block = SimpleNamespace(name="toy", rtl=(str(path),), rtl_top="toy", include_dirs=())
+    found = lint.lint_slang([block])
+    assert (
+        f"{path}:2: comparison of differently signed types ('logic[1:0]' and 'bit signed[1:0]') [sign-compare]"
+        not in found
+    )
+    report = {"toy": f"{path}:2:1: warning: signs differ [-Wsign-compare]\nx.sv:3:1: error: no such module\n"}
+    signs = lint.Waiver("sign-compare", "r")
+    assert lint.slang_findings(report, [signs]) == ["x.sv:3: no such module [error]"]
+    assert lint.slang_findings(report, []) == [
+        f"{path}:2: signs differ [sign-compare]",
+        "x.sv:3: no such module [error]",
+    ]
+    other = lint.Waiver("sign-compare", "r", "y.sv")
+    assert (
+        lint.slang_findings(report, [signs, other])[-1] == "rtl/slang.hjson: no warning sign-compare needs its waiver"
+    )
+    path.write_text("module toy (input logic a_i, output logic y_o);\n  assign y_o = b;\nendmodule\n", encoding="utf-8")
+    assert any("use of undeclared identifier 'b'" in line for line in lint.lint_slang([block]))

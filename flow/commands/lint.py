@@ -1,9 +1,10 @@
 """`make lint`: static checks of RTL, Python and testplans. Any finding fails.
 
 Verilator (-Wall) checks the RTL of every block at its default parameters and at those of `Block.lint_params`; verible
-checks style (rules in rtl/verible.rules); ruff checks Python (pyproject.toml), and `lint_encodings` what ruff cannot:
-that every text file is opened with its encoding; `Block.check` is the block's own check; what `make regs` makes must
-be up to date; every width of the RTL has its limit (flow/commands/limits.py). `make test` makes every check too.
+checks style (rules in rtl/verible.rules); slang elaborates and analyses with every warning (rtl/slang.hjson holds the
+reasons of those that do not count); ruff checks Python (pyproject.toml), and `lint_encodings` what ruff cannot: that
+every text file is opened with its encoding; `Block.check` is the block's own check; what `make regs` makes must be up
+to date; every width of the RTL has its limit (flow/commands/limits.py). `make test` makes every check too.
 """
 
 from __future__ import annotations
@@ -15,15 +16,18 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+import hjson
 
 from flow.commands import filelists, limits, wordmap
 from flow.commands.regmap import stale_files
 from flow.core.blocks import all_blocks
 from flow.core.tools import verible_lint, verilator_root
 from tb.lib.contract import Block
-from tb.lib.paths import PACKAGES, ROOT, source_files
+from tb.lib.paths import PACKAGES, ROOT, shown, source_files
 
 _VERIBLE_RULES = "rtl/verible.rules"
 
@@ -78,6 +82,57 @@ def lint_style() -> list[str]:
         return []
     rules = [f"--rules_config={_VERIBLE_RULES}"] if (ROOT / _VERIBLE_RULES).is_file() else []
     return _outcome([str(verible_lint()), "--show_diagnostic_context=false", *rules, *files])
+
+
+@dataclass(frozen=True)
+class Waiver:
+    """A warning of slang that does not count, of one option, in every file or in one."""
+
+    option: str
+    reason: str
+    file: str | None = None
+
+    def covers(self, file: str, option: str) -> bool:
+        """Whether it speaks of this warning."""
+        return option == self.option and self.file in (None, file)
+
+
+_SLANG = re.compile(
+    r"^(?P<file>\S+?):(?P<line>\d+):\d+: (?:warning|error): (?P<text>.*?)(?: \[-W(?P<option>[\w-]+)\])?$", re.MULTILINE
+)
+SLANG_WAIVERS = ROOT / "rtl" / "slang.hjson"
+
+
+def slang_findings(reports: Mapping[str, str], waivers: Sequence[Waiver]) -> list[str]:
+    """What slang says (its output by block) but no waiver covers, once each, and waivers that cover nothing."""
+    found: dict[str, None] = {}
+    needed: set[Waiver] = set()
+    for report in reports.values():
+        for each in _SLANG.finditer(report):
+            option = each["option"] or "error"
+            covering = [waiver for waiver in waivers if waiver.covers(each["file"], option)]
+            needed.update(covering)
+            if not covering:
+                found[f"{each['file']}:{each['line']}: {each['text']} [{option}]"] = None
+    idle = [waiver for waiver in waivers if waiver not in needed]
+    return [*found, *(f"{shown(SLANG_WAIVERS)}: no warning {waiver.option} needs its waiver" for waiver in idle)]
+
+
+def lint_slang(blocks: Sequence[Block]) -> list[str]:
+    """Warnings of slang's elaboration and analysis, all of them, but those with a reason in rtl/slang.hjson."""
+    reports = {}
+    for block in blocks:
+        folders = [word for folder in block.include_dirs for word in ("-I", folder)]
+        command = [sys.executable, "-m", "flow.commands.slang", *folders, "--top", block.rtl_top, *block.rtl]
+        done = subprocess.run(
+            command, cwd=ROOT, capture_output=True, encoding="utf-8", errors="replace", check=False, timeout=300
+        )
+        if done.returncode and not _SLANG.search(done.stderr):
+            return [f"slang on {block.name} ended with status {done.returncode}: {done.stderr.strip()[-300:]}"]
+        reports[block.name] = done.stderr
+    return slang_findings(
+        reports, [Waiver(**entry) for entry in hjson.loads(SLANG_WAIVERS.read_text(encoding="utf-8"))]
+    )
 
 
 def lint_sources(blocks: Sequence[Block]) -> list[str]:
@@ -163,6 +218,7 @@ def checks() -> list[tuple[str, Callable[[], list[str]]]]:
     return [
         *out,
         ("verible", lint_style),
+        ("slang", lambda: lint_slang(blocks)),
         ("sources", lambda: lint_sources(blocks)),
         ("registers", stale_files),
         ("file lists", filelists.stale_files),

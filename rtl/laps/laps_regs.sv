@@ -111,16 +111,16 @@ module laps_regs (
   assign seed_valid_o = write_i && at_seed;
 
   // ---- rules of a class ----------------
-  logic [6:0] bounds;
+  logic [6:0] n_bounds;
   always_comb begin
-    bounds = limits_q[class_i][6:0];
+    n_bounds = limits_q[class_i][6:0];
     for (int k = 0; k < Slots; k++) begin
-      if (when_q[k][28] && when_q[k][{3'b110, class_i}] && step_q >= when_q[k][23:0]) bounds = what_q[k][6:0];
+      if (when_q[k][28] && when_q[k][{3'b110, class_i}] && step_q >= when_q[k][23:0]) n_bounds = what_q[k][6:0];
     end
   end
   assign band_o = band_q[class_i];
   assign rules_o = rules_q[class_i];
-  assign limits_o = {limits_q[class_i][31:7], bounds};
+  assign limits_o = {limits_q[class_i][31:7], n_bounds};
   assign tolerance_o = tolerance_q[class_i];
 
   // ---- registers ----------------

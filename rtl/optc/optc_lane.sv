@@ -28,14 +28,14 @@ module optc_lane #(
   localparam int SquareW = optc_pkg::SquareW;
   localparam int NumW = optc_pkg::NumW;
 
-  // Nearest integer of x / 2^shift, ties to even.
-  function automatic logic signed [63:0] nearest(input logic signed [63:0] x, input logic [5:0] shift);
+  // Nearest integer of x / 2^by, ties to even.
+  function automatic logic signed [63:0] nearest(input logic signed [63:0] x, input logic [5:0] by);
     logic               odd;
     logic signed [64:0] sum;
-    odd = 1'(x >>> shift);
-    sum = $signed({x[63], x}) + ((shift == '0) ? 65'sd0 :
-          $signed((65'd1 << (shift - 6'd1)) - 65'd1 + {64'd0, odd}));
-    sum = sum >>> shift;
+    odd = 1'(x >>> by);
+    sum = $signed({x[63], x}) + ((by == '0) ? 65'sd0 :
+          $signed((65'd1 << (by - 6'd1)) - 65'd1 + {64'd0, odd}));
+    sum = sum >>> by;
     return sum[63:0];
   endfunction
   // {saturated, value} as a signed, as an unsigned number of 32 bits.

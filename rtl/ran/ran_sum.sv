@@ -57,9 +57,9 @@ module ran_sum #(
   endfunction
 
   logic [W-1:0]      sum;
-  logic [CountW-1:0] clamped;
-  assign {clamped, sum} = sums(acc_i, start_i, limit_i, bias_i, psum_i, dead_i);
-  assign clamped_o = clamped;
+  logic [CountW-1:0] clamped_count;
+  assign {clamped_count, sum} = sums(acc_i, start_i, limit_i, bias_i, psum_i, dead_i);
+  assign clamped_o = clamped_count;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin

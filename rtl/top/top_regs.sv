@@ -87,8 +87,8 @@ module top_regs #(
 
   // ---- decoding ----------------
   // Words from a register's address on, in the map's own part.
-  function automatic logic in_range(input logic [13:0] word, input logic [15:0] base, input logic [15:0] count);
-    in_range = {2'b00, word} >= (base >> 2) && {2'b00, word} < (base >> 2) + count;
+  function automatic logic in_range(input logic [13:0] at, input logic [15:0] base, input logic [15:0] count);
+    in_range = {2'b00, at} >= (base >> 2) && {2'b00, at} < (base >> 2) + count;
   endfunction
   logic [13:0] word;
   assign word = req_addr_i[15:2];
