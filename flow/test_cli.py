@@ -332,7 +332,7 @@ def test_list_names_everything_there_is(block, capsys):
     assert max(map(len, out.splitlines())) <= 80
 
 
-@pytest.mark.parametrize("sim", ["verilator", "icarus"])
+@pytest.mark.parametrize("sim", [pytest.param("verilator", marks=pytest.mark.late), "icarus"])
 def test_waves_makes_a_list_of_signals(toy, make, monkeypatch, tmp_path, sim):
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setenv("DISPLAY", ":9")

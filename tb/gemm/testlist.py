@@ -14,7 +14,11 @@ TESTS: tuple[TestEntry, ...] = (
         "smoke", "no choice left to a seed; every parameter set must build and work", params=({}, SMALL, WIDE, ONE_BANK)
     ),
     TestEntry(
-        "real_tensors", "fixed data", icarus_config={"sets": ["early"], "gemms": ["bp3"], "rows": 24}, directed=True
+        "real_tensors",
+        "fixed data",
+        icarus_config={"sets": ["early"], "gemms": ["bp3"], "rows": 24},
+        directed=True,
+        late=("icarus",),
     ),
     TestEntry(
         "user_tensors",
@@ -29,6 +33,7 @@ TESTS: tuple[TestEntry, ...] = (
         params=({}, ONE_BANK),
         icarus_config={"sets": ["early"], "gemms": ["bp3"], "rows": 8, "factors": [1, 8]},
         directed=True,
+        late=("icarus",),
     ),
     TestEntry(
         "shapes",

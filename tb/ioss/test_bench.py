@@ -23,6 +23,7 @@ def stimulus_file(tmp_path):
     return path
 
 
+@pytest.mark.late
 def test_the_cpp_loop_does_what_the_model_predicts(stimulus_file):
     done = run_cpp(bench.cpp_loop(bench.bench_block(), PARAMS, quick=True), stimulus_file)
     want = predict(CORE, stimulus(TINY.program(CORE)))
@@ -33,6 +34,7 @@ def test_the_cpp_loop_does_what_the_model_predicts(stimulus_file):
     assert done["issues"] == np.count_nonzero(want.issue["null"] == 0) > 100
 
 
+@pytest.mark.late
 def test_the_cpp_loop_reports_a_program_that_does_not_end(stimulus_file):
     program = TINY.program(CORE)
     words = np.frombuffer(cpp_program(program), "<u4").copy()
@@ -42,6 +44,7 @@ def test_the_cpp_loop_reports_a_program_that_does_not_end(stimulus_file):
         run_cpp(bench.cpp_loop(bench.bench_block(), PARAMS, quick=True), stimulus_file)
 
 
+@pytest.mark.late
 def test_a_round_accepts_equal_work_and_nothing_else(stimulus_file, monkeypatch):
     block = bench.bench_block()
     program = bench.cpp_loop(block, PARAMS, quick=True)

@@ -10,7 +10,11 @@ TALL = {"ROWS": 16, "LANES": 16, "DEPTH": 64}
 TESTS: tuple[TestEntry, ...] = (
     TestEntry("smoke", "no choice left to a seed; every parameter set must build and work", params=({}, SMALL, TALL)),
     TestEntry(
-        "real_tensors", "fixed data", icarus_config={"sets": ["early"], "gemms": ["bp3"], "rows": 48}, directed=True
+        "real_tensors",
+        "fixed data",
+        icarus_config={"sets": ["early"], "gemms": ["bp3"], "rows": 48},
+        directed=True,
+        late=("icarus",),
     ),
     TestEntry(
         "user_tensors",
@@ -25,8 +29,13 @@ TESTS: tuple[TestEntry, ...] = (
         late=("icarus",),
     ),
     TestEntry("corner_vectors", "corners are the same for every seed", icarus_config={"slices": [1, 4], "depth": 0}),
-    TestEntry("min_order_compensation", "all orders in every run", icarus_config={"jobs": 3, "slices": [2, 3]}),
-    TestEntry("out_masks", "three precisions of 48 masks a run", seeds=(1, 2)),
+    TestEntry(
+        "min_order_compensation",
+        "all orders in every run",
+        icarus_config={"jobs": 3, "slices": [2, 3]},
+        late=("icarus",),
+    ),
+    TestEntry("out_masks", "three precisions of 48 masks a run", seeds=(1, 2), late=("icarus",)),
     TestEntry(
         "idle_back_pressure",
         "20 pairs of styles a run, in an order of their own for each seed",
@@ -41,12 +50,15 @@ TESTS: tuple[TestEntry, ...] = (
         icarus_config={"tiles": 30},
         late=("icarus",),
     ),
-    TestEntry("dispatch_patterns", "six tiles of 40 jobs a run", seeds=(1, 2), icarus_config={"rounds": 2}),
+    TestEntry(
+        "dispatch_patterns", "six tiles of 40 jobs a run", seeds=(1, 2), icarus_config={"rounds": 2}, late=("icarus",)
+    ),
     TestEntry(
         "reduce_factors",
         "all changes twice a run",
         params=({}, TALL),
         icarus_config={"rounds": 1, "max_k": 4, "stalled": 0},
+        late=("icarus",),
     ),
     TestEntry(
         "reset_mid_jobs",
@@ -56,10 +68,17 @@ TESTS: tuple[TestEntry, ...] = (
         early_seeds=2,
     ),
     TestEntry("illegal_descriptors", "all codes in every run"),
-    TestEntry("framing_errors", "24 tiles and 120 jobs a run", seeds=(1, 2), icarus_config={"tiles": 10}),
-    TestEntry("withdrawn_valid", "160 beats a run, each withdrawn several times", sims=("verilator", "icarus")),
-    TestEntry("long_tile", "nearly all jobs are alike", icarus_config={"jobs": 300}, directed=True),
-    TestEntry("counters", "the moment of the clear is fixed"),
+    TestEntry(
+        "framing_errors", "24 tiles and 120 jobs a run", seeds=(1, 2), icarus_config={"tiles": 10}, late=("icarus",)
+    ),
+    TestEntry(
+        "withdrawn_valid",
+        "160 beats a run, each withdrawn several times",
+        sims=("verilator", "icarus"),
+        late=("icarus",),
+    ),
+    TestEntry("long_tile", "nearly all jobs are alike", icarus_config={"jobs": 300}, directed=True, late=("icarus",)),
+    TestEntry("counters", "the moment of the clear is fixed", late=("icarus",)),
     TestEntry(
         "constrained_random",
         "40 tiles a run; eight seeds found every fault that was planted while this list was made",
@@ -68,5 +87,5 @@ TESTS: tuple[TestEntry, ...] = (
         icarus_config={"tiles": 20, "max_k": 24, "jobs": 8},
         early_seeds=3,
     ),
-    TestEntry("metamorphic", "relations hold for any values", seeds=(1, 2)),
+    TestEntry("metamorphic", "relations hold for any values", seeds=(1, 2), late=("icarus",)),
 )

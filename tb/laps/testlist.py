@@ -16,17 +16,27 @@ TESTS: tuple[TestEntry, ...] = (
         icarus_config={"rounds": 4},
         early_seeds=4,
     ),
-    TestEntry("registers", "every address, no choice left to a seed", icarus_config={"stride": 17}, directed=True),
+    TestEntry(
+        "registers",
+        "every address, no choice left to a seed",
+        icarus_config={"stride": 17},
+        directed=True,
+        late=("icarus",),
+    ),
     TestEntry("refusals", "all codes in every run", directed=True),
-    TestEntry("thresholds", "no choice left to a seed", directed=True),
-    TestEntry("promises", "5,760 updates of 96 entries a run", seeds=(1, 2), icarus_config={"rounds": 1}),
-    TestEntry("zeros_for_ever", "no choice left to a seed", icarus_config={"updates": 40}, directed=True),
+    TestEntry("thresholds", "no choice left to a seed", directed=True, late=("icarus",)),
+    TestEntry(
+        "promises", "5,760 updates of 96 entries a run", seeds=(1, 2), icarus_config={"rounds": 1}, late=("icarus",)
+    ),
+    TestEntry(
+        "zeros_for_ever", "no choice left to a seed", icarus_config={"updates": 40}, directed=True, late=("icarus",)
+    ),
     TestEntry("limits", "all limits in every run"),
-    TestEntry("schedules", "all phases in every run"),
-    TestEntry("tolerances", "750 draws a class", icarus_config={"updates": 400}),
-    TestEntry("queries", "a grid", icarus_config={"step": 9}, directed=True),
-    TestEntry("back_to_back", "768 updates a run", params=({}, MANY), icarus_config={"rounds": 1}),
-    TestEntry("arbitration", "ten patterns a run"),
+    TestEntry("schedules", "all phases in every run", late=("icarus",)),
+    TestEntry("tolerances", "750 draws a class", icarus_config={"updates": 400}, late=("icarus",)),
+    TestEntry("queries", "a grid", icarus_config={"step": 9}, directed=True, late=("icarus",)),
+    TestEntry("back_to_back", "768 updates a run", params=({}, MANY), icarus_config={"rounds": 1}, late=("icarus",)),
+    TestEntry("arbitration", "ten patterns a run", late=("icarus",)),
     TestEntry("recorded_statistics", "one recording: 7,920 updates of 660 iterations", directed=True, late=("icarus",)),
     TestEntry("closed_loop", "an epoch of the MLP", late=("icarus",)),
     TestEntry(

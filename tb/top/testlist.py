@@ -18,7 +18,12 @@ TESTS: tuple[TestEntry, ...] = (
         late=("icarus",),
     ),
     TestEntry(
-        "constrained_random", "as smoke", params=(FOUR,), sims=("icarus",), icarus_config={"rounds": 1, "products": 1}
+        "constrained_random",
+        "as smoke",
+        params=(FOUR,),
+        sims=("icarus",),
+        icarus_config={"rounds": 1, "products": 1},
+        late=("icarus",),
     ),
     TestEntry("passes", "16 passes a run", icarus_config={"passes": 4}),
     TestEntry("planned", "ten products a run", icarus_config={"slots": 2}, late=("icarus",)),
@@ -43,7 +48,7 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry("updates", "every moment in a run", icarus_config={"step": 4}, late=("icarus",)),
     TestEntry("resets", "every engine in a run", icarus_config={"cases": 2}, late=("icarus",)),
     TestEntry("limits", "every limit in a run", params=({}, TWO), icarus_config={"every": 8}),
-    TestEntry("limits", "as smoke", params=(FOUR,), sims=("icarus",), icarus_config={"every": 12}),
+    TestEntry("limits", "as smoke", params=(FOUR,), sims=("icarus",), icarus_config={"every": 12}, late=("icarus",)),
     TestEntry("far", "every limit in a run of 350,000 cycles", sims=("verilator",)),
     TestEntry("reset_in_the_middle", "seven resets a run", icarus_config={"resets": 1}, late=("icarus",)),
 )
