@@ -1,5 +1,5 @@
 # TrainSlice. `make help` lists every target and variable; the work is done in flow (python -m flow).
-TARGETS := sim waves list test regress replay train net coverage lint faults mutate bench synth prove tensors train-model regs docs help
+TARGETS := sim waves watch list test regress replay train net coverage lint faults mutate bench synth prove tensors train-model regs docs help
 
 # Variables go on make's command line; one that is merely exported does not count.
 ifneq ($(filter environment%,$(origin PYTHON)),)

@@ -497,6 +497,16 @@ def _waves_command(block: Block) -> click.Command:
     )
 
 
+def _watch_command(block: Block) -> click.Command:
+    def watch(RTL: Path | None, **_: Any) -> int:
+        from flow.commands.watch import watch_sources
+
+        return watch_sources(click.get_current_context().obj, RTL, lambda line: print(line, flush=True))
+
+    mine = [param for param in _sim_variables(block) if param.envvar not in ("WAVES", "REPORT", "OUT")]
+    return click.Command("watch", callback=watch, params=mine, help="run again whenever a source is saved; a line each")
+
+
 def _known_test(block: Block, test: str | None) -> str:
     """`test`, or the default. Raises `UserError` for one that the block's module does not have."""
     path = ROOT / "tb" / block.name / "tests.py"
@@ -975,6 +985,7 @@ def _list(BLOCK: str | None) -> int:
 _OF_BLOCK: Mapping[str, Callable[[Block], click.Command]] = {
     "sim": _sim_command,
     "waves": _waves_command,
+    "watch": _watch_command,
     "synth": _synth_command,
 }
 

@@ -18,7 +18,7 @@ from tb.lib.errors import UserError, did_you_mean
 
 WIDTH = 80
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "simulate": ("sim", "waves", "replay", "list"),
+    "simulate": ("sim", "waves", "watch", "replay", "list"),
     "verify": ("test", "regress", "coverage", "faults", "mutate", "prove", "lint"),
     "train": ("train", "train-model"),
     "your network": ("net",),

@@ -214,7 +214,7 @@ def commands(common: Mapping[str, click.Command], of_block: Callable[[str], Mapp
 
 
 # Targets whose variables depend on the block.
-OF_BLOCK = ("sim", "waves", "synth")
+OF_BLOCK = ("sim", "waves", "watch", "synth")
 _HEAD = ("variable", "value", "default", "meaning")
 
 
