@@ -242,7 +242,7 @@ def test_help_says_which_blocks_a_variable_is_for(toy, make, monkeypatch):
     assert rows(make("help", TARGET="sim", BLOCK="other_toy")[1], "WIDTH") == ["4 8 (4)"]
     out = make("help", BLOCK="other_toy")[1]
     assert rows(out, "WIDTH") == ["4 8 (4)"]
-    assert rows(out, "SEED") == ["1..2147483647 (1); sim, waves"]
+    assert rows(out, "SEED") == ["1..2147483647 (1); sim, waves, watch"]
     assert not rows(out, "CYCLES")
     assert make("help", BLOCK="nothing")[0] == 2
 
