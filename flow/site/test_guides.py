@@ -49,6 +49,7 @@ RUN_BY = {
         "make sim BLOCK=ran TEST=smoke RTL=tb/ran/example_rtl/pipeline.f":
             "tb/ran/test_own_rtl.py::test_another_pipeline_passes_by_value_and_not_by_cycle",
     },
+    "host.md": {},
     "glossary.md": {},
 }  # fmt: skip
 LINT = """
@@ -81,9 +82,9 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _snippets(guide: str) -> list[tuple[str, str, str]]:
+def _snippets(guide: str, least: int = 6) -> list[tuple[str, str, str]]:
     found = SNIPPET.findall((ROOT / "docs" / "guide" / guide).read_text(encoding="utf-8"))
-    assert len(found) > 5
+    assert len(found) >= least
     return found
 
 
@@ -154,6 +155,19 @@ def _call(copy: Path, *arguments: str, **variables: str) -> subprocess.Completed
         encoding="utf-8",
         errors="replace",
     )
+
+
+def test_the_program_of_the_host_s_guide_works(tmp_path: Path) -> None:
+    ((name, where, text),) = _snippets("host.md", 1)
+    assert not where
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    done = _call(ROOT, str(tmp_path / name), PYTHONPATH=str(ROOT))
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"10 commands, 50 x 40 results from 0 to \d+\n", done.stdout)
+    ruff = _call(ROOT, "-m", "ruff", "check", "--no-cache", "--ignore=INP,I001,ANN,NPY", str(tmp_path / name))
+    assert ruff.returncode == 0, ruff.stdout
+    (tmp_path / name).write_text(text.replace("x.q @ w.q", "x.q @ w.q + 1"), encoding="utf-8")
+    assert "AssertionError" in _call(ROOT, str(tmp_path / name), PYTHONPATH=str(ROOT)).stderr
 
 
 def test_a_block_made_of_the_guide_works(copy: Path) -> None:
