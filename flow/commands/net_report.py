@@ -44,8 +44,9 @@ def cells(entry: Mapping[str, Any]) -> list[str]:
 def total_cells(data: Mapping[str, Any]) -> list[str]:
     """The last row."""
     t = data["totals"]
+    layers = "1 layer" if t["layers"] == 1 else f"{t['layers']} layers"
     return [
-        "all", "", f"{t['layers']} layers", "", "", "", f"{t['issues']:,}", f"{t['speedup']:.1f}",
+        "all", "", layers, "", "", "", f"{t['issues']:,}", f"{t['speedup']:.1f}",
         f"{t['speedup_same_bits']:.2f}", f"{t['utilisation']:.3f}", f"{t['skipped_share']['x']:.0%}",
         f"{t['skipped_share']['w']:.0%}", "", f"{t['sampled_share']:.1%} of work",
     ]  # fmt: skip
@@ -80,7 +81,8 @@ def print_tables(data: Mapping[str, Any], console: Console) -> None:
 
 def write_page(data: Mapping[str, Any], path: Path) -> Path:
     """The page; a file that needs nothing else."""
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATE.parent), autoescape=True)
+    folders = [TEMPLATE.parent, TEMPLATE.parents[1] / "core"]  # of the page, of the reports' common style
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(folders), autoescape=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     text = environment.get_template(TEMPLATE.name).render(
         data=data, title=f"{Path(data['model']).name} on the RTL of the pair", columns=COLUMNS, legend=LEGEND,
