@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Fresh clones in odd places with odd environments: `make sim` must set itself up, build and pass in each.
 
-Usage: .ci/odd_places.py [--python NAME] [--only WORD] [make's arguments ...]. A clone takes minutes: it makes its own
-virtual environment and its own build. Standard library alone.
+Usage: .ci/odd_places.py [--python NAME] [--only PLACE] [--venv FOLDER] [make's arguments ...]. A clone takes minutes:
+it makes its own virtual environment and its own build. Standard library alone.
 """
 
 from __future__ import annotations
@@ -60,11 +60,13 @@ def checkout(name: str, folder: Path) -> Path:
     return path
 
 
-def run(name: str, python: str | None, arguments: list[str]) -> bool:
+def run(name: str, python: str | None, venv: Path | None, arguments: list[str]) -> bool:
     """Whether `make sim` passes in this place; a line for it, and the output if it does not."""
     with tempfile.TemporaryDirectory(prefix="odd-") as temporary:
         folder = Path(temporary)
         path = checkout(name, folder)
+        if venv:
+            (path / ".venv").symlink_to(venv.resolve())
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
         environment |= {**ENVIRONMENTS[name](folder), "PWD": str(path)}
         command = ["make", "sim", *([f"PYTHON={python}"] if python else []), *arguments]
@@ -88,10 +90,15 @@ def main() -> int:
     """Runs every place; 1 if one failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--python", help="the Python that makes the virtual environments")
+    parser.add_argument(
+        "--venv", type=Path, help="a finished .venv of the same Python for all places: leaves out set-up"
+    )
     parser.add_argument("--only", choices=PLACES, help="one place")
     options, arguments = parser.parse_known_args()
     names = [options.only] if options.only else list(PLACES)
-    passed = [run(name, options.python, arguments) for name in names]  # all of them, whatever the first gives
+    passed = [
+        run(name, options.python, options.venv, arguments) for name in names
+    ]  # all of them, whatever the first gives
     return 0 if all(passed) else 1
 
 
