@@ -408,7 +408,7 @@ def load_reasons(block: Block) -> dict[str, str]:
         entries = hjson.loads(path.read_text(encoding="utf-8"))["reasons"]
         return {key: str(entry["why"]) for entry in entries for key in entry["mutants"]}
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{shown(path)}: a list 'reasons' of why and mutants, please: {error}") from error
+        raise UserError(f"{shown(path)}: must hold a list 'reasons', each with why and mutants: {error}") from error
 
 
 def chosen(schema: Schema, request: Request) -> list[Mutant]:
@@ -605,7 +605,7 @@ def mutate(request: Request, console: Console) -> list[Score]:
                 for block in request.blocks:
                     scores.append(mutate_block(request, block, cluster, console, deadline))
         except ClusterLost as error:
-            raise UserError(f"{error}: the same command goes on where this one ended") from error
+            raise UserError(f"{error}: the same command resumes where this one ended") from error
     return scores
 
 

@@ -30,7 +30,7 @@ _RTL_NAME = {"mode": "Adam", "eps_mant": "Eps", "copy_rand_bits": "CopyRand"}  #
 _DOC = {
     "mode": "0 momentum, 1 ADAM",
     "n": "parameters of the tensor",
-    "fl_w": "fraction length of w behind the rescaling, -64..63",
+    "fl_w": "fraction length of w after the rescaling, -64..63",
     "fl_m": "of m",
     "fl_v": "of v; even",
     "fl_g": "of g",
@@ -80,7 +80,7 @@ def opt_fields(package: Path = OPTC_PACKAGE) -> list[Bits]:
     for name, (low, width) in CFG_FIELDS.items():
         fields.append(Bits(name, low, width, _DOC.get(name, "")))
         if name == "eps_exp":
-            continue  # behind its mantissa, without a constant of its own
+            continue  # follows its mantissa, without a constant of its own
         rtl = "Cfg" + _RTL_NAME.get(name, "".join(part.capitalize() for part in name.split("_")))
         if there.get(rtl) != low:
             raise UserError(f"{shown(package)}: {rtl} is {there.get(rtl)}, the model has {name} at {low}")

@@ -191,7 +191,7 @@ def load_checkpoint(path: Path) -> OnProcessor:
         raise FileError(
             path,
             f"left by a machine whose floating point differs (fingerprint {made_by}, here {fingerprint()}): delete its "
-            "folder, or go on there",
+            "folder, or continue there",
         )
     if not isinstance(trainer, OnProcessor):
         raise FileError(path, f"damaged checkpoint (it holds {type(trainer).__name__})")
