@@ -1,7 +1,8 @@
 """`make coverage`: simulates a block's coverage runs, or those of all blocks, and merges functional and code coverage.
 
-Functional coverage is of all runs that passed, code coverage of those with the default parameters. Pages and JSON files
-lie in build/reports/<block>/, those of all blocks together in build/reports/all/.
+Functional coverage is of all runs that passed, code coverage of those whose code counts
+(`Block.counts_code`). Pages and JSON files lie in build/reports/<block>/, those of all blocks together in
+build/reports/all/.
 """
 
 from __future__ import annotations
@@ -47,11 +48,10 @@ def _measure(block: Block, jobs: int) -> _Covered:
     """Simulates a block's coverage runs and merges them."""
     if not block.coverage_runs:
         raise UserError(f"block {block.name} names no runs for coverage")
-    defaults = block.resolve_params({})
 
     def task(index: int) -> Any:
         spec = block.coverage_runs[index]
-        code = block.resolve_params(spec.params) == defaults
+        code = block.counts_code(spec.params)
         result = run(block, "verilator", spec.test, spec.seed, spec.params, spec.config, coverage=code)
         print(result.summary(), flush=True)
         return result, code

@@ -193,8 +193,8 @@ def _runs(number: int, what: str) -> str:
 
 def _coverage(block: Block, records: Sequence[Mapping[str, Any]], request: Request) -> dict[str, Any]:
     """Coverage merged over the runs of `block` that passed: functional over those of whose parameters bins speak
-    (`Block.covers`), code over those with the default ones; None for what was not measured, `problems` in lines."""
-    usual = block.resolve_params(None)
+    (`Block.covers`), code over those whose code counts (`Block.counts_code`); None for what was not measured,
+    `problems` in lines."""
     passed = [record for record in records if record["block"] == block.name and record["status"] == "pass"]
     out: dict[str, Any] = {"functional": None, "code": None, "runs": 0, "problems": []}
     if request.sim != "verilator":
@@ -217,7 +217,7 @@ def _coverage(block: Block, records: Sequence[Mapping[str, Any]], request: Reque
     files = [
         folder(record["id"], request.store) / CODE
         for record in passed
-        if record["coverage"] and record["params"] == usual
+        if record["coverage"] and block.counts_code(record["params"])
     ]
     if files:
         try:

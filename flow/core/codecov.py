@@ -7,7 +7,9 @@ counts as covered if any instance has covered it. Only files below rtl/ count.
 
 Exclusions stand in one Hjson file: by block a list of `{kind, file, line | pattern, reason}`: `line` a number or
 'first-last', `pattern` a regular expression found in what is counted (`o`); with both, both must fit. An exclusion
-removes uncovered points only, and one that removes none is an error.
+removes uncovered points only, and one that removes none is an error. Its reason says why nothing can reach the points;
+one that speaks of runs or tests is refused, since what could be reached and is not counts as uncovered. Where a proof
+shows every value of a counter that no run could wait for, `proof` names it.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from tb.lib.paths import ROOT, shown
 KINDS = ("line", "branch", "toggle", "expr")
 EXCLUSIONS = ROOT / "tb" / "coverage_exclusions.hjson"
 _RECORD = re.compile(r"C '(.*)' (\d+)$")
+_NOT_REACHED = re.compile(r"\b(runs?|tests?|test benches|simulat\w*|stimul\w*|covered elsewhere)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, order=True)
@@ -79,6 +82,7 @@ class Exclusion:
     first: int | None = None
     last: int | None = None
     pattern: str | None = None
+    proof: str = ""
 
     def matches(self, point: Point) -> bool:
         """Whether `point` is one of those meant."""
@@ -234,11 +238,16 @@ def load_exclusions(block: str, path: Path = EXCLUSIONS) -> list[Exclusion]:
 
 
 def _exclusion(entry: dict[str, Any], where: str) -> Exclusion:
-    unknown = set(entry) - {"kind", "file", "line", "pattern", "reason"}
+    unknown = set(entry) - {"kind", "file", "line", "pattern", "reason", "proof"}
     if unknown:
         raise UserError(f"{where}: unknown key {', '.join(sorted(unknown))}")
     if not str(entry.get("reason") or "").strip():
         raise UserError(f"{where} has no reason")
+    if found := _NOT_REACHED.search(str(entry["reason"])):
+        raise UserError(
+            f"{where}: the reason must say why nothing can reach it, not what is done ('{found[0]}'): remove it, so "
+            "that it counts as uncovered"
+        )
     if entry.get("kind") not in KINDS:
         raise UserError(f"{where}: kind must be one of {', '.join(KINDS)}")
     if not entry.get("file") or (entry.get("line") is None and not entry.get("pattern")):
@@ -253,7 +262,10 @@ def _exclusion(entry: dict[str, Any], where: str) -> Exclusion:
         re.compile(entry.get("pattern") or "")
     except re.error as error:
         raise UserError(f"{where}: pattern is not a regular expression: {error}") from error
-    return Exclusion(entry["kind"], entry["file"], str(entry["reason"]).strip(), first, last, entry.get("pattern"))
+    return Exclusion(
+        entry["kind"], entry["file"], str(entry["reason"]).strip(), first, last, entry.get("pattern"),
+        str(entry.get("proof", "")),
+    )  # fmt: skip
 
 
 def report(coverage: CodeCoverage, exclusions: Sequence[Exclusion] = ()) -> CodeReport:

@@ -72,15 +72,15 @@ class Job:
 def plan_jobs(blocks: Iterable[Block], sim: str, seeds: int | None, coverage: bool) -> list[Job]:
     """Every run of every block's test list; `seeds`: as in `TestEntry.runs`.
 
-    Code coverage is counted with the default parameters, as `make coverage` does. Raises `UserError` if there is
+    Code coverage is counted with the parameters that `make coverage` counts it with. Raises `UserError` if there is
     nothing to run.
     """
     jobs: dict[str, Job] = {}
     for block in blocks:
         for spec in block_runs(block.tests, sim, seeds=seeds):
             params = block.resolve_params(spec.params)
-            default = all(params[name] == param.default for name, param in block.params.items())
-            job = Job(block.name, spec.test, sim, spec.seed, params, spec.config, coverage and default)
+            counts = coverage and block.counts_code(params)
+            job = Job(block.name, spec.test, sim, spec.seed, params, spec.config, counts)
             jobs.setdefault(job.id, job)
     if not jobs:
         raise UserError(f"the test lists name no run on {sim}")

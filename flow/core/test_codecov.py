@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from flow.core import codecov
+from flow.core.blocks import all_blocks
 from flow.core.codecov import (
     CodeCoverage,
     Exclusion,
@@ -120,6 +121,9 @@ def test_exclusions_remove_uncovered_points(dat, tmp_path):
         ("{kind: line, file: rtl/a.sv, line: x, reason: r}", "line must be a number"),
         ('{kind: line, file: rtl/a.sv, pattern: "(", reason: r}', "not a regular expression"),
         ("{kind: line, file: rtl/a.sv, lines: 20, reason: r}", "unknown key lines"),
+        ("{kind: line, file: rtl/a.sv, line: 1, reason: not simulated}", r"not what is done \('simulated'\)"),
+        ("{kind: line, file: rtl/a.sv, line: 1, reason: 2^14 jobs are more than the runs have}", "'runs'"),
+        ("{kind: line, file: rtl/a.sv, line: 1, reason: the RAN's own tests see it}", "'tests'"),
     ],
 )
 def test_unfit_exclusions(tmp_path, entry, error):
@@ -144,6 +148,15 @@ def test_exclusions_are_of_one_block_and_all_are_checked(tmp_path):
     with pytest.raises(UserError, match="must give every block a list"):
         load_exclusions("a", path)
     assert load_exclusions("no such block") == []
+
+
+def test_shipped_exclusions_say_what_cannot_be():
+    """All of them are read, whichever block is asked for; a reason of the kind 'not simulated' would raise. Proofs that
+    they name are there."""
+    proofs = {proof.name for block in all_blocks() for proof in block.proofs}
+    named = {each.proof for block in all_blocks() for each in load_exclusions(block.name)} - {""}
+    assert named
+    assert named <= proofs
 
 
 def test_only_the_files_of_a_block_count(tmp_path):

@@ -12,7 +12,7 @@ from tb.ioss.operands import OPERAND_OPTIONS, check_operands, operand_config, ow
 from tb.ioss.report import print_report
 from tb.ioss.testlist import TESTS
 from tb.lib.blockdef import COVERAGE_GOALS, INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
-from tb.lib.contract import Block, Option, Param
+from tb.lib.contract import Block, Option, Param, Proof
 from tb.lib.testlist import block_runs
 
 HERE = Path(__file__).parent
@@ -74,6 +74,20 @@ BLOCK = Block(
     tests=TESTS,
     coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),
     coverage_goals=COVERAGE_GOALS,
+    proofs=(
+        Proof(
+            "ioss_counters",
+            "ioss_counters_proof",
+            (
+                "rtl/common/trainslice_pkg.sv",
+                "rtl/ioss/ioss_pkg.sv",
+                "rtl/ioss/ioss_skip_count.sv",
+                "rtl/ioss/ioss_counters.sv",
+                "tb/ioss/formal/ioss_counters_proof.sv",
+            ),
+            depth=10,
+        ),
+    ),
     bench="flow.bench.ioss",
     value_check=True,
     check=partial(plan_findings, HERE, TESTS),

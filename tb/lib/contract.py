@@ -77,7 +77,8 @@ class Block:
     `lint_params` are parameter sets beside the default, `lint_tops` modules without
     parameters that stand beside `rtl_top`. `synth_variants` names parameter sets that `make synth`
     compares the block with, one by one and in sum. `coverage_runs` is what `make coverage` simulates; runs with their
-    parameters count in functional coverage elsewhere too (code counts in runs with the default parameters).
+    parameters count in functional coverage elsewhere too. Code counts in runs with the default parameters and with
+    those of `code_params`.
     `coverage_files` names the RTL whose code counts, all of it if empty: a block made of others counts what it adds;
     `coverage_goals` gives per cents per kind; `functional_coverage(results)` gets the list of `RunResult` and returns a
     JSON-able dict, with `passed` false if a functional goal is missed.
@@ -112,6 +113,7 @@ class Block:
     synth_variants: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     tests: tuple[Any, ...] = ()
     coverage_runs: tuple[RunSpec, ...] = ()
+    code_params: tuple[Mapping[str, int], ...] = ()
     coverage_files: tuple[str, ...] = ()
     coverage_goals: Mapping[str, float] = field(default_factory=dict)
     functional_coverage: Callable[[list[Any]], dict[str, Any]] | None = None
@@ -141,6 +143,10 @@ class Block:
                 )
             values[name] = value
         return values
+
+    def counts_code(self, params: Mapping[str, int]) -> bool:
+        """Whether the code of runs with these parameters counts."""
+        return self.resolve_params(params) in [self.resolve_params(each) for each in ({}, *self.code_params)]
 
     def covers(self, params: Mapping[str, int]) -> bool:
         """Whether bins speak of runs with these parameters: those of `coverage_runs`, the default ones without any."""

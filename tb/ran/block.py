@@ -72,6 +72,12 @@ BLOCK = Block(
     proofs=(
         Proof("stat_join", "stat_join_proof", (*STATS[:2], "tb/ran/formal/stat_join_proof.sv")),
         Proof("ran_stats", "ran_stats_proof", (*STATS, "tb/ran/formal/ran_stats_proof.sv"), depth=8),
+        Proof(
+            "ran_counters",
+            "ran_counters_proof",
+            (*STATS[:1], "rtl/ran/ran_pkg.sv", "rtl/ran/ran_counters.sv", "tb/ran/formal/ran_counters_proof.sv"),
+            depth=8,
+        ),
     ),
     value_check=True,
     check=partial(plan_findings, HERE, TESTS),

@@ -229,10 +229,10 @@ def fill(rng: np.random.Generator, serial: Serial, params: TopParams) -> None:
 
 
 def random_pass(rng: np.random.Generator, serial: Serial, n: int) -> Opt:
-    """Loads state and gradients of `n` parameters; the pass over them."""
+    """Loads state and gradients of `n` parameters, with anything after them in the last word; the pass over them."""
     config = random_config(rng, n)
     beats = -(-n // 4)
-    padded = np.zeros((4, 4 * beats), np.int64)
+    padded = np.full((4, 4 * beats), 0x5A5A_5A5A, np.int64)
     padded[:, :n] = np.stack(random_state(rng, n))
     words = (padded & 0xFFFF_FFFF).astype("<u4").view(np.uint8).reshape(4, beats, 16)
     state, gradients, copies = (int(at) for at in rng.integers(0, 900, 3))

@@ -18,12 +18,15 @@ import pyuvm
 from host.digits import load_digits
 from host.trainer import Batches
 from models.common.formats import YBits
+from models.common.slices import operand_range
 from models.ioss.config import LEGAL_REDUCE
 from models.ioss.config import RowCounter as CoreRow
+from models.ioss.value import pack_jobs, pack_tile
 from models.laps.config import Entry
 from models.optc.config import Scalar
 from models.top.config import (
     CMD_WORDS,
+    LANES,
     STATES,
     Buffer,
     Command,
@@ -39,6 +42,8 @@ from models.top.config import (
     Write,
     command_of,
 )
+from models.top.value import mask_bits, mask_bytes
+from tb.ioss.sequences import operands
 from tb.lib.scoreboard import Verdict
 from tb.lib.waves import ready_wave
 from tb.optc.sequences import PLAIN
@@ -1032,3 +1037,106 @@ class far(TopTest):
             serial.actions += [Read(Reg.ERROR)]
             serial.write(Reg.ERROR_CLEAR, 0)
             await self.play(serial.take())
+
+
+@pyuvm.test()
+class padding(BoundedTest):
+    """Padding lanes of the last tile that hold 0, anything, and anything behind masks: at 4 bits with an odd M, where
+    tiles begin in the middle of a word, by the definition of a product; and with compensation, where they matter.
+    Config: `kinds`: how many of both."""
+
+    async def body(self) -> None:
+        rng, params = self.run_info.rng(), self.params
+        serial = Serial()
+        fill(rng, serial, params)
+        await self.play(serial.take())
+        self.wrong: list[tuple[str, str, str]] = []
+        m, k, live = 3, 30, 5
+        tiles = 2 * params.cores + 1  # the last one is core 0's
+        base = Gemm(m=m, k=k, n=LANES * (tiles - 1) + live, y_step=1500, a_step=64, biases=True, bias_first=7000,
+                    write_masks=True)  # fmt: skip
+        x = operands(rng, (m, k), 2, zero=0.2)
+        w = operands(rng, (k, base.n), 2, zero=0.2)
+        w[:, -live:] = rng.integers(-7, 8, (k, live))  # the upper slice is 0: only padding lanes want it
+        bias = rng.integers(-3000, 3000, base.n)
+        kinds = {
+            "results of 4 bits": replace(base, y_bits=int(YBits.B4), shift=11),
+            "compensated sums": replace(base, y_bits=int(YBits.RAW32), min_order=1, compensate=True),
+        }
+        for kind, gemm in list(kinds.items())[: self.run_info.config.get("kinds")]:
+            seen = {}
+            for fill_with in ("zeros", "anything", "anything behind masks"):
+                seen[fill_with] = await self._product(
+                    rng, serial, replace(gemm, masks="masks" in fill_with), x, w, bias, fill_with != "zeros"
+                )
+            (zeros, issues), (garbage, more), (masked, same) = seen.values()
+            self._expect(f"{kind}: padding behind masks", np.array_equal(masked, zeros) and same == issues)
+            self._expect(f"{kind}: issues with anything in padding lanes", more > issues)
+            self._expect(f"{kind}: padding lanes", not garbage[:, base.n :].any() and not zeros[:, base.n :].any())
+            if gemm.compensate:
+                self._expect(f"{kind}: live lanes of the last tile", not np.array_equal(garbage, zeros))
+                self._expect(f"{kind}: other tiles", np.array_equal(garbage[:, :-LANES], zeros[:, :-LANES]))
+            else:
+                low, high = operand_range(4)
+                want = np.rint((x @ w + bias) / 2**gemm.shift).clip(low, high)
+                self._expect(f"{kind}: the product", np.array_equal(zeros[:, : base.n], want))
+                self._expect(f"{kind}: anything in padding lanes", np.array_equal(garbage, zeros))
+
+    def _expect(self, what: str, good: bool) -> None:
+        if not good:
+            self.wrong.append((what, "another", "as the page says"))
+
+    async def _product(
+        self, rng: np.random.Generator, serial: Serial, gemm: Gemm, x: Any, w: Any, bias: Any, anything: bool
+    ) -> tuple[Any, int]:
+        """Results (M, 16 tiles), and issues of core 0. With `anything` padding lanes have values and biases."""
+        params = self.params
+        desc, _ = gemm.descriptors(params, 0)
+        extra = LANES * gemm.tiles - gemm.n
+        wide, offsets = np.pad(w, ((0, 0), (0, extra))), np.pad(bias, (0, extra))
+        if anything:
+            wide[:, gemm.n :] = rng.integers(*operand_range(8), (gemm.k, extra))
+            offsets[gemm.n :] = rng.integers(-(1 << 31), 1 << 31, extra)
+        dead = np.arange(LANES * gemm.tiles) >= gemm.n
+        serial.load(Buffer.X, 0, pack_jobs(desc, x).reshape(-1, 16))
+        for core in range(params.cores):
+            mine = [slice(LANES * tile, LANES * tile + LANES) for tile in gemm.tiles_of(core, params.cores)]
+            serial.load(
+                Buffer.W, 0, np.concatenate([pack_tile(desc, params.core, wide[:, at]) for at in mine]), 1 << core
+            )
+            words = np.concatenate([offsets[at] for at in mine]).astype("<i4").view(np.uint8)
+            serial.load(Buffer.W, gemm.bias_first, words.reshape(-1, 16), 1 << core)
+            masks = mask_bytes(np.repeat([dead[at] for at in mine], gemm.m, axis=0))
+            serial.load(Buffer.M, 0, np.pad(masks, (0, -len(masks) % 16)).reshape(-1, 16), 1 << core)
+        await self.play(serial.take())
+        before = await self._issues()
+        serial.add(gemm)
+        store_results(serial, gemm, params)
+        stored = (await self.play(serial.take())).stored
+        y = np.zeros((gemm.m, LANES * gemm.tiles), np.int64)
+        for core, (words, kept) in enumerate(zip(stored[::2], stored[1::2], strict=True)):
+            # Jobs one after the other, whatever tile they belong to.
+            jobs = len(gemm.tiles_of(core, params.cores)) * gemm.m
+            raw = words.reshape(-1)
+            if gemm.y_bits == YBits.B4:
+                nibbles = np.stack([raw & 15, raw >> 4], axis=-1).reshape(-1, LANES)[:jobs].astype(np.int64)
+                lanes = nibbles - 16 * (nibbles > 7)
+            else:
+                lanes = raw.view("<i4").reshape(-1, LANES)[:jobs].astype(np.int64)
+            for at, tile in enumerate(gemm.tiles_of(core, params.cores)):
+                here, own = slice(LANES * tile, LANES * tile + LANES), slice(gemm.m * at, gemm.m * (at + 1))
+                y[:, here] = lanes[own]
+                off = mask_bits(kept, jobs)[own]
+                self._expect(f"masks of tile {tile}", np.array_equal(off, np.tile(dead[here], (gemm.m, 1))))
+        return y, await self._issues() - before
+
+    async def _issues(self) -> int:
+        """Of core 0 so far."""
+        counters = await self.read_counters_now()
+        return int(counters[0][0][0][:, CoreRow.ISSUES].sum()) if counters else -1
+
+    def judge(self, cycles: int) -> Verdict:
+        verdict = super().judge(cycles)
+        for what, observed, expected in self.wrong:
+            verdict.diverge("store", cycles, what, observed, expected)
+        return verdict
