@@ -18,7 +18,11 @@ from models.optc.oracle import adam, momentum
 from models.optc.value import Update, update
 
 F64 = npt.NDArray[np.float64]
-BARS = {"p50": 1e-4, "p99": 2e-3, "drift": 1e-2}
+BARS = {"p50": 1e-4, "p99": 2e-3, "drift": 1e-2, "off_weights": 1e-2}
+OFF = 1e-2  # of its own way: a weight farther from float64's is off
+FEW_U = 1 / OFF  # units of u below which cutting an update to whole ones is an error above OFF
+FEW_W = 0.5 / OFF  # units of w below which rounding an update to whole ones is
+NAMED = 8  # weights that a reason names
 U_UNIT = 2.0**-16  # of u in ADAM mode
 NEAR_EPS = 100.0  # sqrt(v) and eps are near if they differ by less than this factor
 
@@ -35,7 +39,9 @@ class Reference:
 
 @dataclass(frozen=True)
 class Fidelity:
-    """Figures of one stream. `errors` are the relative errors of updates with a gradient, `curve` (T,) is the drift."""
+    """Figures of one stream. `errors` are the relative errors of updates with a gradient, `curve` (T,) is the drift,
+    `apart` (P,) how far every weight is from float64's at the end, in its own way; `causes` are the numbers of the
+    weights that are off, by what makes them so (a weight can have several)."""
 
     compared: int
     p50: float
@@ -47,12 +53,16 @@ class Fidelity:
     below_w: float
     near_eps: float
     drift: float
+    off_weights: float
     errors: F64
     curve: F64
+    apart: F64
+    causes: dict[str, list[int]]
 
     def as_dict(self) -> dict[str, Any]:
-        """The figures alone, for JSON."""
-        return {name: value for name, value in asdict(self).items() if name not in ("errors", "curve")}
+        """The figures and causes alone, for JSON."""
+        arrays = ("errors", "curve", "apart")
+        return {name: value for name, value in asdict(self).items() if name not in arrays}
 
     def missed(self, names: tuple[str, ...] = tuple(BARS)) -> list[tuple[str, float, float]]:
         """(name, figure, bar) of every bar among `names` that is missed."""
@@ -65,7 +75,16 @@ class Fidelity:
             (self.below_u, "are below the 2^-16 of the step that u can hold"),
             (self.below_w, "are below half a unit of w: the weights are too large for LR"),
         )
-        return "; ".join(f"{share:.0%} of the updates {text}" for share, text in parts if share > 0.01)
+        lines = [f"{share:.0%} of the updates {text}" for share, text in parts if share > 0.01]
+        if self.off_weights > BARS["off_weights"]:
+            lines += [f"{_numbered(each)} {text}" for text, each in self.causes.items() if each]
+        return "; ".join(lines)
+
+
+def _numbered(members: list[int]) -> str:
+    """Which weights, for a person."""
+    more = f" and {len(members) - NAMED} more" if len(members) > NAMED else ""
+    return f"weights {', '.join(map(str, members[:NAMED]))}{more}"
 
 
 def reference(rule: Rule, g: F64, w0: F64) -> Reference:
@@ -109,9 +128,27 @@ def measure(rule: Rule, g: F64, w0: F64, updates: F64, w: F64, units_w: F64) -> 
         near = (ref.root < NEAR_EPS * rule.eps) & (ref.root > rule.eps / NEAR_EPS)
         near_eps = int((live & near).sum()) / count
     below_w = int((live & (size < units_w[:, None] / 2)).sum()) / count
+    own = np.abs(ref.w - w0).max(axis=0)
+    last = np.abs(w[-1] - ref.w[-1])
+    apart = np.where(last == 0, 0.0, last / np.where(own > 0, own, 1e-300))
+    off = ~(apart <= OFF)  # what is not a number is off too
+    few = {
+        f"have updates below {FEW_W:.0f} units of w, whose grid the largest weight sets": size
+        < FEW_W * units_w[:, None]
+    }
+    if rule.mode == Mode.ADAM:
+        few[f"have updates below {FEW_U:.0f} units of u, 2^-16 of the step: gradients far below EPS"] = (
+            size < FEW_U * U_UNIT * step
+        )
+        few[f"have sqrt(v) within {NEAR_EPS:.0f} times EPS"] = near
+    # A cause is what holds for a quarter of a weight's updates or more.
+    most = {text: off & (4 * (live & which).sum(axis=0) >= live.sum(axis=0)) for text, which in few.items()}
+    causes = {text: np.flatnonzero(which).tolist() for text, which in most.items()}
+    known = np.logical_or.reduce(list(most.values()))
+    causes["are off for another reason"] = np.flatnonzero(off & ~known).tolist()
     return Fidelity(
         int(live.sum()), p50, p99, int(moved.sum()), all_p50, all_p99, below_u, below_w, near_eps, float(curve[-1]),
-        error[live], curve,
+        float(off.mean()), error[live], curve, apart, causes,
     )  # fmt: skip
 
 

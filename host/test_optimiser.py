@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from host.fidelity import BARS, Run, measure, play
+from host.fidelity import BARS, OFF, Fidelity, Run, measure, play
 from host.optimiser import PRE_RANGE, Host, HostError, Rule
 from models.common import floats
 from models.optc.config import Mode, OptcConfig, RspCode, Scalar
@@ -40,11 +40,45 @@ def test_recorded_gradients_are_within_the_bars(name, recorded):
     assert run.fidelity(g).missed() == []
 
 
+def _judged(rule: Rule, g: np.ndarray) -> Fidelity:
+    """A stream over weights of about .1."""
+    w0 = 0.1 * floats.normal(np.random.default_rng(4), g.shape[1])
+    return play(Host(rule, w0), g).fidelity(g)
+
+
+def test_one_large_weight_does_not_hide_the_others():
+    """Momentum on gradients with a spike of 1e6: the norm is that of the weight that moved by thousands, while the
+    updates of all others lie below the grid that this weight sets."""
+    g = 1e-3 * floats.normal(np.random.default_rng(5), (60, 24))
+    assert _judged(Rule(Mode.MOMENTUM, 1e-2), g).missed() == []
+    g[20, 3] = 1e6
+    found = _judged(Rule(Mode.MOMENTUM, 1e-2), g)
+    assert found.drift < BARS["drift"] / 100
+    assert [name for name, *_ in found.missed()] == ["off_weights"]
+    assert found.off_weights > 0.9
+    assert found.apart[3] < OFF
+    (cause,) = [text for text, members in found.causes.items() if members]
+    assert "units of w" in cause
+    assert found.causes[cause] == np.flatnonzero(found.apart > OFF).tolist()
+    assert "weights 0, 1, 2, 4, 5, 6, 7, 9 and 14 more have updates below 50 units of w" in found.reasons()
+
+
+def test_gradients_far_below_eps_are_told_as_such():
+    """ADAM on gradients of 1e-12 with eps 1e-8: quotients of few units of u, every one of them cut."""
+    g = 1e-12 * floats.normal(np.random.default_rng(6), (60, 24))
+    found = _judged(Rule(Mode.ADAM, 1e-3, eps=1e-8), g)
+    assert found.below_u < 0.5  # which alone would say that most updates are right
+    assert found.off_weights > 0.8
+    (cause,) = [text for text in found.causes if "gradients far below EPS" in text]
+    assert found.causes[cause] == np.flatnonzero(found.apart > OFF).tolist()
+    assert _judged(Rule(Mode.ADAM, 1e-3, eps=1e-20), g).missed() == []
+
+
 def test_one_group_is_not_enough(recorded):
     """Why there are groups: bars on the tail and on the drift are missed without them."""
     g, w0 = recorded
     found = play(Host(RULES["adam"], w0, None), g).fidelity(g)
-    assert [name for name, *_ in found.missed()] == ["p99", "drift"]
+    assert [name for name, *_ in found.missed()] == ["p99", "drift", "off_weights"]
     assert found.drift > 0.03
 
 

@@ -136,6 +136,7 @@ def print_streams(result: dict[str, Any]) -> None:
         "  of updates (with a gradient)": lambda e: f"{e['compared']:,}",
         "update error without gradient too, p50, p99": lambda e: f"{e['all_p50']:.3g}, {e['all_p99']:.3g}",
         "drift": lambda e: bar(e, "drift"),
+        "weights off by more than 1 % of their way": lambda e: bar(e, "off_weights"),
         "updates below u, below w, near EPS": lambda e: f"{e['below_u']:.3%}, {e['below_w']:.3%}, {e['near_eps']:.3%}",
         "cycles": lambda e: f"{e['cycles']:,}",
         "results per cycle": lambda e: f"{e['results_per_cycle']:.3f}",

@@ -83,7 +83,10 @@ def test_every_finding():
     assert found(seen) == []
     assert found(replace(seen, updates=seen.updates * 1.001)) == ["p50"]
     assert found(replace(seen, updates=tail)) == ["p99"]
-    assert found(replace(seen, w=seen.w * 1.02)) == ["drift"]
-    assert found(replace(seen, w=seen.w * np.nan)) == ["drift"]
+    one = seen.w.copy()
+    one[:, np.abs(one).max(axis=0).argmin()] *= 1.05  # a weight that no norm shows
+    assert found(replace(seen, w=one)) == ["off_weights"]
+    assert found(replace(seen, w=seen.w * 1.02)) == ["drift", "off_weights"]
+    assert found(replace(seen, w=seen.w * np.nan)) == ["drift", "off_weights"]
     assert found(replace(seen, saturated={**seen.saturated, "sat_m": 1})) == ["saturations"]
     assert found(seen, 1) == ["saturations"]

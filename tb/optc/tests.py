@@ -284,8 +284,8 @@ class recorded_stream(GradientTest):
 
 @pyuvm.test()
 class user_gradients(GradientTest):
-    """A user's gradients; the drift alone is a check. Config: g, w0 (files; w0 may be null), mode, rule (fields of
-    Rule), out, picture; or `example`: gradients that the test makes."""
+    """A user's gradients; drift and weights that are off are checks. Config: g, w0 (files; w0 may be null), mode, rule
+    (fields of Rule), out, picture; or `example`: gradients that the test makes."""
 
     def example(self) -> dict[str, Any]:
         """The configuration of a few steps of noise about a slope."""
@@ -300,7 +300,7 @@ class user_gradients(GradientTest):
     async def body(self) -> None:
         config = self.example() if self.run_info.config.get("example") else self.run_info.config
         g, w0 = load_stream(Path(config["g"]), Path(config["w0"]) if config["w0"] else None)
-        self.add(config["mode"], Rule(MODES[config["mode"]], **config["rule"]), g, w0, ("drift",))
+        self.add(config["mode"], Rule(MODES[config["mode"]], **config["rule"]), g, w0, ("drift", "off_weights"))
         await self.play_streams()
 
 
