@@ -85,7 +85,7 @@ BLOCK = Block(
                 "rtl/ioss/ioss_counters.sv",
                 "tb/ioss/formal/ioss_counters_proof.sv",
             ),
-            depth=10,
+            depth=7,
         ),
     ),
     bench="flow.bench.ioss",

@@ -6,9 +6,8 @@
 module ioss_counters_proof (
   input logic clk_i
 );
-  localparam int Rows = 2;
+  localparam int Rows = 1;
   (* anyconst *) logic       whole;      // a counter of the core, not of a row
-  (* anyconst *) logic       row;
   (* anyconst *) logic [2:0] index;
   (* anyseq *) logic            clear, active, tile_end, tile_refused, job_end, job_good, job_commit, desc_refused, vec_wait;
   (* anyseq *) logic [Rows-1:0] issue, null_issue, stall_operand, stall_ran, group;
@@ -21,11 +20,11 @@ module ioss_counters_proof (
   logic        skips;
   assign whole_event = {vec_wait && active, desc_refused, job_end && !job_good, job_good && !job_commit, job_commit, tile_refused,
                         tile_end, active};
-  assign row_event = {active && stall_ran[row], active && stall_operand[row], null_issue[row], issue[row]};
+  assign row_event = {active && stall_ran[0], active && stall_operand[0], null_issue[0], issue[0]};
   assign skips = !whole && index[2];
   assign adds = whole ? whole_event[index] : (!index[2] && row_event[index[1:0]]);
   ioss_counters #(.Rows(Rows)) u_counters (
-    .clk_i, .rst_ni(1'b1), .ctr_addr_i(whole ? {6'h20, index} : {5'd0, row, index}), .ctr_data_o(data),
+    .clk_i, .rst_ni(1'b1), .ctr_addr_i(whole ? {6'h20, index} : {6'd0, index}), .ctr_data_o(data),
     .ctr_clear_i(clear), .active_i(active), .issue_i(issue), .null_i(null_issue), .stall_operand_i(stall_operand),
     .stall_ran_i(stall_ran), .ld_beat_i('0), .ld_group_i(group), .ld_nz_i('0), .ld_map_i('0), .ld_live_i('0),
     .ld_masked_i(1'b0), .job_x_slices_i('0), .job_w_slices_i('0), .job_min_order_i('0), .tile_end_i(tile_end),
@@ -34,13 +33,13 @@ module ioss_counters_proof (
   );
   initial step_q = 3'd0;
   always @(posedge clk_i) begin
-    if (step_q != 3'd6) step_q <= step_q + 3'd1;
+    if (step_q != 3'd5) step_q <= step_q + 3'd1;
     data_q <= data;
     {adds2_q, adds1_q} <= {adds1_q, adds};
     {clear2_q, clear1_q} <= {clear1_q, clear};
-    end_q <= {end_q[2:0], job_end && job_good && group[row]};
+    end_q <= {end_q[2:0], job_end && job_good && group[0]};
   end
-  always @(posedge clk_i) if (step_q == 3'd6) begin
+  always @(posedge clk_i) if (step_q == 3'd5) begin
     if (!skips) counts: assert (data == (clear2_q ? 32'd0 : data_q + 32'(adds2_q)));
     if (skips && !clear2_q && !end_q[3]) skips_stay: assert (data == data_q);
     if (skips && clear2_q) skips_clear: assert (data == '0);

@@ -1,0 +1,38 @@
+"""Proofs of addresses, of LAPS' update port and of counters must fail with a fault in the RTL."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from flow.commands.prove import prove
+from flow.core.blocks import get_block
+from tb.lib.paths import ROOT
+
+WRAPS = ("(sum >= SumW'(top_pkg::Beyond)) ? top_pkg::WordW'(top_pkg::Beyond) : ", "")
+REPLACED = ("gemm_valid_i && !held_q;", "gemm_valid_i;")
+NARROW = ("all_q[c] + CtrW'(event_i[6*c +: 6]);", "{1'b0, all_q[c][CtrW-2:0] + 31'(event_i[6*c +: 6])};")
+NARROW_SKIPS = ("skip_q[c] <= skip_q[c] + acc_q[c];", "skip_q[c] <= CtrW'(31'(skip_q[c] + acc_q[c]));")
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "fault", "broken"),
+    [
+        ("top", "top_word", WRAPS, "beyond"),
+        ("top", "top_update", REPLACED, "payload_stays"),
+        ("ran", "ran_counters", NARROW, "counts"),
+        ("ioss", "ioss_counters", NARROW_SKIPS, "skips_high"),
+    ],
+)
+def test_a_fault_breaks_the_proof(tmp_path: Path, name: str, module: str, fault: tuple[str, str], broken: str) -> None:
+    block = get_block(name)
+    proof = next(each for each in block.proofs if each.name == module)
+    folder = tmp_path / f"{module}_fault"
+    shutil.copytree(ROOT / "rtl", folder / "rtl")
+    path = folder / "rtl" / name / f"{module}.sv"
+    text = path.read_text(encoding="utf-8")
+    assert text.count(fault[0]) == 1
+    path.write_text(text.replace(*fault), encoding="utf-8")
+    assert broken in prove(block, proof, src_root=folder).failed
