@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, ClassVar, Self
 
+from models.common.commands import CMD_WORDS, FIELDS, HEAD, Bits, Engine, Operation
 from models.common.formats import CONTAINER, YBits
 from models.ioss.config import CoreParams
 from models.ioss.config import Descriptor as CoreDescriptor
@@ -22,7 +23,6 @@ LEGAL_CORES = (1, 2, 4)
 LANES = 16
 OPT_LANES = 4
 WORD_BYTES = 16
-CMD_WORDS = 16
 QUEUE_DEPTH = 4
 SLOTS = 32
 MAX_M = 16383
@@ -55,24 +55,6 @@ STATES = (Buffer.SW, Buffer.SM, Buffer.SV)
 LOADABLE = (Buffer.X, Buffer.W, Buffer.M, Buffer.Y, *STATES)
 STORABLE = (Buffer.Y, Buffer.A, *STATES)
 PER_CORE = (Buffer.W, Buffer.M)  # a load says which cores take it
-
-
-class Engine(IntEnum):
-    """Who carries a command out (`ERROR.engine`, bits of `STATUS.busy`)."""
-
-    LOAD = 0
-    COMPUTE = 1
-    STORE = 2
-
-
-class Operation(IntEnum):
-    """Word 0, bits 3:0."""
-
-    LOAD = 1
-    GEMM = 2
-    OPT = 3
-    STORE = 4
-    PLAN = 5
 
 
 ENGINE = {
@@ -177,20 +159,6 @@ class TopParams:
 
 
 # ---- fields ----------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Bits:
-    """A field: word, lowest bit, width."""
-
-    word: int
-    low: int
-    width: int
-
-
-_HEAD = {
-    "target": Bits(0, 4, 4), "wait_load": Bits(0, 8, 8), "wait_compute": Bits(0, 16, 8), "wait_store": Bits(0, 24, 8),
-}  # fmt: skip
-
-
 @dataclass(frozen=True, kw_only=True)
 class Command:
     """What all commands have. `waits`: done counters (load, compute, store) that must have been reached."""
@@ -217,7 +185,7 @@ class Command:
         """Sixteen 32-bit words. Raises `ValueError` for a value that does not fit its bits."""
         out = [0] * CMD_WORDS
         out[0] = int(self.operation)
-        for name, bits in {**_HEAD, **self.fields}.items():
+        for name, bits in {**HEAD, **self.fields}.items():
             value = int(getattr(self, name))
             if value < 0 or value >> bits.width:
                 raise ValueError(f"{type(self).__name__}.{name} is {value}; its {bits.width} bits hold no such value")
@@ -227,7 +195,7 @@ class Command:
     @classmethod
     def _of(cls, words: Sequence[int]) -> Self:
         values: dict[str, Any] = {
-            name: words[bits.word] >> bits.low & (1 << bits.width) - 1 for name, bits in {**_HEAD, **cls.fields}.items()
+            name: words[bits.word] >> bits.low & (1 << bits.width) - 1 for name, bits in {**HEAD, **cls.fields}.items()
         }
         return cls(**values)
 
@@ -252,9 +220,7 @@ class Load(Command):
     """Stream in to a buffer: `count` words from `first` on; `cores` (bits): who takes it, for W and M."""
 
     operation: ClassVar[int] = Operation.LOAD
-    fields: ClassVar[Mapping[str, Bits]] = {
-        "first": Bits(1, 0, 16), "cores": Bits(1, 16, 4), "count": Bits(2, 0, 16),
-    }  # fmt: skip
+    fields: ClassVar[Mapping[str, Bits]] = FIELDS[Operation.LOAD]
 
     first: int = 0
     cores: int = 0
@@ -266,7 +232,7 @@ class Store(Command):
     """Buffer to stream out: `count` words from `first` on."""
 
     operation: ClassVar[int] = Operation.STORE
-    fields: ClassVar[Mapping[str, Bits]] = {"first": Bits(1, 0, 16), "count": Bits(2, 0, 16)}
+    fields: ClassVar[Mapping[str, Bits]] = FIELDS[Operation.STORE]
 
     first: int = 0
     count: int = 1
@@ -277,9 +243,7 @@ class Plan(Command):
     """Asks LAPS about a product; x, w and y are {layer, class}: 4 * layer + class."""
 
     operation: ClassVar[int] = Operation.PLAN
-    fields: ClassVar[Mapping[str, Bits]] = {
-        "x": Bits(1, 0, 10), "w": Bits(1, 10, 10), "slot": Bits(1, 20, 5), "y": Bits(2, 0, 10), "k": Bits(2, 16, 16),
-    }  # fmt: skip
+    fields: ClassVar[Mapping[str, Bits]] = FIELDS[Operation.PLAN]
 
     x: int = 0
     w: int = 0
@@ -293,9 +257,7 @@ class Opt(Command):
     """An optimiser pass over state, gradients and copies."""
 
     operation: ClassVar[int] = Operation.OPT
-    fields: ClassVar[Mapping[str, Bits]] = {
-        "state": Bits(1, 0, 16), "gradients": Bits(1, 16, 16), "copies": Bits(2, 0, 16),
-    }  # fmt: skip
+    fields: ClassVar[Mapping[str, Bits]] = FIELDS[Operation.OPT]
 
     state: int = 0
     gradients: int = 0
@@ -312,7 +274,7 @@ class Opt(Command):
     @classmethod
     def _of(cls, words: Sequence[int]) -> Self:
         values: dict[str, Any] = {
-            name: words[bits.word] >> bits.low & (1 << bits.width) - 1 for name, bits in {**_HEAD, **cls.fields}.items()
+            name: words[bits.word] >> bits.low & (1 << bits.width) - 1 for name, bits in {**HEAD, **cls.fields}.items()
         }
         config = OptcConfig.of(sum(words[3 + at] << 32 * at for at in range(OPT_CFG_WORDS)))
         return cls(config=config, **values)
@@ -323,18 +285,7 @@ class Gemm(Command):
     """Y = X W. Addresses in words; `y_step`, `a_step`, `psum_step`: between one core and the next."""
 
     operation: ClassVar[int] = Operation.GEMM
-    fields: ClassVar[Mapping[str, Bits]] = {
-        "k": Bits(1, 0, 16), "m": Bits(1, 16, 16), "n": Bits(2, 0, 16), "x_first": Bits(2, 16, 16),
-        "w_first": Bits(3, 0, 16), "bias_first": Bits(3, 16, 16), "mask_first": Bits(4, 0, 16),
-        "y_first": Bits(4, 16, 16), "a_first": Bits(5, 0, 16), "psum_first": Bits(5, 16, 16),
-        "y_step": Bits(6, 0, 16), "a_step": Bits(6, 16, 16), "psum_step": Bits(7, 0, 16),
-        "n_x": Bits(8, 0, 3), "n_w": Bits(8, 3, 3), "min_order": Bits(8, 6, 3), "x_unsigned": Bits(8, 9, 1),
-        "w_unsigned": Bits(8, 10, 1), "compensate": Bits(8, 11, 1), "reduce_factor": Bits(8, 12, 4),
-        "y_bits": Bits(8, 16, 3), "y_unsigned": Bits(8, 19, 1), "relu": Bits(8, 20, 1), "round": Bits(8, 21, 2),
-        "rand_bits": Bits(8, 23, 2), "shift": Bits(8, 25, 6), "biases": Bits(8, 31, 1),
-        "masks": Bits(9, 0, 1), "planned": Bits(9, 1, 1), "slot": Bits(9, 2, 5), "update": Bits(9, 7, 1),
-        "y": Bits(9, 8, 10), "write_masks": Bits(9, 18, 1),
-    }  # fmt: skip
+    fields: ClassVar[Mapping[str, Bits]] = FIELDS[Operation.GEMM]
 
     m: int = 1
     k: int = 1
@@ -441,17 +392,6 @@ _KINDS: dict[int, type[Command]] = {
 def command_of(words: Sequence[int]) -> Command:
     """The command of its sixteen words."""
     return _KINDS.get(words[0] & 0xF, Unknown)._of(words)
-
-
-def word_layouts(operation: int) -> list[tuple[tuple[str, int], ...]]:
-    """Fields (name, width) of each of the sixteen words of a command, lowest bit first; the name "" is for bits without
-    one. A word that only bits without a name make up is empty."""
-    words: list[list[tuple[str, int]]] = [[] for _ in range(CMD_WORDS)]
-    fields = {"operation": Bits(0, 0, 4), **_HEAD, **(_KINDS[operation].fields if operation in _KINDS else {})}
-    for name, bits in sorted(fields.items(), key=lambda item: (item[1].word, item[1].low)):
-        at = sum(width for _, width in words[bits.word])
-        words[bits.word] += [("", bits.low - at)] * (bits.low > at) + [(name, bits.width)]
-    return [tuple(word) for word in words]
 
 
 # ---- plan table and registers ----------------------------------------------------------------------------------------

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.common.commands import Engine, word_layouts
 from models.regs.cycle import FOREVER, Access, Registers, Shape, predict
 from models.regs.events import EventRecord
 from models.regs.map import RegisterMap
-from models.top.config import Engine, word_layouts
 from tb.lib.axil import AxilLog, Channel
 from tb.lib.scoreboard import (
     EVENT_DTYPE,
