@@ -23,7 +23,7 @@ NARROW_SKIPS = ("skip_q[c] <= skip_q[c] + acc_q[c];", "skip_q[c] <= CtrW'(31'(sk
         ("top", "top_word", WRAPS, "beyond"),
         ("top", "top_update", REPLACED, "payload_stays"),
         ("ran", "ran_counters", NARROW, "counts"),
-        ("ioss", "ioss_counters", NARROW_SKIPS, "skips_high"),
+        pytest.param("ioss", "ioss_counters", NARROW_SKIPS, "skips_high", marks=pytest.mark.late),
     ],
 )
 def test_a_fault_breaks_the_proof(tmp_path: Path, name: str, module: str, fault: tuple[str, str], broken: str) -> None:
