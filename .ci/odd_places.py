@@ -8,6 +8,7 @@ it makes its own virtual environment and its own build. Standard library alone.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import shutil
 import subprocess
@@ -60,13 +61,24 @@ def checkout(name: str, folder: Path) -> Path:
     return path
 
 
+def borrow(venv: Path, path: Path) -> None:
+    """Makes .venv of links into another one, stamped as set-up would stamp it (flow/core/setup_env.py)."""
+    mine = path / ".venv"
+    mine.mkdir()
+    for each in ("bin", "lib", "pyvenv.cfg"):
+        (mine / each).symlink_to(venv / each)
+    wanted = hashlib.sha256((path / "requirements.txt").read_bytes()).hexdigest()
+    version = (venv / "stamp").read_text(encoding="utf-8").split()[-1]
+    (mine / "stamp").write_text(f"{wanted} {version}", encoding="utf-8")
+
+
 def run(name: str, python: str | None, venv: Path | None, arguments: list[str]) -> bool:
     """Whether `make sim` passes in this place; a line for it, and the output if it does not."""
     with tempfile.TemporaryDirectory(prefix="odd-") as temporary:
         folder = Path(temporary)
         path = checkout(name, folder)
         if venv:
-            (path / ".venv").symlink_to(venv.resolve())
+            borrow(venv.resolve(), path)
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
         environment |= {**ENVIRONMENTS[name](folder), "PWD": str(path)}
         command = ["make", "sim", *([f"PYTHON={python}"] if python else []), *arguments]

@@ -292,7 +292,7 @@ def test_reasons_of_another_form_are_one_error(monkeypatch: pytest.MonkeyPatch, 
     )
     assert mutate.load_reasons(toy) == {"a": "so", "b": "so"}
     (folder / mutate.REASONS).write_text("{reasons: [{mutants: [a]}]}", encoding="utf-8")
-    with pytest.raises(UserError, match="a list 'reasons' of why and mutants"):
+    with pytest.raises(UserError, match="must hold a list 'reasons', each with why and mutants"):
         mutate.load_reasons(toy)
 
 
