@@ -51,6 +51,7 @@ RUN_BY = {
     },
     "host.md": {},
     "glossary.md": {},
+    "outside.md": {},  # test_package.py follows it
 }  # fmt: skip
 LINT = """
 from flow.commands import lint
@@ -82,7 +83,8 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _snippets(guide: str, least: int = 6) -> list[tuple[str, str, str]]:
+def snippets(guide: str, least: int = 1) -> list[tuple[str, str, str]]:
+    """(file, where in it, text) of everything that a guide shows of a file."""
     found = SNIPPET.findall((ROOT / "docs" / "guide" / guide).read_text(encoding="utf-8"))
     assert len(found) >= least
     return found
@@ -158,7 +160,7 @@ def _call(copy: Path, *arguments: str, **variables: str) -> subprocess.Completed
 
 
 def test_the_program_of_the_host_s_guide_works(tmp_path: Path) -> None:
-    ((name, where, text),) = _snippets("host.md", 1)
+    ((name, where, text),) = snippets("host.md", 1)
     assert not where
     (tmp_path / name).write_text(text, encoding="utf-8")
     done = _call(ROOT, str(tmp_path / name), PYTHONPATH=str(ROOT))
@@ -171,7 +173,7 @@ def test_the_program_of_the_host_s_guide_works(tmp_path: Path) -> None:
 
 
 def test_a_block_made_of_the_guide_works(copy: Path) -> None:
-    for name, where, text in _snippets("block.md"):
+    for name, where, text in snippets("block.md"):
         assert not where
         path = copy / name
         assert not path.exists()
@@ -192,7 +194,7 @@ def test_a_block_made_of_the_guide_works(copy: Path) -> None:
 
 
 def test_what_the_guide_adds_fits_together(copy: Path) -> None:
-    for name, where, text in _snippets("adding.md"):
+    for name, where, text in snippets("adding.md"):
         path = copy / name
         before = path.read_text(encoding="utf-8") if path.exists() else ""
         match where:

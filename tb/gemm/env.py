@@ -16,8 +16,9 @@ from tb.gemm.program import GemmParams, GemmProgram, Product, gemm_params
 from tb.gemm.scoreboard import GemmScoreboard
 from tb.ioss.env import trace_configs as core_traces
 from tb.lib.agents import PlaySequence, StreamConfig, TraceConfig
+from tb.lib.collector import CoverageCollector
 from tb.lib.env import BlockEnv, EnvConfig
-from tb.lib.scoreboard import EVENT_DTYPE, Verdict
+from tb.lib.scoreboard import EVENT_DTYPE
 from tb.lib.testbase import BlockTest
 from tb.ran.env import SINKS
 from tb.ran.trace import trace_configs as ran_traces
@@ -32,7 +33,14 @@ def env_config(dut: Any, params: GemmParams, run_dir: Path) -> EnvConfig:
     streams += [StreamConfig(dut, name, run_dir, sinks=1) for name in SINKS]
     joint = TraceConfig(run_dir / "gemm_event.bin", EVENT_DTYPE, "gemm_event")
     traces = (*core_traces(params.core, run_dir), *ran_traces(params.ran, run_dir), joint)
-    return EnvConfig(params, tuple(streams), traces, GemmScoreboard)
+    return EnvConfig(params, tuple(streams), traces, GemmScoreboard, coverage=GemmCoverage)
+
+
+class GemmCoverage(CoverageCollector):
+    """Functional coverage of a run (coverage.py)."""
+
+    def sample(self, board: Any) -> None:
+        sample(self.run_info, board.params, board)
 
 
 class GemmTest(BlockTest):
@@ -46,7 +54,7 @@ class GemmTest(BlockTest):
         self.products: list[Product] = []  # since the last reset
         self.counters: tuple[Any, Any] | None = None
         ConfigDB().set(self, "env", "CFG", env_config(self.dut, self.params, self.run_info.run_dir))
-        return BlockEnv("env", self)
+        return BlockEnv.create("env", self)
 
     def idle_inputs(self) -> None:
         for name in ("ctr_addr_i", "ctr_clear_i", "psum_distance_i"):
@@ -102,11 +110,5 @@ class GemmTest(BlockTest):
         ran = await self.read_counters(rows, RowCounter, GlobalCounter, RAN_COUNTERS)
         self.counters = (core, ran)
 
-    def judge(self, cycles: int) -> Verdict:
-        board = self.env.scoreboard
-        board.programs, board.cycles, board.counters, board.drained = self.programs, cycles, self.counters, self.drained
-        board.products = self.products
-        self.env.collect(cycles)
-        verdict = board.judge()
-        sample(self.run_info, self.params, board)
-        return verdict
+    def told(self) -> dict[str, Any]:
+        return {"programs": self.programs, "products": self.products, "counters": self.counters}

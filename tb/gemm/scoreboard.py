@@ -59,21 +59,18 @@ class Epoch:
 
 
 class GemmScoreboard(Scoreboard):
-    """Set `params`, `programs` (by epoch), `products` (of the last epoch), `cycles`, `counters` and `drained`, then
-    call `judge`."""
+    """Is told `programs` (by epoch), `products` (of the last epoch) and `counters`."""
 
     params: GemmParams
     programs: list[list[GemmProgram]]
     products: list[Product]
-    cycles: int
     counters: tuple[tuple[I64, I64], tuple[I64, I64]] | None  # IOSS core, RAN
-    drained: bool
     epochs: list[Epoch]
     results: list[tuple[I64, npt.NDArray[np.bool_]]]
 
     def build_phase(self) -> None:
         super().build_phase()
-        self.core = IossScoreboard("core", self)
+        self.core = IossScoreboard.create("core", self)
 
     def judge(self) -> Verdict:
         """Splits the run at resets and compares each part; counters and results belong to the last part."""

@@ -75,13 +75,12 @@ class smoke(GemmTest):
 class Tables(GemmTest):
     """Base of the tests that report a table of products: each is played alone, from an idle pair."""
 
-    def judge(self, cycles: int) -> Verdict:
-        verdict = super().judge(cycles)
+    def conclude(self, verdict: Verdict) -> None:
+        super().conclude(verdict)
         if not verdict.divergences:
             self.report = product_report(
                 self.run_info, self.params, self.env.scoreboard, self.programs[-1], self.products, self.counters
             )
-        return verdict
 
 
 @pyuvm.test()
@@ -126,11 +125,10 @@ class user_tensors(Tables):
         )  # fmt: skip
         await self.gemm(product, config["seed"])
 
-    def judge(self, cycles: int) -> Verdict:
-        verdict = super().judge(cycles)
+    def conclude(self, verdict: Verdict) -> None:
+        super().conclude(verdict)
         if not verdict.divergences:
             self.keep(self.env.scoreboard.results[0][0])
-        return verdict
 
 
 @pyuvm.test()
@@ -166,14 +164,17 @@ class captured(Tables):
             await self.gemm(capture.product, capture.seed)
         self.origin = origins[0] if len(origins) == 1 else f"{origins[0]} and {len(origins) - 1} more"
 
-    def judge(self, cycles: int) -> Verdict:
-        config = self.run_info.config
-        if "spoil" in config:
-            at = config["spoil"]
+    def told(self) -> dict[str, Any]:
+        if "spoil" in self.run_info.config:
+            at = self.run_info.config["spoil"]
             wrong = self.products[at].w.copy()
             wrong[0, 0] ^= 1
             self.products[at] = replace(self.products[at], w=wrong)
-        verdict = super().judge(cycles)
+        return super().told()
+
+    def conclude(self, verdict: Verdict) -> None:
+        config = self.run_info.config
+        super().conclude(verdict)
         self.report["origin"] = self.origin
         if not verdict.divergences:
             results = [y for y, _ in self.env.scoreboard.results]
@@ -181,7 +182,6 @@ class captured(Tables):
                 np.savez(config["sums"], *results)
             else:
                 self.keep(results[0])
-        return verdict
 
 
 @pyuvm.test()
@@ -202,8 +202,8 @@ class reduce_sweep(GemmTest):
                 await self.before_collect()
                 self.marks.append((factor, which, first, begin, int(self.dut.cycle_o.value), self.counters))
 
-    def judge(self, cycles: int) -> Verdict:
-        verdict = super().judge(cycles)
+    def conclude(self, verdict: Verdict) -> None:
+        super().conclude(verdict)
         if not verdict.divergences:
             before = None
             entries = []
@@ -211,7 +211,6 @@ class reduce_sweep(GemmTest):
                 entries.append(sweep_entry(self.params, self.env.scoreboard, mark, before))
                 before = mark[-1]
             self.report = {"banks": self.params.ran.banks, "sweep": entries}
-        return verdict
 
 
 @pyuvm.test()

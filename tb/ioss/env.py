@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,14 @@ from cocotb.triggers import FallingEdge
 from pyuvm import ConfigDB
 
 from models.ioss.config import CoreParams, GlobalCounter, RowCounter
-from models.ioss.oracle import PairCount, count_pairs, kept_product
+from models.ioss.oracle import count_pairs, kept_product
 from tb.ioss.coverage import sample
 from tb.ioss.program import Program
-from tb.ioss.scoreboard import IossScoreboard
+from tb.ioss.scoreboard import Gemm, IossScoreboard
 from tb.ioss.trace import EVENT_DTYPE, issue_dtype, prod_dtype
 from tb.lib.agents import PlaySequence, StreamConfig, TraceConfig
+from tb.lib.collector import CoverageCollector
 from tb.lib.env import BlockEnv, EnvConfig
-from tb.lib.scoreboard import Timing, Verdict
 from tb.lib.testbase import BlockTest
 
 SOURCES = ("desc", "tile", "vec")
@@ -38,18 +37,14 @@ def env_config(dut: Any, params: CoreParams, run_dir: Path) -> EnvConfig:
     """The environment of a bench `dut` whose files lie in `run_dir`."""
     sinks = {"prod": params.rows, "byp": 1}
     streams = tuple(StreamConfig(dut, name, run_dir, sinks.get(name, 0)) for name in (*SOURCES, *sinks))
-    return EnvConfig(params, streams, trace_configs(params, run_dir), IossScoreboard)
+    return EnvConfig(params, streams, trace_configs(params, run_dir), IossScoreboard, coverage=IossCoverage)
 
 
-@dataclass(frozen=True)
-class Gemm:
-    """A product that was played: its expected result and pair counts from the oracles, and the options it ran with."""
+class IossCoverage(CoverageCollector):
+    """Functional coverage of a run (coverage.py)."""
 
-    name: str
-    shape: tuple[int, int, int]  # M, K, N
-    expected: npt.NDArray[np.int64]
-    pairs: PairCount
-    options: dict[str, Any]
+    def sample(self, board: Any) -> None:
+        sample(self.run_info, board.params, board)
 
 
 class IossTest(BlockTest):
@@ -67,7 +62,7 @@ class IossTest(BlockTest):
         self.gemms: list[Gemm] = []  # likewise
         self.counters: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None
         ConfigDB().set(self, "env", "CFG", env_config(self.dut, self.params, self.run_info.run_dir))
-        return BlockEnv("env", self)
+        return BlockEnv.create("env", self)
 
     def idle_inputs(self) -> None:
         for name in (
@@ -127,39 +122,11 @@ class IossTest(BlockTest):
             await FallingEdge(self.dut.clk_i)
             self.counters = await self.read_counters(self.params.rows, RowCounter, GlobalCounter)
 
-    def judge(self, cycles: int) -> Verdict:
-        board = self.env.scoreboard
-        board.programs, board.cycles, board.counters, board.drained = self.programs, cycles, self.counters, self.drained
-        self.env.collect(cycles)
-        verdict = board.judge()
-        # Behind a divergence the products mean nothing: their jobs may be anybody's.
-        if self.gemms and not verdict.divergences:
-            self.judge_gemms(verdict)
-        sample(self.run_info, self.params, board)
-        return verdict
+    def told(self) -> dict[str, Any]:
+        played = {"programs": self.programs, "epoch_programs": self.epoch_programs, "gemms": self.gemms}
+        return {**played, "counters": self.counters}
 
-    def judge_values(self, cycles: int) -> tuple[Verdict, int, list[Timing]]:
-        board = self.env.scoreboard
-        board.programs, board.cycles, board.drained = self.programs, cycles, self.drained
-        self.env.collect(cycles)
-        verdict = board.judge_values()
-        if self.gemms and not verdict.divergences:
-            self.judge_gemms(verdict)
-        return verdict, board.least, board.timing
-
-    def judge_gemms(self, verdict: Verdict) -> None:
-        """Results and issue counts of the products since the last reset against the oracles."""
-        board = self.env.scoreboard
-        self.results = board.results(self.epoch_programs, [(gemm.shape[0], gemm.shape[2]) for gemm in self.gemms])
-        number = board.job_of_products()
-        place = [at.gemm for program in self.epoch_programs for at in program.placements]
-        issued = np.bincount(np.asarray(place)[number[board.epochs[-1].prod["null"] == 0]], minlength=len(self.gemms))
-        for gemm, got, issues in zip(self.gemms, self.results, issued, strict=True):
-            verdict.count("value", got.size + 1)
-            bad = np.argwhere(got != gemm.expected)
-            if len(bad):
-                at = tuple(int(n) for n in bad[0])
-                what = f"{gemm.name} element {at}"
-                verdict.diverge("result", self.cycles, what, got[at], gemm.expected[at], len(bad))
-            if issues != gemm.pairs.issues:
-                verdict.diverge("result", self.cycles, f"{gemm.name} issues", issues, gemm.pairs.issues)
+    @property
+    def results(self) -> list[npt.NDArray[np.int64]]:
+        """The products' results as they left the core, after the scoreboard has judged."""
+        return self.env.scoreboard.found

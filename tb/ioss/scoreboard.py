@@ -6,7 +6,9 @@ gets only what was offered at the inputs and when the outputs were ready (docs/i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.ma  # np.unique would import it in the middle of the first check
@@ -14,6 +16,7 @@ import numpy.typing as npt
 
 from models.ioss.config import CoreParams, Descriptor, RspCode
 from models.ioss.cycle import ISSUE_DTYPE, Prediction, Stimulus, predict
+from models.ioss.oracle import PairCount
 from models.ioss.value import accumulate
 from tb.ioss.program import Program
 from tb.ioss.trace import (
@@ -113,15 +116,28 @@ def _job_order(table: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
     return table[new]
 
 
+@dataclass(frozen=True)
+class Gemm:
+    """A product that was played: its expected result and pair counts from the oracles, and the options it ran with."""
+
+    name: str
+    shape: tuple[int, int, int]  # M, K, N
+    expected: npt.NDArray[np.int64]
+    pairs: PairCount
+    options: dict[str, Any]
+
+
 class IossScoreboard(Scoreboard):
-    """Set `params`, `programs`, `cycles`, `counters` (None if they were not read) and `drained`, then call `judge`."""
+    """Is told `programs`, `counters` (None if they were not read), and of the time since the last reset
+    `epoch_programs` and `gemms`, the products in them; `found`: their results as they left the core."""
 
     params: CoreParams
     programs: list[Program]
-    cycles: int
     counters: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None
-    drained: bool
+    epoch_programs: Sequence[Program] = ()
+    gemms: Sequence[Gemm] = ()
     epochs: list[Epoch]
+    found: list[npt.NDArray[np.int64]]
 
     def judge(self) -> Verdict:
         """Splits the run at resets and compares each part; counters belong to the last part."""
@@ -146,6 +162,7 @@ class IossScoreboard(Scoreboard):
             compare_counters(self.verdict, self.counters, (want.row_counters, want.global_counters), self.cycles)
         if not self.drained:
             self.not_drained(self.cycles)
+        self._judge_gemms()
         return self.verdict
 
     def judge_values(self) -> Verdict:
@@ -167,7 +184,28 @@ class IossScoreboard(Scoreboard):
             self.epochs.append(Epoch(base, stim, judge.want, none, prod, data, mine["byp"], selected))
         if not self.drained:
             self.not_drained(self.cycles)
+        self._judge_gemms()
         return self.verdict
+
+    def _judge_gemms(self) -> None:
+        """Results and issue counts of the products since the last reset against the oracles."""
+        # After a divergence the products mean nothing: their jobs may be anybody's.
+        if not self.gemms or self.verdict.divergences:
+            return
+        verdict = self.verdict
+        self.found = self.results(self.epoch_programs, [(gemm.shape[0], gemm.shape[2]) for gemm in self.gemms])
+        number = self.job_of_products()
+        place = [at.gemm for program in self.epoch_programs for at in program.placements]
+        issued = np.bincount(np.asarray(place)[number[self.epochs[-1].prod["null"] == 0]], minlength=len(self.gemms))
+        for gemm, got, made in zip(self.gemms, self.found, issued, strict=True):
+            verdict.count("value", got.size + 1)
+            bad = np.argwhere(got != gemm.expected)
+            if len(bad):
+                at = tuple(int(n) for n in bad[0])
+                what = f"{gemm.name} element {at}"
+                verdict.diverge("result", self.cycles, what, got[at], gemm.expected[at], len(bad))
+            if made != gemm.pairs.issues:
+                verdict.diverge("result", self.cycles, f"{gemm.name} issues", made, gemm.pairs.issues)
 
     def _stimulus(self, base: int, end: int) -> tuple[Stimulus, dict[str, npt.NDArray[np.bool_]]]:
         inputs = self.inputs
@@ -296,7 +334,7 @@ class IossScoreboard(Scoreboard):
         prod = self.epochs[-1].prod
         return job_numbers(prod["tag"], prod["row"])
 
-    def results(self, programs: list[Program], shapes: list[tuple[int, int]]) -> list[npt.NDArray[np.int64]]:
+    def results(self, programs: Sequence[Program], shapes: list[tuple[int, int]]) -> list[npt.NDArray[np.int64]]:
         """Output matrices (M, N) of GEMMs, summed from the products that left the core since the last reset.
 
         `programs` were played since then, with job numbers from 0 on; GEMM number g has shape `shapes[g]`.

@@ -13,6 +13,7 @@ import numpy as np
 import pyuvm
 from cocotb.triggers import FallingEdge, RisingEdge
 from cocotb_bus.bus import Bus
+from pyuvm import uvm_factory
 
 from models.common.counters import counter_address
 from models.common.files import save_arrays
@@ -21,12 +22,14 @@ from models.common.tensors import load_matrix, load_set
 from models.ioss.config import Descriptor, GlobalCounter, RowCounter
 from models.ioss.oracle import kept_product
 from models.ioss.value import accumulate, pack_tile
-from tb.ioss.env import IossTest
+from tb.ioss.env import IossCoverage, IossTest
 from tb.ioss.program import MAX_JOBS, Program, pack_jobs
 from tb.ioss.report import gemm_report
+from tb.ioss.scoreboard import IossScoreboard
 from tb.ioss.sequences import ILLEGAL, Knobs, bad_last, illegal_descriptor, operands, random_program
 from tb.ioss.trace import products
-from tb.lib.scoreboard import Timing, Verdict
+from tb.lib.collector import CoverageCollector
+from tb.lib.scoreboard import Verdict
 from tb.lib.waves import gaps, ready_wave
 
 DATA = Path(__file__).parents[2] / "data" / "digits"
@@ -47,13 +50,12 @@ class smoke(IossTest):
 class Tensors(IossTest):
     """Base of the tests that report a table of products: each is played alone, from an idle core."""
 
-    def judge(self, cycles: int) -> Verdict:
-        verdict = super().judge(cycles)
+    def conclude(self, verdict: Verdict) -> None:
+        super().conclude(verdict)
         if not verdict.divergences:
             self.report = gemm_report(
                 self.run_info, self.params, self.env.scoreboard, self.epoch_programs, self.gemms, self.counters
             )
-        return verdict
 
 
 @pyuvm.test()
@@ -102,17 +104,14 @@ class user_tensors(Tensors):
         )  # fmt: skip
         await self.play(program)
 
-    def judge(self, cycles: int) -> Verdict:
-        verdict = super().judge(cycles)
+    def conclude(self, verdict: Verdict) -> None:
+        super().conclude(verdict)
         if not verdict.divergences:
             self.keep(self.results[0])
-        return verdict
 
-    def judge_values(self, cycles: int) -> tuple[Verdict, int, list[Timing]]:
-        verdict, *rest = super().judge_values(cycles)
+    def conclude_values(self, verdict: Verdict) -> None:
         if not verdict.divergences:
             self.keep(self.results[0])
-        return verdict, *rest
 
 
 @pyuvm.test()
@@ -467,13 +466,12 @@ class counters(IossTest):
         # The model knows nothing of clears: the marks are the check here.
         self.counters = None
 
-    def judge(self, cycles: int) -> Verdict:
-        verdict = super().judge(cycles)
+    def conclude(self, verdict: Verdict) -> None:
+        super().conclude(verdict)
         for what, got, want in self.marks:
             verdict.count("value", 1)
             if got != want:
-                verdict.diverge("counter", cycles, what, got, want)
-        return verdict
+                verdict.diverge("counter", self.cycles, what, got, want)
 
 
 @pyuvm.test()
@@ -546,10 +544,10 @@ class metamorphic(IossTest):
         self.x, self.w = x, w
         await self.play(program)
 
-    def judge(self, cycles: int) -> Verdict:
-        verdict = super().judge(cycles)
+    def conclude(self, verdict: Verdict) -> None:
+        super().conclude(verdict)
         if verdict.divergences:
-            return verdict
+            return
         by_name = {gemm.name: (gemm, got) for gemm, got in zip(self.gemms, self.results, strict=True)}
         plain, result = by_name["plain"]
         for name, (gemm, got) in by_name.items():
@@ -564,10 +562,32 @@ class metamorphic(IossTest):
                 want, same_work = result, True
             verdict.count("value", got.size)
             if not np.array_equal(got, want):
-                verdict.diverge("result", cycles, name, "another result", "that of its original")
+                verdict.diverge("result", self.cycles, name, "another result", "that of its original")
             if same_work and gemm.pairs.issues != plain.pairs.issues:
-                verdict.diverge("result", cycles, name, gemm.pairs.issues, f"{plain.pairs.issues} issues")
-        return verdict
+                verdict.diverge("result", self.cycles, name, gemm.pairs.issues, f"{plain.pairs.issues} issues")
+
+
+class SumScoreboard(IossScoreboard):
+    """What entered did not pass a transactor, so there is no stimulus for the model: the sums of `operands`, 2 slices
+    each, are the check."""
+
+    operands: tuple[np.ndarray, np.ndarray]
+
+    def judge(self) -> Verdict:
+        x, w = self.operands
+        prod, data = products(self.seen["product"])
+        order = np.argsort(prod["tag"], kind="stable")
+        got = accumulate(prod["tag"][order], prod["order"][order], data[order], len(x))
+        self.verdict.count("value", got.size)
+        self.verdict.count("slice", len(prod))
+        self.verdict.count("cycle", 1)
+        if not np.array_equal(got, kept_product(x, w, 2, 2, self.params.lanes)) or not self.drained:
+            self.verdict.diverge("result", self.cycles, "products", "another sum", "x @ w")
+        return self.verdict
+
+    def judge_values(self) -> Verdict:
+        self.least = len(self.operands[0]) * self.params.lanes
+        return self.judge()
 
 
 @pyuvm.test()
@@ -575,6 +595,11 @@ class withdrawn_valid(IossTest):
     """A producer on the direct ports that withdraws valid and changes its payload while it waits."""
 
     READ_COUNTERS = False
+
+    def build_phase(self) -> None:
+        uvm_factory().set_type_override_by_type(IossScoreboard, SumScoreboard)
+        uvm_factory().set_type_override_by_type(IossCoverage, CoverageCollector)  # nothing to sample
+        super().build_phase()
 
     async def body(self) -> None:
         rng = self.run_info.rng()
@@ -625,21 +650,5 @@ class withdrawn_valid(IossTest):
             await FallingEdge(self.dut.clk_i)
         self.drained = False
 
-    def judge(self, cycles: int) -> Verdict:
-        # What entered did not pass a transactor, so there is no stimulus for the model: the result is the check.
-        board, verdict = self.env.scoreboard, Verdict()
-        board.params = self.params
-        self.env.collect(cycles)
-        prod, data = products(board.seen["product"])
-        order = np.argsort(prod["tag"], kind="stable")
-        got = accumulate(prod["tag"][order], prod["order"][order], data[order], len(self.x))
-        want = kept_product(self.x, self.w, 2, 2, self.params.lanes)
-        verdict.count("value", got.size)
-        verdict.count("slice", len(prod))
-        verdict.count("cycle", 1)
-        if not np.array_equal(got, want) or not self.drained:
-            verdict.diverge("result", cycles, "products", "another sum", "x @ w")
-        return verdict
-
-    def judge_values(self, cycles: int) -> tuple[Verdict, int, list[Timing]]:
-        return self.judge(cycles), len(self.x) * self.params.lanes, []
+    def told(self) -> dict[str, Any]:
+        return {**super().told(), "operands": (self.x, self.w)}

@@ -16,9 +16,17 @@ from tb.laps.program import Program
 from tb.laps.scoreboard import LapsScoreboard
 from tb.laps.trace import DTYPES
 from tb.lib.agents import StreamConfig, TraceConfig
+from tb.lib.collector import CoverageCollector
 from tb.lib.env import BlockEnv, EnvConfig
 from tb.lib.scoreboard import Verdict
 from tb.lib.testbase import ProgramTest
+
+
+class LapsCoverage(CoverageCollector):
+    """Functional coverage of a run (coverage.py)."""
+
+    def sample(self, board: Any) -> None:
+        sample(self.run_info, board.params, board)
 
 
 class LapsTest(ProgramTest):
@@ -31,8 +39,9 @@ class LapsTest(ProgramTest):
         folder = self.run_info.run_dir
         streams = tuple(StreamConfig(self.dut, name, folder) for name in ("reg", "upd", "ord", "step"))
         traces = tuple(TraceConfig(folder / f"{name}.bin", dtype, f"{name}_trace") for name, dtype in DTYPES.items())
-        ConfigDB().set(self, "env", "CFG", EnvConfig(self.params, streams, traces, LapsScoreboard))
-        return BlockEnv("env", self)
+        config = EnvConfig(self.params, streams, traces, LapsScoreboard, coverage=LapsCoverage)
+        ConfigDB().set(self, "env", "CFG", config)
+        return BlockEnv.create("env", self)
 
     async def answers(self, name: str, since: int) -> npt.NDArray[Any]:
         """Records of a trace from number `since` on, while the simulation goes on."""
@@ -49,11 +58,8 @@ class LapsTest(ProgramTest):
             program.read(addr)
         await self.play(program)
 
-    def judge(self, cycles: int) -> Verdict:
-        board = self.env.scoreboard
-        board.programs, board.cycles, board.drained = self.programs, cycles, self.drained
-        self.env.collect(cycles)
-        verdict = board.judge()
-        self.report |= board.figures()
-        sample(self.run_info, self.params, board)
-        return verdict
+    def told(self) -> dict[str, Any]:
+        return {"programs": self.programs}
+
+    def conclude(self, verdict: Verdict) -> None:
+        self.report |= self.env.scoreboard.figures()

@@ -30,7 +30,7 @@ class Epoch:
 
 
 class LapsScoreboard(SpannedScoreboard):
-    """Set `params`, `programs`, `cycles` and `drained`, then call `judge`."""
+    """Is told `programs`."""
 
     params: LapsParams
     programs: list[Program]

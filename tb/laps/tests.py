@@ -307,19 +307,18 @@ class promises(LapsTest):
             self.histories += mine
             await self.play(program)
 
-    def judge(self, cycles: int) -> Verdict:
-        verdict = super().judge(cycles)
+    def conclude(self, verdict: Verdict) -> None:
+        super().conclude(verdict)
         obs = self.env.scoreboard.seen["obs_trace"]
         if len(obs) != len(self.stats):
-            verdict.diverge("result", cycles, "updates observed", len(obs), len(self.stats))
-            return verdict
+            verdict.diverge("result", self.cycles, "updates observed", len(obs), len(self.stats))
+            return
         for start, rule, numbers in self.histories:
             seen = [(Entry.of((int(obs["word"][at]), 0)), int(obs["tolerance"][at])) for at in numbers]
             steps = [Step(self.stats[at], e.fl, e.n, tol) for at, (e, tol) in zip(numbers, seen, strict=True)]
             verdict.count("value", len(steps))
             for text in violations(start, rule, steps)[:1]:
                 verdict.diverge("result", int(obs["cycle"][numbers[-1]]), "history of an entry", text, "no violation")
-        return verdict
 
 
 @pyuvm.test()
@@ -454,16 +453,15 @@ class tolerances(LapsTest):
             program.update(0, 1, TensorStats(100, 1, 0, 8, 100))
         await self.play(program)
 
-    def judge(self, cycles: int) -> Verdict:
-        verdict = super().judge(cycles)
+    def conclude(self, verdict: Verdict) -> None:
+        super().conclude(verdict)
         seen = self.env.scoreboard.seen["obs_trace"]["tolerance"].astype(np.int64)
         # 8 bits drawn: centred, so the mean is exact; four standard errors of a uniform draw.
         drawn = seen[1 : self.least_draws * CLASSES : CLASSES]
         slack = 4 * 656 / np.sqrt(3 * len(drawn)) + 1
         verdict.count("value", len(drawn))
         if len(drawn) != self.least_draws or abs(drawn.mean() - 656) > slack:
-            verdict.diverge("result", cycles, "mean of the tolerances drawn", drawn.mean(), f"656 +- {slack:.1f}")
-        return verdict
+            verdict.diverge("result", self.cycles, "mean of the tolerances drawn", drawn.mean(), f"656 +- {slack:.1f}")
 
 
 @pyuvm.test()
@@ -510,14 +508,13 @@ class back_to_back(LapsTest):
                     program.update(layer, cls, random_stats(rng, Entry(0, 2)))
         await self.play(program)
 
-    def judge(self, cycles: int) -> Verdict:
-        verdict = super().judge(cycles)
+    def conclude(self, verdict: Verdict) -> None:
+        super().conclude(verdict)
         taken = self.env.scoreboard.seen["upd"].accept
         pauses = np.unique(np.diff(taken))
         verdict.count("value", len(taken))
         if pauses.tolist() != [4]:
-            verdict.diverge("result", cycles, "cycles between updates", pauses.tolist(), [4])
-        return verdict
+            verdict.diverge("result", self.cycles, "cycles between updates", pauses.tolist(), [4])
 
 
 @pyuvm.test()
@@ -580,22 +577,21 @@ class recorded_statistics(LapsTest):
         await self.play(settings_program(self.recording.writes))
         await self.play(replay_program(self.recording))
 
-    def judge(self, cycles: int) -> Verdict:
-        verdict = super().judge(cycles)
+    def conclude(self, verdict: Verdict) -> None:
+        super().conclude(verdict)
         seen = self.env.scoreboard.seen
-        compare_recording(verdict, seen["upd_rsp_trace"], self.recording, cycles)
+        compare_recording(verdict, seen["upd_rsp_trace"], self.recording, self.cycles)
         taken = np.concatenate([seen["upd"].accept, seen["ord"].accept])
         order = np.argsort(taken)
         verdict.count("value", len(taken))
         pauses = np.unique(np.diff(taken[order])).tolist()
         if pauses != [4]:
-            verdict.diverge("result", cycles, "cycles between requests", pauses, [4])
+            verdict.diverge("result", self.cycles, "cycles between requests", pauses, [4])
         stream = (order >= len(seen["upd"].accept)).astype(int).tolist()
         if stream != replay_order(self.iterations, self.recording.per_iteration):
-            verdict.diverge("result", cycles, "order of updates and queries", "another", "the trainer's")
+            verdict.diverge("result", self.cycles, "order of updates and queries", "another", "the trainer's")
         self.report["iterations"] = self.iterations
         self.report |= final_formats(self.recording, seen["upd_rsp_trace"])
-        return verdict
 
 
 @pyuvm.test()
@@ -637,11 +633,10 @@ class closed_loop(LapsTest):
             return table["order"].tolist()
         return [Format(n, fl) for n, fl in zip(table["n"].tolist(), table["fl"].tolist(), strict=True)]
 
-    def judge(self, cycles: int) -> Verdict:
-        verdict = super().judge(cycles)
+    def conclude(self, verdict: Verdict) -> None:
+        super().conclude(verdict)
         self.pair.judge(verdict)
         share = accuracy(self.pair.asked, self.data.test_pixels, self.data.test_labels)
         self.report["test_accuracy"] = round(share, 4)
         for key, last in self.pair.asked.formats.items():
             self.report[f"final layer {key.layer} {key.cls.name.lower()}"] = f"n {last.n}, FL {last.fl}"
-        return verdict

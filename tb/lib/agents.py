@@ -122,12 +122,17 @@ class BurstDriver(uvm_driver):
         self.bus.credit.value = 0
         while True:
             item: BurstItem = await self.seq_item_port.get_next_item()
-            with self.path(item.lane).open("ab") as file:
-                file.write(item.records)
-            self.credits[item.lane] += item.count
-            await FallingEdge(self.cfg.dut.clk_i)
-            self.bus.credit.value = sum(credit << (32 * lane) for lane, credit in enumerate(self.credits))
+            self.logger.debug("%d records for lane %d", item.count, item.lane)
+            await self.play(item)
             self.seq_item_port.item_done()
+
+    async def play(self, item: BurstItem) -> None:
+        """Hands one burst to the transactor."""
+        with self.path(item.lane).open("ab") as file:
+            file.write(item.records)
+        self.credits[item.lane] += item.count
+        await FallingEdge(self.cfg.dut.clk_i)
+        self.bus.credit.value = sum(credit << (32 * lane) for lane, credit in enumerate(self.credits))
 
 
 class StreamMonitor(uvm_monitor):
@@ -162,9 +167,9 @@ class Agent(uvm_agent):
         cfg = ConfigDB().get(self, "", "CFG")
         for child in ("driver", "monitor"):
             ConfigDB().set(self, child, "CFG", cfg)
-        self.sequencer = uvm_sequencer("sequencer", self)
-        self.driver = self.DRIVER("driver", self)
-        self.monitor = self.MONITOR("monitor", self)
+        self.sequencer = uvm_sequencer.create("sequencer", self)
+        self.driver = self.DRIVER.create("driver", self)
+        self.monitor = self.MONITOR.create("monitor", self)
 
     def connect_phase(self) -> None:
         self.driver.seq_item_port.connect(self.sequencer.seq_item_export)

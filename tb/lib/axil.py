@@ -118,19 +118,24 @@ class AxilDriver(uvm_driver):
     async def run_phase(self) -> None:
         for name in _INPUTS:
             getattr(self.bus, name).value = 0
-        queues = {channel: Queue() for channel in Channel}
+        self.queues = {channel: Queue() for channel in Channel}
         for channel, work in (
             (Channel.AW, self._send_aw), (Channel.W, self._send_w), (Channel.B, self._take_b),
             (Channel.AR, self._send_ar), (Channel.R, self._take_r),
         ):  # fmt: skip
-            cocotb.start_soon(self._serve(queues[channel], work))
+            cocotb.start_soon(self._serve(self.queues[channel], work))
         while True:
             item: AxilItem = await self.seq_item_port.get_next_item()
-            for channel in (Channel.AW, Channel.W, Channel.B) if item.write else (Channel.AR, Channel.R):
-                queues[channel].put_nowait(item)
-            if not item.pipelined:
-                await item.done.wait()
+            self.logger.debug("%s %#x", item.get_name(), item.addr)
+            await self.play(item)
             self.seq_item_port.item_done()
+
+    async def play(self, item: AxilItem) -> None:
+        """Hands one access to its channels; returns when the next one may come."""
+        for channel in (Channel.AW, Channel.W, Channel.B) if item.write else (Channel.AR, Channel.R):
+            self.queues[channel].put_nowait(item)
+        if not item.pipelined:
+            await item.done.wait()
 
     async def _serve(self, queue: Queue, work: Any) -> None:
         while True:

@@ -1,4 +1,4 @@
-"""What one simulation runs: read once from the environment that `flow.core.simulate` sets up (docs/environment.md)."""
+"""What one simulation runs: read once from the environment that who starts it sets up (docs/environment.md)."""
 
 from __future__ import annotations
 
@@ -47,6 +47,23 @@ class RunInfo:
             check=env.get("TS_CHECK", "cycle"),
             bound=int(env.get("TS_BOUND", 0)),
         )
+
+    def environment(self) -> dict[str, str]:
+        """The variables that `from_environment` reads, for a runner of one's own; the configuration is written to
+        config.json in the run's folder."""
+        config = self.run_dir / "config.json"
+        config.write_text(json.dumps(dict(self.config)), encoding="utf-8")
+        return {
+            "TS_BLOCK": self.block,
+            "TS_SIM": self.sim,
+            "TS_TEST": self.test,
+            "TS_SEED": str(self.seed),
+            "TS_PARAMS": json.dumps(dict(self.params)),
+            "TS_CONFIG": str(config),
+            "TS_RUN_DIR": str(self.run_dir),
+            "TS_CHECK": self.check,
+            "TS_BOUND": str(self.bound),
+        }
 
     def rng(self, purpose: str = "") -> np.random.Generator:
         """A generator of this run's random numbers: the same for the same test, seed and purpose on every simulator."""

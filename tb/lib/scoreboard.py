@@ -6,7 +6,9 @@ the test declares was made (docs/environment.md, Verdict).
 
 from __future__ import annotations
 
+import contextlib
 import enum
+import inspect
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -14,7 +16,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pyuvm import uvm_analysis_export, uvm_scoreboard
+from pyuvm import ConfigDB, UVMConfigItemNotFound, uvm_analysis_export, uvm_analysis_port, uvm_scoreboard
+
+from tb.lib.runinfo import RunInfo
 
 KINDS = ("value", "slice", "cycle")
 EV_RESET = 5  # kind of the events of rst_ni
@@ -313,14 +317,56 @@ def compare_counters(
 
 
 class Scoreboard(uvm_scoreboard):
-    """Collects what monitors publish by name; a block's scoreboard implements `judge`."""
+    """Collects what monitors publish by name (`imp`) and what the test tells of the run (`told`), and judges in its
+    check_phase; a block's scoreboard implements `judge`. Whoever listens to `judged` gets it afterwards.
+
+    A part's scoreboard inside another one is told nothing: the outer one gives it what it needs and calls `judge`.
+    """
+
+    params: Any  # the block's parameters (PARAMS in the ConfigDB)
+    cycles: int  # of the run
+    drained: bool  # whether work ended within its bound
 
     def build_phase(self) -> None:
         self.seen: dict[str, Any] = {}
         self.verdict = Verdict()
         self.least = 0  # comparisons of values that `judge_values` must make, from the stimulus
         self.timing: list[Timing] = []
+        self.failure: Exception | None = None  # what ended the judgement too early
+        self.is_told = False
         self.imp = _Collector("imp", self)
+        self.told = _Told("told", self)
+        self.judged = uvm_analysis_port("judged", self)
+        with contextlib.suppress(UVMConfigItemNotFound):  # a part inside another scoreboard
+            self.params = ConfigDB().get(self, "", "PARAMS")
+
+    def tell(self, run: Mapping[str, Any]) -> None:
+        """Takes what the test says of the run: values of attributes that the class declares."""
+        declared = {name for each in type(self).__mro__ for name in inspect.get_annotations(each)}
+        for name, value in run.items():
+            if name not in declared:
+                raise AttributeError(f"{type(self).__name__} declares no {name}, which the test tells it")
+            setattr(self, name, value)
+        self.is_told = True
+
+    def check_phase(self) -> None:
+        """Judges the run that it was told of. A failure of the judgement itself is kept for the test's result."""
+        if not self.is_told:
+            return
+        info: RunInfo = ConfigDB().get(self, "", "RUN")
+        try:
+            if info.check == "value":
+                self.verdict = self.judge_values()
+            else:
+                self.verdict = self.judge()
+                self.judged.write(self)
+        except Exception as failure:
+            self.failure = failure
+            return
+        made = ", ".join(f"{number:,} {kind}" for kind, number in self.verdict.checks.items())
+        self.logger.info("compared %s; mismatches: %d", made, self.verdict.mismatches)
+        for each in self.verdict.divergences:
+            self.logger.debug("%s", each.line())
 
     def judge(self) -> Verdict:
         """Compares everything collected with the model."""
@@ -336,12 +382,10 @@ class Scoreboard(uvm_scoreboard):
 
 
 class SpannedScoreboard(Scoreboard):
-    """Compares the spans between resets one by one. Set `cycles` and `drained`, then call `judge`; a block gives
-    `BLOCK` (its events are in the trace <BLOCK>_event) and `_epoch`."""
+    """Compares the spans between resets one by one; a block gives `BLOCK` (its events are in the trace <BLOCK>_event)
+    and `_epoch`."""
 
     BLOCK: str
-    cycles: int
-    drained: bool
     epochs: list[Any]
 
     def judge(self) -> Verdict:
@@ -377,3 +421,11 @@ class _Collector(uvm_analysis_export):
         parent = self.get_parent()
         assert isinstance(parent, Scoreboard)
         parent.seen[name] = data
+        parent.logger.debug("saw %s", name)
+
+
+class _Told(uvm_analysis_export):
+    def write(self, datum: Mapping[str, Any]) -> None:
+        parent = self.get_parent()
+        assert isinstance(parent, Scoreboard)
+        parent.tell(datum)

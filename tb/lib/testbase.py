@@ -1,14 +1,17 @@
 """Base class of every block's UVM tests: clock, reset, end of work, collection, verdict, result.json.
 
-A block's test base gives the environment (`make_env`) and the judgement (`judge`); a test gives its stimulus (`body`);
-what it must at least compare stands in the testplan. Sequence: docs/environment.md, A test's life.
+A block's test base gives the environment (`make_env`) and what its scoreboard is told of a run (`told`); a test gives
+its stimulus (`body`) and, where it knows more than the scoreboard, a `conclude`; what it must at least compare stands
+in the testplan. Sequence: docs/environment.md, A test's life.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -18,14 +21,14 @@ import numpy as np
 import numpy.typing as npt
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, RisingEdge, SimTimeoutError, Timer, with_timeout
-from pyuvm import uvm_test
+from pyuvm import ConfigDB, uvm_analysis_port, uvm_test
 
 from models.common.counters import GlobalIndex, RowIndex, counter_address
 from models.common.files import save_array
 from tb.lib.agents import BurstItem, PlaySequence, ReadySequence
 from tb.lib.env import BlockEnv
 from tb.lib.runinfo import CLOCK_NS, OUT_NAME, OUT_OF_BOUND, RunInfo
-from tb.lib.scoreboard import CounterTables, Timing, Verdict
+from tb.lib.scoreboard import CounterTables, Verdict
 from tb.lib.testplan import load_testplan, minimum_checks
 
 RESET_CYCLES = 4
@@ -45,7 +48,21 @@ class BlockTest(uvm_test):
         self.held = 0  # cycles of not ready handed to sinks
         self.report: dict[str, Any] = {}
         self.seconds: dict[str, float] = {}
+        ConfigDB().set(self, "*", "RUN", self.run_info)
+        self.ap = uvm_analysis_port("ap", self)
         self.env = self.make_env()
+
+    def connect_phase(self) -> None:
+        self.ap.connect(self.env.scoreboard.told)
+
+    def end_of_elaboration_phase(self) -> None:
+        """The configuration's `verbosity` (debug, info, warning, error) is that of every component."""
+        if "verbosity" in self.run_info.config:
+            word = str(self.run_info.config["verbosity"])
+            levels = ("debug", "info", "warning", "error")
+            if word not in levels:
+                raise ValueError(f"verbosity {word!r} is none of {', '.join(levels)}")
+            self.set_logging_level_hier(logging.getLevelName(word.upper()))
 
     # ---- what a block's test base supplies --------------------------------------------------------------------------
     def make_env(self) -> BlockEnv:
@@ -62,14 +79,15 @@ class BlockTest(uvm_test):
     async def before_collect(self) -> None:
         """Reads what must be read from the running device (counters, say)."""
 
-    def judge(self, cycles: int) -> Verdict:
-        """The verdict over `cycles` cycles; may add to `self.report`."""
-        raise NotImplementedError
+    def told(self) -> dict[str, Any]:
+        """What the scoreboard is told of the run beside `cycles` and `drained`, by the name of its attribute."""
+        return {}
 
-    def judge_values(self, cycles: int) -> tuple[Verdict, int, list[Timing]]:
-        """The verdict of CHECK=value: values and order at the outputs alone. With it the comparisons of values that
-        must have been made, known from the stimulus, and cycles beside the model's, which nobody judges."""
-        raise NotImplementedError
+    def conclude(self, verdict: Verdict) -> None:
+        """Adds to the scoreboard's verdict what the test itself compares, and to `self.report` what it measured."""
+
+    def conclude_values(self, verdict: Verdict) -> None:
+        """`conclude` of CHECK=value, where the scoreboard judged values and order at the outputs alone."""
 
     # ---- a test's life ---------------------------------------------------------------------------------------------
     async def run_phase(self) -> None:
@@ -149,20 +167,28 @@ class BlockTest(uvm_test):
             await FallingEdge(self.dut.clk_i)
         return self.drained
 
+    def extract_phase(self) -> None:
+        """The test tells the scoreboard of the run, and monitors publish what they saw."""
+        self.judging = time.perf_counter()
+        with self._checker():
+            self.ap.write({"cycles": self.cycles, "drained": self.drained, **self.told()})
+            self.env.collect(self.cycles)
+
     def check_phase(self) -> None:
-        start = time.perf_counter()
-        try:
+        """The scoreboard has judged: the test concludes, and writes the result."""
+        board = self.env.scoreboard
+        with self._checker():
+            if board.failure is not None:
+                raise board.failure
+            verdict: Verdict = board.verdict
             if self.run_info.check == "value":
-                verdict, least, timing = self.judge_values(self.cycles)
-                self.minimum = {"value": max(1, least)}
-                self.report = {"cycles": self.cycles, "timing": [asdict(line) for line in timing]}
+                self.minimum = {"value": max(1, board.least)}
+                self.report = {"cycles": self.cycles, "timing": [asdict(line) for line in board.timing]}
+                self.conclude_values(verdict)
             else:
-                verdict = self.judge(self.cycles)
+                self.conclude(verdict)
             error = verdict.error(self.minimum)
-        except Exception as failure:  # a checker that dies is a failed check, with its reason in the result
-            self._write({"status": "error", "error": f"the checker failed: {type(failure).__name__}: {failure}"})
-            raise
-        self.seconds["check"] = time.perf_counter() - start
+        self.seconds["check"] = time.perf_counter() - self.judging
         result = {
             "status": "fail" if error else "pass",
             "error": error,
@@ -175,6 +201,15 @@ class BlockTest(uvm_test):
         }
         self._write(result)
         assert not error, error
+
+    @contextlib.contextmanager
+    def _checker(self) -> Iterator[None]:
+        """A checker that dies is a failed check, with its reason in the result."""
+        try:
+            yield
+        except Exception as failure:
+            self._write({"status": "error", "error": f"the checker failed: {type(failure).__name__}: {failure}"})
+            raise
 
     def keep(self, array: npt.NDArray[np.generic]) -> None:
         """Keeps the result that a user asked for (`out` in the configuration) in the run's folder, whence the command

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pyuvm import ConfigDB
 
 from models.optc.config import Mode, has_mode
 from tb.lib.agents import StreamConfig, TraceConfig
+from tb.lib.collector import CoverageCollector
 from tb.lib.env import BlockEnv, EnvConfig
 from tb.lib.scoreboard import EVENT_DTYPE, Verdict
 from tb.lib.testbase import ProgramTest
@@ -29,6 +31,13 @@ def trace_dtypes(lanes: int) -> dict[str, np.dtype]:
     }
 
 
+class OptcCoverage(CoverageCollector):
+    """Functional coverage of a run (coverage.py)."""
+
+    def sample(self, board: Any) -> None:
+        sample(self.run_info, board)
+
+
 class OptcTest(ProgramTest):
     """Base of the OPTC's tests: plays programs, judges."""
 
@@ -44,15 +53,12 @@ class OptcTest(ProgramTest):
         streams += [StreamConfig(self.dut, name, folder, sinks=1) for name in ("out", "stat")]
         kinds = trace_dtypes(lanes).items()
         traces = tuple(TraceConfig(folder / f"{name}.bin", dtype, f"{name}_trace") for name, dtype in kinds)
-        ConfigDB().set(self, "env", "CFG", EnvConfig(lanes, tuple(streams), traces, OptcScoreboard))
-        return BlockEnv("env", self)
+        config = EnvConfig(lanes, tuple(streams), traces, OptcScoreboard, coverage=OptcCoverage)
+        ConfigDB().set(self, "env", "CFG", config)
+        return BlockEnv.create("env", self)
 
-    def judge(self, cycles: int) -> Verdict:
-        board = self.env.scoreboard
-        board.programs, board.cycles, board.drained = self.programs, cycles, self.drained
-        board.modes = self.modes
-        self.env.collect(cycles)
-        verdict = board.judge()
-        sample(self.run_info, board)
-        self.report |= run_report(self.lanes, board)
-        return verdict
+    def told(self) -> dict[str, Any]:
+        return {"programs": self.programs, "modes": self.modes}
+
+    def conclude(self, verdict: Verdict) -> None:
+        self.report |= run_report(self.lanes, self.env.scoreboard)

@@ -68,21 +68,21 @@ class GradientTest(OptcTest):
                 program.tensor(each.config, (*each.state, each.g))
         await self.play(program)
 
-    def judge(self, cycles: int) -> Verdict:
+    def conclude(self, verdict: Verdict) -> None:
         """As every test, then the streams against float64."""
-        verdict = super().judge(cycles)
+        super().conclude(verdict)
         config, right = self.run_info.config, not verdict.divergences
         entries, first, place = [], 0, 0
         for stream in self.streams:
             seen = observed(self.env.scoreboard, stream.run.passes, first, place, stream.g.shape, self.lanes)
             if seen is None:
-                verdict.diverge("result", cycles, f"passes of {stream.name}", "some are missing", "all")
+                verdict.diverge("result", self.cycles, f"passes of {stream.name}", "some are missing", "all")
                 break
             first, place = first + len(stream.run.passes), seen.end
             run = stream.run
             found = seen.fidelity(stream.g, run)
             for finding in findings(stream.name, stream.bars, found, seen, run.host.totals.sat_g):
-                verdict.diverge("result", cycles, *finding)
+                verdict.diverge("result", self.cycles, *finding)
             verdict.count("value", found.compared + len(stream.bars) + 1)
             entry = stream_report(stream.name, stream.g, run, seen, found, stream.bars)
             if config.get("picture"):
@@ -93,4 +93,3 @@ class GradientTest(OptcTest):
             if right:
                 self.keep(seen.w)
         self.report["streams"] = entries
-        return verdict

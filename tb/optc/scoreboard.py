@@ -81,7 +81,7 @@ def check_rate(verdict: Verdict, what: str, taken: I64, offered: I64, left: I64,
 
 
 class OptcScoreboard(SpannedScoreboard):
-    """Set `params` (lanes), `modes`, `programs`, `cycles` and `drained`, then call `judge`."""
+    """Is told `programs` and `modes`; `params` are the lanes."""
 
     params: int
     modes: int = BOTH_MODES

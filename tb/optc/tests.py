@@ -258,14 +258,13 @@ class dead_weights(OptcTest):
             program.tensor(replace(PLAIN, mode=Mode(step % 2), n=n, wd=Scalar(0, 0)), (self.w, zero, v, zero))
         await self.play(program)
 
-    def judge(self, cycles: int) -> Verdict:
-        verdict = super().judge(cycles)
+    def conclude(self, verdict: Verdict) -> None:
+        super().conclude(verdict)
         result = self.env.scoreboard.epochs[-1].result
         moved = (result["w"] != self.w & 0xFFFF_FFFF).any(axis=1)
         verdict.count("value", len(result))
         if moved.any():
             verdict.diverge("output", int(result["cycle"][moved][0]), "dead weight", "moved", "where it was")
-        return verdict
 
 
 @pyuvm.test()
@@ -328,8 +327,8 @@ class following(GradientTest):
         self.add("momentum", Rule(Mode.MOMENTUM, 1e-3), g, w0)
         await self.play_streams()
 
-    def judge(self, cycles: int) -> Verdict:
-        verdict = super().judge(cycles)
+    def conclude(self, verdict: Verdict) -> None:
+        super().conclude(verdict)
         for stream in self.streams:
             totals = stream.run.host.totals
             moved = {**totals.follows, "only rescaling": totals.rescales}
@@ -339,8 +338,7 @@ class following(GradientTest):
                 verdict.count("value", 1)
                 if moved[name] < least:
                     what = f"passes of {stream.name}, {name}"
-                    verdict.diverge("result", cycles, what, moved[name], f"at least {least}")
-        return verdict
+                    verdict.diverge("result", self.cycles, what, moved[name], f"at least {least}")
 
 
 @pyuvm.test()
@@ -357,15 +355,14 @@ class full_rate(OptcTest):
             program.tensor(config, random_state(rng, config.n))
         await self.play(program)
 
-    def judge(self, cycles: int) -> Verdict:
-        verdict = super().judge(cycles)
+    def conclude(self, verdict: Verdict) -> None:
+        super().conclude(verdict)
         seen = self.env.scoreboard.seen
         taken, out = seen["in"].accept, seen["out_trace"]
         offered, left = out["valid"].astype(np.int64), out["cycle"].astype(np.int64)
         for mode in Mode:
             mine = slice(mode * self.beats, (mode + 1) * self.beats)
             check_rate(verdict, f"mode {mode.name}", taken[mine], offered[mine], left[mine], 49)
-        return verdict
 
 
 @pyuvm.test()

@@ -12,8 +12,8 @@ from pyuvm import ConfigDB
 
 from models.ran.config import GlobalCounter, RanParams, RowCounter
 from tb.lib.agents import PlaySequence, StreamConfig
+from tb.lib.collector import CoverageCollector
 from tb.lib.env import BlockEnv, EnvConfig
-from tb.lib.scoreboard import Timing, Verdict
 from tb.lib.testbase import BlockTest
 from tb.ran.coverage import sample
 from tb.ran.program import PSUM_RECORD, Program
@@ -29,7 +29,14 @@ def env_config(dut: Any, params: RanParams, run_dir: Path) -> EnvConfig:
     streams = [StreamConfig(dut, name, run_dir) for name in SOURCES]
     streams += [StreamConfig(dut, name, run_dir, sinks=1) for name in SINKS]
     streams.append(StreamConfig(dut, "prod", run_dir, sources=params.rows))
-    return EnvConfig(params, tuple(streams), trace_configs(params, run_dir), RanScoreboard)
+    return EnvConfig(params, tuple(streams), trace_configs(params, run_dir), RanScoreboard, coverage=RanCoverage)
+
+
+class RanCoverage(CoverageCollector):
+    """Functional coverage of a run (coverage.py)."""
+
+    def sample(self, board: Any) -> None:
+        sample(self.run_info, board.params, board)
 
 
 class RanTest(BlockTest):
@@ -44,7 +51,7 @@ class RanTest(BlockTest):
         self.cleared: int | None = None
         self.counters: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None
         ConfigDB().set(self, "env", "CFG", env_config(self.dut, self.params, self.run_info.run_dir))
-        return BlockEnv("env", self)
+        return BlockEnv.create("env", self)
 
     def idle_inputs(self) -> None:
         for name in ("ctr_addr_i", "ctr_clear_i", "psum_distance_i"):
@@ -84,17 +91,5 @@ class RanTest(BlockTest):
         await FallingEdge(self.dut.clk_i)
         self.counters = await self.read_counters(self.params.rows, RowCounter, GlobalCounter)
 
-    def judge(self, cycles: int) -> Verdict:
-        board = self.env.scoreboard
-        board.programs, board.cycles, board.counters, board.drained = self.programs, cycles, self.counters, self.drained
-        board.cleared = self.cleared
-        self.env.collect(cycles)
-        verdict = board.judge()
-        sample(self.run_info, self.params, board)
-        return verdict
-
-    def judge_values(self, cycles: int) -> tuple[Verdict, int, list[Timing]]:
-        board = self.env.scoreboard
-        board.programs, board.cycles, board.drained = self.programs, cycles, self.drained
-        self.env.collect(cycles)
-        return board.judge_values(), board.least, board.timing
+    def told(self) -> dict[str, Any]:
+        return {"programs": self.programs, "counters": self.counters, "cleared": self.cleared}

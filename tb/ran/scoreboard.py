@@ -257,15 +257,12 @@ class Epoch:
 
 
 class RanScoreboard(Scoreboard):
-    """Set `params`, `programs`, `cycles`, `counters` (None if they were not read), `cleared` (what counted when they
-    were cleared: a cycle) and `drained`, then call `judge`."""
+    """Is told `programs`, `counters` (None if they were not read) and `cleared` (the cycle in which they were)."""
 
     params: RanParams
     programs: list[list[Program]]  # by epoch
-    cycles: int
     counters: tuple[I64, I64] | None
     cleared: int | None
-    drained: bool
     epochs: list[Epoch]
 
     def judge(self) -> Verdict:

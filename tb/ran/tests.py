@@ -125,10 +125,9 @@ class real_tensors(RanTest):
             program.bypass(number + int(entry["tag"]), int(entry["mask"]))
         await self.play(program)
 
-    def judge(self, cycles: int) -> Verdict:
-        verdict = super().judge(cycles)
+    def conclude(self, verdict: Verdict) -> None:
+        super().conclude(verdict)
         self.report = run_report(self.params, self.env.scoreboard, self.counters)
-        return verdict
 
 
 @pyuvm.test()
@@ -579,10 +578,10 @@ class stochastic_unbiased(RanTest):
             self.cases.append((number, bits, sums))
         await self.play(program)
 
-    def judge(self, cycles: int) -> Verdict:
-        verdict = super().judge(cycles)
+    def conclude(self, verdict: Verdict) -> None:
+        super().conclude(verdict)
         if verdict.divergences:
-            return verdict
+            return
         jobs = self.run_info.config.get("jobs", 16000)
         draws = 0
         for number, bits, sums in self.cases:
@@ -595,7 +594,7 @@ class stochastic_unbiased(RanTest):
             verdict.count("value", y.shape[1])
             for lane in np.flatnonzero(np.abs(error) > allowed):
                 what = f"mean error of lane {lane}, {bits} random bits"
-                verdict.diverge("result", cycles, what, error[lane], f"at most {allowed[lane]:.6f}")
+                verdict.diverge("result", self.cycles, what, error[lane], f"at most {allowed[lane]:.6f}")
             # Neighbours: correlation of their rounding over all draws, at several distances in time.
             up = (y - np.floor(exact)) - fraction
             up = up / np.sqrt(fraction * (1 - fraction))
@@ -605,9 +604,8 @@ class stochastic_unbiased(RanTest):
                 verdict.count("value", len(mine))
                 for lane in np.flatnonzero(np.abs(mine) > 4.5 / np.sqrt(jobs - lag)):
                     what = f"correlation of lane {lane} with the next, lag {lag}, {bits} random bits"
-                    verdict.diverge("result", cycles, what, mine[lane], f"at most {4.5 / np.sqrt(jobs - lag):.5f}")
+                    verdict.diverge("result", self.cycles, what, mine[lane], f"at most {4.5 / np.sqrt(jobs - lag):.5f}")
         self.report = {"draws": draws}
-        return verdict
 
 
 @pyuvm.test()
@@ -626,18 +624,17 @@ class full_rate(RanTest):
                 program.bypass(job)
             await self.play(program)
 
-    def judge(self, cycles: int) -> Verdict:
-        verdict = super().judge(cycles)
+    def conclude(self, verdict: Verdict) -> None:
+        super().conclude(verdict)
         if not verdict.divergences:
             when = self.env.scoreboard.epochs[-1].traces.job_stat["cycle"]
             # The second format begins where the program before it had ended: the one pause there is.
             pauses = int((np.diff(when) > 1).sum())
             verdict.count("cycle", len(when))
             if pauses != 1:
-                verdict.diverge("result", cycles, "pauses between jobs", pauses, 1)
+                verdict.diverge("result", self.cycles, "pauses between jobs", pauses, 1)
             busy = int(np.ptp(when)) + 1 - int(np.diff(when).max() - 1)
             self.report = {"outputs_per_cycle": len(when) * self.params.lanes / busy}
-        return verdict
 
 
 @pyuvm.test()
@@ -698,8 +695,8 @@ class second_reading(RanTest):
         random_program(rng, program, Knobs(descs=self.run_info.config.get("descs", 14), max_products=8, reduce=factors))
         await self.play(program)
 
-    def judge(self, cycles: int) -> Verdict:
-        verdict = super().judge(cycles)
+    def conclude(self, verdict: Verdict) -> None:
+        super().conclude(verdict)
         for epoch in self.env.scoreboard.epochs:
             second = simulate(self.params, epoch.stim)
             for field in dataclasses.fields(second):
@@ -710,4 +707,3 @@ class second_reading(RanTest):
                     at = int(np.argwhere(mine != other)[0][0]) if same else -1
                     values = (mine[at], other[at]) if at >= 0 else (mine.shape, other.shape)
                     verdict.diverge("model", epoch.base, f"{field.name} {at}", *values)
-        return verdict

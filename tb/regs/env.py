@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pyuvm import ConfigDB, uvm_check_e, uvm_door_e, uvm_predict_e
 
@@ -14,6 +15,7 @@ from models.regs.events import EventRecord
 from models.regs.map import load_map
 from tb.lib.agents import BurstSequence, StreamConfig, TraceConfig
 from tb.lib.axil import AxilAgent, AxilConfig, AxilItem, AxilSequence
+from tb.lib.collector import CoverageCollector
 from tb.lib.env import BlockEnv, EnvConfig
 from tb.lib.scoreboard import Verdict
 from tb.lib.testbase import BlockTest
@@ -38,7 +40,7 @@ class RegsEnv(BlockEnv):
     def build_phase(self) -> None:
         super().build_phase()
         ConfigDB().set(self, "axil_agent", "CFG", self.cfg.axil)
-        self.axil = AxilAgent("axil_agent", self)
+        self.axil = AxilAgent.create("axil_agent", self)
         self.ral = TopRegisters(load_map(), self.cfg.params.fields)
 
     def connect_phase(self) -> None:
@@ -50,6 +52,13 @@ class RegsEnv(BlockEnv):
     def collect(self, cycles: int) -> None:
         super().collect(cycles)
         self.axil.collect(cycles)
+
+
+class RegsCoverage(CoverageCollector):
+    """Functional coverage of a run (coverage.py)."""
+
+    def sample(self, board: Any) -> None:
+        sample(self.run_info, board)
 
 
 class RegsTest(BlockTest):
@@ -69,9 +78,12 @@ class RegsTest(BlockTest):
             *(StreamConfig(self.dut, name, folder, sinks=1) for name in ("laps_ready", "upd_ready")),
         )
         traces = tuple(TraceConfig(folder / f"{name}.bin", dtype, f"{name}_trace") for name, dtype in DTYPES.items())
-        config = RegsEnvConfig(self.params, streams, traces, RegsScoreboard, axil=AxilConfig(self.dut, "axil", folder))
+        config = RegsEnvConfig(
+            self.params, streams, traces, RegsScoreboard, coverage=RegsCoverage,
+            axil=AxilConfig(self.dut, "axil", folder),
+        )  # fmt: skip
         ConfigDB().set(self, "env", "CFG", config)
-        return RegsEnv("env", self)
+        return RegsEnv.create("env", self)
 
     # ---- stimulus --------------------------------------------------------------------------------------------------
     @property
@@ -127,13 +139,9 @@ class RegsTest(BlockTest):
                 if register.readable:
                     await self.ral.reg(register.name, index).mirror(uvm_check_e.UVM_CHECK)
 
-    def judge(self, cycles: int) -> Verdict:
-        board = self.env.scoreboard
-        board.regs, board.records, board.cycles = self.regs, self.records, cycles
-        board.stuck, board.drained = self.env.axil.driver.stuck, self.drained
-        board.checked, board.differences = self.ral.checked, self.ral.differences
-        self.env.collect(cycles)
-        verdict = board.judge()
-        self.report |= board.figures()
-        sample(self.run_info, board)
-        return verdict
+    def told(self) -> dict[str, Any]:
+        layer = {"checked": self.ral.checked, "differences": self.ral.differences}
+        return {"regs": self.regs, "records": self.records, "stuck": self.env.axil.driver.stuck, **layer}
+
+    def conclude(self, verdict: Verdict) -> None:
+        self.report |= self.env.scoreboard.figures()

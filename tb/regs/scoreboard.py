@@ -67,8 +67,8 @@ def _rows(entries: Sequence[tuple[Any, ...]], dtype: np.dtype, base: int, end: i
 
 
 class RegsScoreboard(SpannedScoreboard):
-    """Set `params`, `regs`, `records` (events in the order in which they were handed over), `ral` (comparisons and
-    differences of the register layer), `cycles` and `drained`, then call `judge`."""
+    """Is told `regs`, `records` (events in the order in which they were handed over), `stuck` (what the port's driver
+    waits for), `checked` and `differences` (of the register layer)."""
 
     BLOCK = "regs"
     params: Shape

@@ -19,6 +19,7 @@ from models.top.config import Action, Answer, Reg, Store, TopParams
 from models.top.config import Issue as IssueAction
 from tb.gemm.env import RAN_COUNTERS
 from tb.lib.agents import PlaySequence, StreamConfig
+from tb.lib.collector import CoverageCollector
 from tb.lib.env import BlockEnv, EnvConfig
 from tb.lib.scoreboard import Verdict
 from tb.lib.testbase import BlockTest
@@ -61,6 +62,13 @@ def counters_read(params: TopParams, read: Sequence[int]) -> list[Any] | None:
     ]
 
 
+class TopCoverage(CoverageCollector):
+    """Functional coverage of a run (coverage.py)."""
+
+    def sample(self, board: Any) -> None:
+        sample(self.run_info, board)
+
+
 class TopTest(BlockTest):
     """Base of the processor's tests: plays a host's actions, hands back what the processor answered, judges."""
 
@@ -85,8 +93,9 @@ class TopTest(BlockTest):
             StreamConfig(self.dut, "m", folder, sinks=1),
         )
         traces, taps = trace_configs(self.params, folder), tap_configs(self.params, folder)
-        ConfigDB().set(self, "env", "CFG", EnvConfig(self.params, streams, traces, TopScoreboard, taps))
-        return BlockEnv("env", self)
+        config = EnvConfig(self.params, streams, traces, TopScoreboard, taps, TopCoverage)
+        ConfigDB().set(self, "env", "CFG", config)
+        return BlockEnv.create("env", self)
 
     async def start(self, actions: Sequence[Action], gap: int = 0) -> Program:
         """Hands actions to the transactors without waiting for their end."""
@@ -139,12 +148,9 @@ class TopTest(BlockTest):
         self.staged = Program().staged
         await super().reset(cycles)
 
-    def judge(self, cycles: int) -> Verdict:
-        board = self.env.scoreboard
-        board.batches, board.programs, board.marks = self.batches, self.programs, self.marks
-        board.cycles, board.drained, board.counters = cycles, self.drained, self.counters
-        self.env.collect(cycles)
-        verdict = board.judge()
-        sample(self.run_info, board)
-        self.report |= {"cycles": cycles, "commands": len(board.seen["top_cmd"])}
-        return verdict
+    def told(self) -> dict[str, Any]:
+        played = {"batches": self.batches, "programs": self.programs, "marks": self.marks}
+        return {**played, "counters": self.counters}
+
+    def conclude(self, verdict: Verdict) -> None:
+        self.report |= {"cycles": self.cycles, "commands": len(self.env.scoreboard.seen["top_cmd"])}

@@ -65,8 +65,8 @@ END_UNPACK = {"code": named(Code)}
 
 
 class TopScoreboard(Scoreboard):
-    """Set `params`, `batches` (actions since each reset), `programs` (what was played since each reset), `cycles` and
-    `drained`, then call `judge`. `processor` is the model after the last part of the run.
+    """Is told `batches` (actions since each reset), `programs` (what was played since each reset), `counters` and
+    `marks`. `processor` is the model after the last part of the run.
 
     What a reset interrupts is judged as far as it came: the model carries out everything that was played, and what was
     seen must be the begin of that; `sequence` says how far it must have come."""
@@ -74,8 +74,6 @@ class TopScoreboard(Scoreboard):
     params: TopParams
     batches: list[list[Action]]
     programs: list[list[Program]]
-    cycles: int
-    drained: bool
     processor: Processor
     run: Run  # after the last reset, as `coverage.py` samples it, with commands as issued and details, by engine
     issued: list[list[Command]]
@@ -87,8 +85,8 @@ class TopScoreboard(Scoreboard):
 
     def build_phase(self) -> None:
         super().build_phase()
-        self.laps = LapsScoreboard("laps", self)
-        self.optc = OptcScoreboard("optc", self)
+        self.laps = LapsScoreboard.create("laps", self)
+        self.optc = OptcScoreboard.create("optc", self)
         self.pairs: list[GemmScoreboard] = []
 
     def judge(self) -> Verdict:
@@ -117,7 +115,7 @@ class TopScoreboard(Scoreboard):
     # ---- parts -------------------------------------------------------------------------------------------------------
     def _pair(self, core: int) -> None:
         if len(self.pairs) == core:
-            self.pairs.append(GemmScoreboard(f"core{core}", self))
+            self.pairs.append(GemmScoreboard.create(f"core{core}", self))
             self.pairs[core].build_phase()
         board = self.pairs[core]
         taps = {name: self.seen[f"core{core}_{name}"] for name in PAIR_TAPS}

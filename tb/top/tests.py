@@ -930,17 +930,20 @@ class training(TopTest):
         words["data"][np.searchsorted(words["cycle"], span.begin), 0] ^= 1
         words.tofile(path)
 
-    def judge(self, cycles: int) -> Verdict:
+    def told(self) -> dict[str, Any]:
         if "spoil" in self.run_info.config:
             self._spoil(self.run_info.config["spoil"])
-        verdict = super().judge(cycles)
+        return super().told()
+
+    def conclude(self, verdict: Verdict) -> None:
+        super().conclude(verdict)
         if self.failure and verdict.first is None:
-            verdict.diverge("host", cycles, "training", self.failure, "an answer that the host can take")
+            verdict.diverge("host", self.cycles, "training", self.failure, "an answer that the host can take")
         if verdict.first is not None:
             span = span_at(self.spans, verdict.first.cycle)
             self.report["captures"] = self._capture(self.run_info.run_dir / "captures", span) if span else []
         if self.failure:
-            return verdict
+            return
         counts = self.env.scoreboard.meter.counts
         counts.issues = sum(int(core[0][:, CoreRow.ISSUES].sum()) for (core, _) in self.counters or [])
         self.report["segment"]["energy_counts"] = asdict(counts)
@@ -950,7 +953,6 @@ class training(TopTest):
         if verdict.first is None and hasattr(self, "suspended"):
             trainer, path = self.suspended
             save_checkpoint(path, trainer)
-        return verdict
 
 
 @pyuvm.test()

@@ -47,8 +47,8 @@ class environment(GemmTest):
     async def body(self) -> None:
         await self.play(self.work)
 
-    def judge(self, cycles: int) -> Verdict:
-        verdict = super().judge(cycles)
+    def conclude(self, verdict: Verdict) -> None:
+        super().conclude(verdict)
         board = self.env.scoreboard
         first = [int(board.seen[name].offer[0]) for name in ("desc", "tile", "vec")]
         assert min(first) == max(first), "the streams do not begin together"
@@ -57,7 +57,6 @@ class environment(GemmTest):
         assert not last["data"] & 1, "the pair is still busy"
         issues = int((board.core.epochs[-1].issue["null"] == 0).sum())
         self.report = {"cycles": int(last["cycle"]) - first[0], "issues": issues}
-        return verdict
 
 
 async def drive(dut: Any, name: str, fields: tuple[str, ...], items: list[tuple[int, ...]]) -> None:

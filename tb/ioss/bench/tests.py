@@ -22,12 +22,14 @@ from cocotb.clock import Clock
 from cocotb.queue import Queue
 from cocotb.triggers import Event, FallingEdge, RisingEdge, Timer
 from cocotb_bus.bus import Bus
+from pyuvm import uvm_factory
 
 from models.ioss.config import CoreParams
 from models.ioss.cycle import predict
 from tb.ioss.bench.workload import Workload, stimulus
-from tb.ioss.env import IossTest
+from tb.ioss.env import IossCoverage, IossTest
 from tb.ioss.trace import events
+from tb.lib.collector import CoverageCollector
 from tb.lib.runinfo import CLOCK_NS, RunInfo
 from tb.lib.scoreboard import Verdict
 from tb.lib.testbase import RESET_CYCLES
@@ -40,24 +42,21 @@ class environment(IossTest):
     TESTPLAN = Path(__file__).parent / "testplan.hjson"
 
     def build_phase(self) -> None:
+        # The verdict does not need functional coverage.
+        uvm_factory().set_type_override_by_type(IossCoverage, CoverageCollector)
         super().build_phase()
         self.work = Workload.of(self.run_info.config).program(self.params)
 
     async def body(self) -> None:
         await self.play(self.work)
 
-    def judge(self, cycles: int) -> Verdict:
-        """As every test, except for the sampling of functional coverage, which the verdict does not need."""
+    def conclude(self, verdict: Verdict) -> None:
         board = self.env.scoreboard
-        board.programs, board.cycles, board.counters, board.drained = self.programs, cycles, self.counters, self.drained
-        self.env.collect(cycles)
-        verdict = board.judge()
         first = [int(board.seen[name].offer[0]) for name in ("desc", "tile", "vec")]
         assert min(first) == max(first), "the streams do not begin together"
         quiet, level = events(board.seen["event"]).busy[-1]
         assert not level, "the core is still busy"
         self.report = {"cycles": quiet - first[0], "issues": int((board.epochs[-1].issue["null"] == 0).sum())}
-        return verdict
 
 
 @dataclass(frozen=True)
