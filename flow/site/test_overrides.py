@@ -34,7 +34,7 @@ def _mine(folder: Path) -> tuple[int, str, Path]:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(folder)])}
     command = [sys.executable, "run_mine.py"]
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=600
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=600, encoding="utf-8"
     )
     made = max((BUILD / "runs" / "regs").glob("smoke-icarus-1-*-mine"), key=lambda path: path.stat().st_mtime)
     return done.returncode, done.stdout + done.stderr, made

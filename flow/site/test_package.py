@@ -40,7 +40,9 @@ def test_the_library_knows_where_its_sources_are() -> None:
 
 def _call(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     outside = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "TS_", "PIP_"))}
-    return subprocess.run(command, cwd=cwd, env=outside, capture_output=True, text=True, check=False, timeout=600)
+    return subprocess.run(
+        command, cwd=cwd, env=outside, capture_output=True, text=True, check=False, timeout=600, encoding="utf-8"
+    )
 
 
 @pytest.fixture
