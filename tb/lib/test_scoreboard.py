@@ -6,10 +6,12 @@ from enum import IntEnum
 
 import numpy as np
 import pytest
+from pyuvm import uvm_root
 
 from models.laps.config import LAYOUTS, Entry
 from tb.laps.trace import OBS_DTYPE, UNPACK
-from tb.lib.scoreboard import MOST_FIELDS, Verdict, bits, compare_tables, named, word_fields
+from tb.lib.scoreboard import MOST_FIELDS, Scoreboard, Verdict, bits, compare_tables, named, word_fields
+from tb.lib.testbase import BlockTest
 
 DTYPE = np.dtype([("cycle", "<i8"), ("valid", "<i8"), ("word", "<u4"), ("code", "u1"), ("lane", "<i4", (12,))])
 WORD = {"word": bits(("shift", 4), ("", 4), ("k", 8))}
@@ -91,3 +93,18 @@ def test_an_entry_of_laps_is_decoded():
         verdict = Verdict()
         assert not compare_tables(verdict, "entry", "update", bad, good, layouts=UNPACK["obs"])
         assert [each[0] for each in verdict.first.fields] == [f"{name}.{field.name}"]
+
+
+def test_a_test_that_would_judge_by_itself_is_refused() -> None:
+    with pytest.raises(TypeError, match="Mine: a test concludes"):
+        type("Mine", (BlockTest,), {"judge": lambda self: None})
+
+
+def test_a_scoreboard_takes_what_it_declares() -> None:
+    uvm_root().clear_hierarchy()
+    board = Scoreboard("scoreboard", None)
+    board.build_phase()
+    board.tell({"cycles": 3})
+    assert (board.cycles, board.is_told) == (3, True)
+    with pytest.raises(AttributeError, match="Scoreboard declares no cylces"):
+        board.tell({"cylces": 3})

@@ -39,6 +39,12 @@ class BlockTest(uvm_test):
 
     TESTPLAN: ClassVar[Path]
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        # Nobody would call it, and what it checks would pass unseen.
+        if "judge" in vars(cls):
+            raise TypeError(f"{cls.__name__}: a test concludes (`conclude`), its scoreboard judges")
+
     def build_phase(self) -> None:
         self.run_info = RunInfo.from_environment()
         reduced = bool(self.run_info.config.get("reduced"))

@@ -1137,8 +1137,7 @@ class padding(BoundedTest):
         counters = await self.read_counters_now()
         return int(counters[0][0][0][:, CoreRow.ISSUES].sum()) if counters else -1
 
-    def judge(self, cycles: int) -> Verdict:
-        verdict = super().judge(cycles)
+    def conclude(self, verdict: Verdict) -> None:
+        super().conclude(verdict)
         for what, observed, expected in self.wrong:
-            verdict.diverge("store", cycles, what, observed, expected)
-        return verdict
+            verdict.diverge("store", self.cycles, what, observed, expected)
