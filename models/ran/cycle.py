@@ -617,27 +617,7 @@ def predict(params: RanParams, stim: Stimulus) -> Prediction:
     time.run()
     horizon, lanes = stim.horizon, params.lanes
     jobs = time.jobs
-
-    # Inside a job a product is taken when it is offered.
-    seg_of = np.repeat(np.arange(len(time.seg_lo)), time.seg_hi - time.seg_lo)
-    begun = time.prod_accept[time.seg_lo] >= 0 if len(seg_of) else np.zeros(0, bool)
-    follows = np.ones(len(stim.prod), bool)
-    follows[time.seg_lo] = False
-    follows &= begun[seg_of] & (stim.prod["offer"] >= 0) & (stim.prod["offer"] < horizon)
-    accept = np.where(follows, stim.prod["offer"], time.prod_accept)
-    taken = accept >= 0
-    time.row_counters[:, RowCounter.PRODUCTS] = np.bincount(stim.prod["row"][taken], minlength=params.rows)
-
-    shifted = shift_products(stim.prod_data[taken], stim.prod["order"][taken])
-    job_of = time.seg_job[seg_of[taken]]
-    entry_of = np.array([job.entry for job in jobs] or [0], np.int64)
-    bank_of = np.array([job.bank for job in jobs] or [0], np.int64)
-    keys = (entry_of[job_of] << 42) + (accept[taken] << 1) + bank_of[job_of]
-    keys, tree_sum = _sums(keys, shifted)
-    tree = np.zeros(len(keys), TREE_DTYPE)
-    tree["entry"], tree["cycle"], tree["bank"] = keys >> 42, (keys >> 1 & (1 << 41) - 1) + 2, keys & 1
-    seen = tree["cycle"] < horizon
-    tree, tree_sum = tree[seen], tree_sum[seen]
+    accept, shifted, job_of, tree, tree_sum = _taken(params, stim, time)
 
     # ---- contents, sums, results: rows in the order of swaps
     present, totals = _sums(job_of, shifted)
@@ -649,11 +629,84 @@ def predict(params: RanParams, stim: Stimulus) -> Prediction:
     swap = _table(
         SWAP_DTYPE, [(j.swap, j.byp, 0 if j.byp else j.entry, 0 if j.byp else j.bank, j.tag) for j in swapped]
     )
+    done = _results(params, stim, time, swapped, swap_acc)
+    stats = done.stats
+    quant = np.zeros(len(stats), QUANT_DTYPE)
+    quant["cycle"], quant["tag"] = stats["cycle"], stats["tag"]
+
+    counters = time.counters
+    counters[GlobalCounter.JOBS] = len(stats)
+    counters[GlobalCounter.JOBS_BYPASSED] = int((time.byp_accept >= 0).sum())
+    counters[GlobalCounter.BEATS] = len(time.beats)
+    counters[GlobalCounter.MERGES] = len(time.merges)
+    counters[GlobalCounter.OVERFLOWS] = int(stats["overflow"].sum())
+    counters[GlobalCounter.DRAWS] = sum(
+        job.quant >= 0 and stim.descs[job.desc].round == Round.STOCHASTIC for job in swapped
+    )
+
+    place = {at: n for n, at in enumerate(time.swaps)}
+    out, out_data = _beats(params, stim, time, swapped, done.data, done.mask, place)
+    return Prediction(
+        desc_accept=time.desc_accept,
+        desc_code=np.array([int(desc.check(params)) for desc in stim.descs], np.uint8),
+        prod_accept=accept,
+        byp_accept=time.byp_accept,
+        bias_accept=time.bias_accept,
+        bias_err_cycle=np.array([cycle for cycle in time.bias_err if cycle < horizon], np.int64),
+        psum_accept=time.psum_accept,
+        psum_err_cycle=np.array([cycle for cycle in time.psum_err if cycle < horizon], np.int64),
+        psum_req=_table(REQ_DTYPE, list(time.requests)),
+        shift=shifted,
+        tree=tree,
+        tree_sum=tree_sum,
+        swap=swap,
+        swap_acc=swap_acc,
+        quant=quant,
+        quant_z=done.z,
+        job_stat=stats,
+        out=out,
+        out_data=out_data,
+        stat=_records(stim, time, stats),
+        row_counters=time.row_counters,
+        global_counters=counters,
+        jobs=_table(
+            JOB_DTYPE,
+            [(j.tag, j.desc, j.byp, j.complete, j.select, j.swap, j.quant, j.done) for j in swapped],
+        ),
+    )
+
+
+def _taken(params: RanParams, stim: Stimulus, time: _Timing) -> tuple[I64, I64, I64, npt.NDArray[np.void], I64]:
+    """Cycle in which each product was taken; of those taken, values shifted (P, L) and jobs; what left the tree and
+    its sums (T, L)."""
+    # Inside a job a product is taken when it is offered.
+    seg_of = np.repeat(np.arange(len(time.seg_lo)), time.seg_hi - time.seg_lo)
+    begun = time.prod_accept[time.seg_lo] >= 0 if len(seg_of) else np.zeros(0, bool)
+    follows = np.ones(len(stim.prod), bool)
+    follows[time.seg_lo] = False
+    follows &= begun[seg_of] & (stim.prod["offer"] >= 0) & (stim.prod["offer"] < stim.horizon)
+    accept = np.where(follows, stim.prod["offer"], time.prod_accept)
+    taken = accept >= 0
+    time.row_counters[:, RowCounter.PRODUCTS] = np.bincount(stim.prod["row"][taken], minlength=params.rows)
+
+    shifted = shift_products(stim.prod_data[taken], stim.prod["order"][taken])
+    job_of = time.seg_job[seg_of[taken]]
+    entry_of = np.array([job.entry for job in time.jobs] or [0], np.int64)
+    bank_of = np.array([job.bank for job in time.jobs] or [0], np.int64)
+    keys = (entry_of[job_of] << 42) + (accept[taken] << 1) + bank_of[job_of]
+    keys, tree_sum = _sums(keys, shifted)
+    tree = np.zeros(len(keys), TREE_DTYPE)
+    tree["entry"], tree["cycle"], tree["bank"] = keys >> 42, (keys >> 1 & (1 << 41) - 1) + 2, keys & 1
+    seen = tree["cycle"] < stim.horizon
+    return accept, shifted, job_of, tree[seen], tree_sum[seen]
+
+
+def _started(
+    params: RanParams, stim: Stimulus, time: _Timing, swapped: list[_Job], swap_acc: I64, dead: npt.NDArray[np.bool_]
+) -> I64:
+    """Sums (J, L) of jobs in the order of swaps, with what they start from; counts what was clamped."""
+    lanes = params.lanes
     desc_of = np.array([job.desc for job in swapped], np.int64)
-    lane = np.arange(lanes)
-    live = np.array([stim.descs[job.desc].lanes for job in swapped], np.int64)[:, None] > lane
-    masked = (np.array([job.mask for job in swapped], np.int64)[:, None] >> lane & 1) == 1
-    dead = ~live | masked
     sums = swap_acc.copy()
     for number in np.unique(desc_of):
         desc = stim.descs[number]
@@ -670,7 +723,28 @@ def predict(params: RanParams, stim: Stimulus) -> Prediction:
         time.counters[GlobalCounter.CLAMPED] += int(((clamped != words) & ~dead[mine]).sum())
         sums[mine] += clamped
     sums[dead] = 0
+    return sums
 
+
+@dataclass(frozen=True)
+class _Results:
+    """Of jobs in the order of swaps: the bytes and masks of all; statistics and quotients (J, L) of those that reached
+    Q, the first ones, for jobs leave the drain in this order."""
+
+    data: list[U8]
+    mask: I64
+    stats: npt.NDArray[np.void]
+    z: I64
+
+
+def _results(params: RanParams, stim: Stimulus, time: _Timing, swapped: list[_Job], swap_acc: I64) -> _Results:
+    """Results of jobs from their contents (J, L)."""
+    desc_of = np.array([job.desc for job in swapped], np.int64)
+    lane = np.arange(params.lanes)
+    live = np.array([stim.descs[job.desc].lanes for job in swapped], np.int64)[:, None] > lane
+    masked = (np.array([job.mask for job in swapped], np.int64)[:, None] >> lane & 1) == 1
+    dead = ~live | masked
+    sums = _started(params, stim, time, swapped, swap_acc, dead)
     draws = _draws(params, stim, swapped)
     z = np.zeros_like(sums)
     y = np.zeros_like(sums)
@@ -689,7 +763,6 @@ def predict(params: RanParams, stim: Stimulus) -> Prediction:
     mask = dead | (relu[:, None] & (sums <= 0))
     mask_word = (mask.astype(np.int64) << lane).sum(axis=1)
 
-    # Jobs leave the drain in the order of swaps, so the first ones are those that reached Q.
     done = len(time.quants)
     stats = np.zeros(done, JOB_STAT_DTYPE)
     stats["cycle"] = [job.done for job in swapped[:done]]
@@ -698,23 +771,13 @@ def predict(params: RanParams, stim: Stimulus) -> Prediction:
     stats["zeros"] = ((y[:done] == 0) & live[:done]).sum(axis=1)
     stats["max_bit"] = bit_length(z[:done]).max(axis=1, initial=0)
     stats["sum_abs"] = np.where(raw[:done], 0, np.abs(y[:done]).sum(axis=1))
-    quant = np.zeros(done, QUANT_DTYPE)
-    quant["cycle"], quant["tag"] = stats["cycle"], stats["tag"]
+    return _Results(data, mask_word, stats, z[:done])
 
-    counters = time.counters
-    counters[GlobalCounter.JOBS] = done
-    counters[GlobalCounter.JOBS_BYPASSED] = int((time.byp_accept >= 0).sum())
-    counters[GlobalCounter.BEATS] = len(time.beats)
-    counters[GlobalCounter.MERGES] = len(time.merges)
-    counters[GlobalCounter.OVERFLOWS] = int(stats["overflow"].sum())
-    counters[GlobalCounter.DRAWS] = sum(
-        job.quant >= 0 and stim.descs[job.desc].round == Round.STOCHASTIC for job in swapped
-    )
 
-    place = {at: n for n, at in enumerate(time.swaps)}
-    out, out_data = _beats(params, stim, time, [jobs[at] for at in time.swaps], data, mask_word, place)
+def _records(stim: Stimulus, time: _Timing, stats: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
+    """The statistics stream, joined from those of jobs in the order in which they reached Q."""
     stat_of = {at: stats[n] for n, at in enumerate(time.quants)}
-    lanes_of = {at: stim.descs[jobs[at].desc].lanes for at in time.quants}
+    lanes_of = {at: stim.descs[time.jobs[at].desc].lanes for at in time.quants}
     records = np.zeros(len(time.records), STAT_DTYPE)
     for n, (valid, cycle, slots) in enumerate(time.records):
         mine = [at for slot in slots for at in slot.jobs]
@@ -728,34 +791,7 @@ def predict(params: RanParams, stim: Stimulus) -> Prediction:
                 ]
             ),
         )
-    return Prediction(
-        desc_accept=time.desc_accept,
-        desc_code=np.array([int(desc.check(params)) for desc in stim.descs], np.uint8),
-        prod_accept=accept,
-        byp_accept=time.byp_accept,
-        bias_accept=time.bias_accept,
-        bias_err_cycle=np.array([cycle for cycle in time.bias_err if cycle < horizon], np.int64),
-        psum_accept=time.psum_accept,
-        psum_err_cycle=np.array([cycle for cycle in time.psum_err if cycle < horizon], np.int64),
-        psum_req=_table(REQ_DTYPE, list(time.requests)),
-        shift=shifted,
-        tree=tree,
-        tree_sum=tree_sum,
-        swap=swap,
-        swap_acc=swap_acc,
-        quant=quant,
-        quant_z=z[:done],
-        job_stat=stats,
-        out=out,
-        out_data=out_data,
-        stat=records,
-        row_counters=time.row_counters,
-        global_counters=counters,
-        jobs=_table(
-            JOB_DTYPE,
-            [(j.tag, j.desc, j.byp, j.complete, j.select, j.swap, j.quant, j.done) for j in swapped],
-        ),
-    )
+    return records
 
 
 def _draws(params: RanParams, stim: Stimulus, swapped: list[_Job]) -> I64:
