@@ -1012,7 +1012,7 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
                 _variable("RUNS", _Choice(tuple(_RUNS)), "what decides on a change, or every test (an hour)", "early"),
                 _jobs_variable(),
             ],
-            help="run every automatic test on both simulators",
+            help="run the tests that decide on a change, or all",
         ),
         click.Command(
             "regress",
