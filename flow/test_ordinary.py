@@ -196,6 +196,16 @@ def test_setup_does_not_stamp_an_empty_environment(tmp_path, monkeypatch):
     assert not (tmp_path / ".venv" / "stamp").exists()
 
 
+def test_setup_leaves_an_environment_behind_a_link_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "requirements.txt").write_text("numpy==0.1\n", encoding="utf-8")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / ".venv").symlink_to("elsewhere")
+    message = runpy.run_path(str(ROOT / "flow/core/setup_env.py"))["main"]()
+    assert message.startswith(".venv is a link, to an environment made for other requirements")
+    assert (tmp_path / "elsewhere").is_dir()
+
+
 # --- places ----------------------------------------
 
 PLACES = (

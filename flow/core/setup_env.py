@@ -92,6 +92,8 @@ def main():
     problem = place_error(os.getcwd())
     if problem:
         return problem
+    if os.path.islink(venv):
+        return ".venv is a link, to an environment made for other requirements: renew that one, or remove the link"
     os.makedirs("build", exist_ok=True)
     log = os.path.join("build", "setup.log")
     with open(os.path.join("build", "setup.lock"), "w", encoding="utf-8") as lock:
