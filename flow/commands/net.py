@@ -33,6 +33,7 @@ from flow.core.blocks import get_block
 from flow.core.jobs import read_json, source_digest, write_json
 from flow.core.simulate import RunResult, end_all, run
 from host.net.graph import Layer, LayerError, NetError, Network, Prepared, Skipped, shown_shape
+from host.net.lower import spread_rows
 from models.common import floats
 from models.common.tensors import exact_matmul
 from tb.gemm.capture import Capture, replay_command, save_all
@@ -75,8 +76,7 @@ class Sample:
         wanted = m if self.rows is None else self.rows
         if self.share is not None:
             wanted = -(-m * self.share.numerator // self.share.denominator)
-        n = min(m, wanted)
-        return (2 * np.arange(n, dtype=np.int64) + 1) * m // (2 * n)
+        return spread_rows(m, wanted)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,12 @@ class LowerError(ValueError):
     """Operands that the operator cannot have; one line."""
 
 
+def spread_rows(m: int, most: int) -> npt.NDArray[np.int64]:
+    """At most `most` of `m` rows, spread evenly, in order."""
+    n = min(m, most)
+    return (2 * np.arange(n, dtype=np.int64) + 1) * m // (2 * n)
+
+
 @dataclass(frozen=True, eq=False)
 class Lowered:
     """Products of a layer. `shape`: M, K, N of every part."""
@@ -94,6 +100,11 @@ class Window:
     pads: tuple[int, ...]
     dilations: tuple[int, ...]
     groups: int = 1
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """As ONNX has them."""
+        return {"strides": self.strides, "pads": self.pads, "dilations": self.dilations, "group": self.groups}
 
     @classmethod
     def of(cls, attributes: dict[str, Any], spatial: Sequence[int], kernel: Sequence[int]) -> Window:

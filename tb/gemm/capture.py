@@ -1,9 +1,6 @@
 """Captures: one product of a training, as a file that the pair replays (docs/gemm/README.md, Captures).
 
-A capture is a compressed .npz with `x` (M x K) and `w` (K x N) in the smallest integer type that holds them, `mask`
-(M x N, bool) and `bias` (N, int64) if there are any, and `meta`, a JSON object as text: `format` (1), `name`, the
-fields of `OPTIONS` and `FINAL`, `seed` of the random generators and `origin`, an object that says where it came from.
-Pickled data is never read.
+host/captures.py writes the file, and says what is in it. Pickled data is never read.
 
 Errors: `TensorError`, one line.
 """
@@ -18,21 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from models.common.files import FileError, save_npz
+from host.captures import FINAL, FLAGS, FORMAT, MAX_ISSUES, OPTIONS, save_capture
+from models.common.files import FileError
 from models.common.formats import YBits
-from models.common.tensors import TensorError, check_matrix, compact, exact_matmul, read_npz
+from models.common.tensors import TensorError, check_matrix, exact_matmul, read_npz
 from models.ioss.config import Descriptor
 from models.ran.config import MAX_JOBS, RanDescriptor, sum_bound
 from tb.gemm.program import MOST_JOBS_OF_A_STAGE, GemmParams, GemmProgram, Product
 from tb.lib.paths import shown
 from tb.lib.replay import definition
 
-FORMAT = 1
-OPTIONS = ("n_x", "n_w", "x_unsigned", "w_unsigned", "min_order", "compensate", "reduce_factor")
-FINAL = ("y_bits", "y_unsigned", "relu", "round", "rand_bits", "shift")
-FLAGS = ("x_unsigned", "w_unsigned", "compensate", "y_unsigned", "relu")
 MAX_BIAS = 1 << 31
-MAX_ISSUES = 100_000_000  # of a run (tb/ioss/operands.py)
 ARRAYS = {"x", "w", "mask", "bias", "meta"}
 
 
@@ -52,16 +45,12 @@ class Capture:
     def save(self, path: Path) -> None:
         """Writes the file; the same capture gives the same bytes. Raises `TensorError` if it cannot be written."""
         product = self.product
-        meta = {"format": FORMAT, "name": product.name, "seed": self.seed, "origin": dict(self.origin)}
-        for place, names in ((product, OPTIONS), (product.final, FINAL)):
-            meta |= {name: bool(getattr(place, name)) if name in FLAGS else int(getattr(place, name)) for name in names}
-        arrays: dict[str, Any] = {"x": compact(product.x), "w": compact(product.w), "meta": np.array(json.dumps(meta))}
-        if product.mask is not None:
-            arrays["mask"] = product.mask
-        if product.bias is not None:
-            arrays["bias"] = np.asarray(product.bias, np.int64)
+        fields = {each: getattr(product, each) for each in OPTIONS}
+        fields |= {each: getattr(product.final, each) for each in FINAL}
         try:
-            save_npz(path, arrays)
+            save_capture(
+                path, product.x, product.w, fields, product.name, self.seed, self.origin, product.mask, product.bias
+            )
         except FileError as error:
             raise TensorError(str(error)) from None
 

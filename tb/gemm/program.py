@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from host.captures import MOST_JOBS_OF_A_STAGE
 from models.common.formats import YBits
 from models.ioss.config import CoreParams, Descriptor
 from models.ioss.oracle import PairCount, count_pairs, kept_product
@@ -25,7 +26,6 @@ from tb.ran.program import bias_beats, bias_burst, desc_burst, desc_words, seed_
 from tb.ran.scoreboard import exact_range
 
 I64 = npt.NDArray[np.int64]
-MOST_JOBS_OF_A_STAGE = 16384  # partial sums that the bench remembers (ran_psum_memory.sv)
 RAN_CODE = 16
 
 

@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from host.captures import MAX_ISSUES
 from models.common.tensors import TensorError, load_matrix
 from models.ioss.config import LEGAL_REDUCE
 from tb.lib.contract import Block, Option
 from tb.lib.errors import UserError
 
 BITS = (4, 8, 12, 16)
-# Issues whose traces and tables fit into the memory of a small machine (about 100 bytes an issue).
-MAX_ISSUES = 100_000_000
 OPERAND_OPTIONS = (
     Option("X", "broadcast matrix (M x K), .npy of integers", "in_file"),
     Option("W", "stationary matrix (K x N), .npy of integers", "in_file"),
