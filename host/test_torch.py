@@ -229,7 +229,7 @@ def test_what_autograd_does_not_compute_is_not_recorded(tmp_path: Path) -> None:
     assert [path.stem for path in recording.paths] == ["a-fp", "a-wg", "b-fp", "b-fp-2", "b-bp-2"]
     assert [str(each.message) for each in told] == [f"not recorded: {line}" for line in recording.skipped]
     assert recording.skipped == [
-        "layer rnn: a LSTM is not recorded, only Linear and Conv2d are",
+        "layer rnn: LSTM is not recorded, only Linear and Conv2d are",
         "step 0, layer b: BP and WG, for no gradient came to its output",
         "step 0, layer side: it did not run with gradients",
     ]
@@ -273,11 +273,11 @@ def _layer(name: str, make: Callable[[], Any]) -> Callable[[Any], None]:
     ("options", "words"),
     [
         ({"layers": "fc3"}, "no layer is called fc3; those that can be recorded: conv1, conv2, fc"),
-        ({"layers": "act", "change": lambda m: setattr(m, "act", nn.Tanh())}, "layer act is a Tanh: only Linear and"),
-        ({"layers": "rnn", "change": lambda m: setattr(m, "rnn", nn.LSTM(2, 2))}, "layer rnn: a LSTM is not recorded"),
+        ({"layers": "act", "change": lambda m: setattr(m, "act", nn.Tanh())}, "layer act (Tanh) holds no product"),
+        ({"layers": "rnn", "change": lambda m: setattr(m, "rnn", nn.LSTM(2, 2))}, "layer rnn: LSTM is not recorded"),
         ({"layers": "at.out_proj", "change": lambda m: setattr(m, "at", nn.MultiheadAttention(4, 2))},
-         "layer at.out_proj is a part of at, a MultiheadAttention is not recorded, only Linear and Conv2d are"),
-        ({"layers": "e", "change": lambda m: setattr(m, "e", Own(2, 2))}, "layer e: a Own computes in a way"),
+         "layer at.out_proj is a part of at: MultiheadAttention is not recorded, only Linear and Conv2d are"),
+        ({"layers": "e", "change": lambda m: setattr(m, "e", Own(2, 2))}, "layer e: Own computes in a way"),
         ({"layers": "e", "change": lambda m: setattr(m, "e", nn.Conv2d(2, 2, 3, padding_mode="reflect"))},
          "layer e: padding_mode reflect is not recorded, only zeros"),
         ({"layers": "e", "change": lambda m: setattr(m, "e", nn.Linear(2, 2))}, "step 0: layer e did not run"),
@@ -341,7 +341,13 @@ def test_the_script_of_the_guide_replays_on_the_rtl(sim: str, tmp_path: Path) ->
     (tmp_path / "digits.py").write_text(script(), encoding="utf-8")
     environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
     done = subprocess.run(
-        [sys.executable, "digits.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "digits.py"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr
     paths = [tmp_path / line for line in done.stdout.split()]

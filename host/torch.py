@@ -288,7 +288,7 @@ def _choose(model: torch.nn.Module, layers: str | Sequence[str] | None) -> tuple
     for name, module in modules.items():
         reason = _unable(module)
         if owner := next((each for each in why if name.startswith(each + ".")), None):
-            inside[name] = f"is a part of {owner}, {why[owner]}"
+            inside[name] = f"is a part of {owner}: {why[owner]}"
         elif reason:
             why[name] = reason
         elif reason is None:
@@ -308,7 +308,7 @@ def _choose(model: torch.nn.Module, layers: str | Sequence[str] | None) -> tuple
             raise RecordError(f"layer {pattern} {inside[pattern]}")
         if not found and pattern in modules:
             kind = type(modules[pattern]).__name__
-            raise RecordError(f"layer {pattern} is a {kind}: only Linear and Conv2d are recorded")
+            raise RecordError(f"layer {pattern} ({kind}) holds no product that is recorded: only Linear and Conv2d do")
         if not found:
             raise RecordError(f"no layer is called {pattern}; those that can be recorded: {', '.join(able) or 'none'}")
         chosen |= found
@@ -324,11 +324,11 @@ def _unable(module: torch.nn.Module) -> str | None:
         if not isinstance(module, known):
             continue
         if type(module).forward is not known.forward:
-            return f"a {type(module).__name__} computes in a way of its own, only {known.__name__} itself is recorded"
+            return f"{type(module).__name__} computes in a way of its own, only {known.__name__} itself is recorded"
         if known is torch.nn.Conv2d and module.padding_mode != "zeros":
             return f"padding_mode {module.padding_mode} is not recorded, only zeros"
         return None
     kind = type(module).__name__
     if any(kind.startswith(each) for each in OTHERS):
-        return f"a {kind} is not recorded, only Linear and Conv2d are"
+        return f"{kind} is not recorded, only Linear and Conv2d are"
     return ""
