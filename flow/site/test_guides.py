@@ -19,7 +19,7 @@ from flow.core.targets import run_target
 from tb.lib.paths import PACKAGES, ROOT
 
 SNIPPET = re.compile(r'^```\w+ title="([^",]+)(?:, ([^"]+))?"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
-COMMAND = re.compile(r"^((?:make|git) .*?)(?: +#.*)?$")
+COMMAND = re.compile(r"^((?:make|git|\.venv/bin/python) .*?)(?: +#.*)?$")
 # Every command that stands in a block of its own, by guide, with the test that runs it.
 RUN_BY = {
     "tour.md": {
@@ -50,6 +50,11 @@ RUN_BY = {
             "tb/ran/test_own_rtl.py::test_another_pipeline_passes_by_value_and_not_by_cycle",
     },
     "host.md": {},
+    "client.md": {
+        ".venv/bin/python tb/top/client/run.py icarus at_full_rate":
+            "tb/top/client/test_client.py::test_the_client_on_icarus",
+        ".venv/bin/python tb/top/client/run.py": "tb/top/client/test_client.py::test_a_host_that_pauses",
+    },
     "glossary.md": {},
     "outside.md": {},  # test_package.py follows it
 }  # fmt: skip

@@ -1,0 +1,48 @@
+// The processor under the names that AXI libraries look for: prefix, underscore, signal (docs/guide/client.md).
+module client_top (
+  input  logic         clk,
+  input  logic         rst_n,
+  input  logic         s_axil_awvalid,
+  output logic         s_axil_awready,
+  input  logic [15:0]  s_axil_awaddr,
+  input  logic         s_axil_wvalid,
+  output logic         s_axil_wready,
+  input  logic [31:0]  s_axil_wdata,
+  input  logic [3:0]   s_axil_wstrb,
+  output logic         s_axil_bvalid,
+  input  logic         s_axil_bready,
+  output logic [1:0]   s_axil_bresp,
+  input  logic         s_axil_arvalid,
+  output logic         s_axil_arready,
+  input  logic [15:0]  s_axil_araddr,
+  output logic         s_axil_rvalid,
+  input  logic         s_axil_rready,
+  output logic [31:0]  s_axil_rdata,
+  output logic [1:0]   s_axil_rresp,
+  input  logic         s_axis_tvalid,
+  output logic         s_axis_tready,
+  input  logic [127:0] s_axis_tdata,
+  input  logic         s_axis_tlast,
+  output logic         m_axis_tvalid,
+  input  logic         m_axis_tready,
+  output logic [127:0] m_axis_tdata,
+  output logic         m_axis_tlast,
+  output logic         irq,
+  output logic         busy
+);
+  trainslice_top u_processor (
+    .clk_i(clk), .rst_ni(rst_n),
+    .axil_awvalid_i(s_axil_awvalid), .axil_awready_o(s_axil_awready), .axil_awaddr_i(s_axil_awaddr),
+    .axil_wvalid_i(s_axil_wvalid), .axil_wready_o(s_axil_wready), .axil_wdata_i(s_axil_wdata),
+    .axil_wstrb_i(s_axil_wstrb),
+    .axil_bvalid_o(s_axil_bvalid), .axil_bready_i(s_axil_bready), .axil_bresp_o(s_axil_bresp),
+    .axil_arvalid_i(s_axil_arvalid), .axil_arready_o(s_axil_arready), .axil_araddr_i(s_axil_araddr),
+    .axil_rvalid_o(s_axil_rvalid), .axil_rready_i(s_axil_rready), .axil_rdata_o(s_axil_rdata),
+    .axil_rresp_o(s_axil_rresp),
+    .s_axis_tvalid_i(s_axis_tvalid), .s_axis_tready_o(s_axis_tready), .s_axis_tdata_i(s_axis_tdata),
+    .s_axis_tlast_i(s_axis_tlast),
+    .m_axis_tvalid_o(m_axis_tvalid), .m_axis_tready_i(m_axis_tready), .m_axis_tdata_o(m_axis_tdata),
+    .m_axis_tlast_o(m_axis_tlast),
+    .irq_o(irq), .busy_o(busy)
+  );
+endmodule
