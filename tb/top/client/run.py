@@ -1,6 +1,6 @@
 """Builds the processor and the client with cocotb's own runner, and runs the client.
 
-    python run.py [icarus|verilator [test]]
+    python run.py [simulator [test]]
 
 Nothing of this project is used but its RTL: the files of rtl/top/top.f and the wrapper.
 """
@@ -15,7 +15,8 @@ from cocotb_tools.runner import get_results, get_runner
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 TOP = "client_top"
-ARGUMENTS = {"verilator": ["-Wno-UNOPTFLAT"]}  # with every signal public it sees a loop where none is: statistics' chain
+# With every signal public Verilator sees a loop where none is, in the chain that joins statistics.
+ARGUMENTS = {"verilator": ["-Wno-UNOPTFLAT"]}
 
 
 def file_list(path: Path) -> tuple[list[Path], list[Path]]:
