@@ -55,6 +55,10 @@ RUN_BY = {
             "tb/top/client/test_client.py::test_the_client_on_icarus",
         ".venv/bin/python tb/top/client/run.py": "tb/top/client/test_client.py::test_a_host_that_pauses",
     },
+    "pytorch.md": {
+        "make sim BLOCK=gemm CAPTURE=captures/step15/2-bp.npz OUT=y.npy":
+            "host/test_torch.py::test_the_script_of_the_guide_replays_on_the_rtl",
+    },
     "glossary.md": {},
     "outside.md": {},  # test_package.py follows it
 }  # fmt: skip
