@@ -313,20 +313,6 @@ class _Predictor:
         global_counters[GlobalCounter.VEC_WAIT] = self._vec_wait(vec_accept, active)
         self._skip_counters(row_counters)
         issue, prod, prod_data = self._expand(row_counters, int(active[2][-1]))
-
-        taken = self.first < horizon
-        jobs = np.zeros(int(taken.sum()), dtype=JOB_DTYPE)
-        for name, column in (
-            ("tile", self.job_tile),
-            ("kind", self.kind),
-            ("group", self.group),
-            ("first", self.first),
-            ("done", self.done),
-            ("n_issue", self.n_issue),
-            ("tag", self.job_tag),
-        ):
-            jobs[name] = column[taken]
-        jobs["n_issue"][jobs["kind"] == KIND_OPEN] = 0
         return Prediction(
             desc_accept=desc_accept,
             desc_code=codes,
@@ -342,8 +328,25 @@ class _Predictor:
             global_counters=global_counters,
             opens=np.array(opens, dtype=np.int64),
             bank_free=np.array([f if f < horizon else -1 for f in free], dtype=np.int64),
-            jobs=jobs,
+            jobs=self._job_table(),
         )
+
+    def _job_table(self) -> npt.NDArray[np.void]:
+        """The jobs whose first beat was taken, in order."""
+        taken = self.first < self.horizon
+        jobs = np.zeros(int(taken.sum()), dtype=JOB_DTYPE)
+        for name, column in (
+            ("tile", self.job_tile),
+            ("kind", self.kind),
+            ("group", self.group),
+            ("first", self.first),
+            ("done", self.done),
+            ("n_issue", self.n_issue),
+            ("tag", self.job_tag),
+        ):
+            jobs[name] = column[taken]
+        jobs["n_issue"][jobs["kind"] == KIND_OPEN] = 0
+        return jobs
 
     def _load(self, n: int, opened: int, desc: Descriptor, tile_accept: npt.NDArray[np.int64]) -> tuple[int, bool]:
         """Take the beats of tile ``n``; return its end E (NEVER if not before the horizon) and whether it is good."""
