@@ -597,7 +597,7 @@ class ports(BoundedTest):
 @pyuvm.test()
 class cores(BoundedTest):
     """Several cores: loads that some of them take, products that leave some without a tile, and such in which all want
-    Y. Config: `rounds`."""
+    Y. Config: `narrow`: products of several chunks have one tile only."""
 
     async def body(self) -> None:
         rng = self.run_info.rng()
@@ -608,12 +608,15 @@ class cores(BoundedTest):
                 serial.load(buffer, FREE[buffer], random_words(rng, 5), some)
         small = {"m": 3, "n_x": 1, "n_w": 1, "reduce_factor": 1, "min_order": 0, "compensate": False}
         raw = {"y_bits": int(YBits.RAW32), "shift": 0, "relu": False, "y_unsigned": False}
-        for chunks in (1, 2, 3)[: self.run_info.config.get("rounds")]:
-            for n in (5, 16, 16 * params.cores, 16 * params.cores + 5):
+        for chunks in (1, 2, 3):
+            narrow = chunks > 1 and self.run_info.config.get("narrow", False)
+            for n in (5,) if narrow else (5, 16, 16 * params.cores, 16 * params.cores + 5):
                 fixed = {**small, **raw, "k": chunks * params.depth, "n": n, "biases": n % 2 == 1}
                 gemm = random_product(rng, serial, params, **fixed)
                 serial.add(gemm)
                 store_results(serial, gemm, params)
+            if narrow:
+                continue
             many = {**small, "m": 12, "k": chunks * params.depth, "n": 16 * params.cores, "y_bits": 3, "shift": 4}
             gemm = random_product(rng, serial, params, **many)
             serial.add(gemm)

@@ -9,7 +9,8 @@ module ioss_counters_proof (
   localparam int Rows = 1;
   (* anyconst *) logic       whole;      // a counter of the core, not of a row
   (* anyconst *) logic [2:0] index;
-  (* anyseq *) logic            clear, active, tile_end, tile_refused, job_end, job_good, job_commit, desc_refused, vec_wait;
+  (* anyseq *) logic            clear, active, tile_end, tile_refused, job_end, job_good, job_commit;
+  (* anyseq *) logic            desc_refused, vec_wait;
   (* anyseq *) logic [Rows-1:0] issue, null_issue, stall_operand, stall_ran, group;
   logic [2:0]  step_q;
   logic [31:0] data, data_q;
@@ -18,8 +19,8 @@ module ioss_counters_proof (
   logic [3:0]  row_event;
   logic [3:0]  end_q;     // a good job of this row ended so many cycles ago, less one
   logic        skips;
-  assign whole_event = {vec_wait && active, desc_refused, job_end && !job_good, job_good && !job_commit, job_commit, tile_refused,
-                        tile_end, active};
+  assign whole_event = {vec_wait && active, desc_refused, job_end && !job_good, job_good && !job_commit, job_commit,
+                        tile_refused, tile_end, active};
   assign row_event = {active && stall_ran[0], active && stall_operand[0], null_issue[0], issue[0]};
   assign skips = !whole && index[2];
   assign adds = whole ? whole_event[index] : (!index[2] && row_event[index[1:0]]);
