@@ -62,6 +62,7 @@ def test_a_round_accepts_equal_work_and_nothing_else(stimulus_file, monkeypatch)
             bench.one_round(block, program, stimulus_file, TINY, TINY)
 
 
+@pytest.mark.late
 def test_the_conventional_environment_compares():
     block = bench.bench_block()
     report = bench.simulate(block, "conventional", TINY)[0]["report"]
