@@ -3,6 +3,7 @@ whole list notices is noticed before a change lands."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from flow.commands.faults import load_faults
 from flow.core.blocks import all_blocks, get_block
 from flow.test_blocks import _on_both, _on_one
-from tb.lib.contract import Block
+from tb.lib.contract import Block, RunSpec
 from tb.lib.testlist import BOTH, TestEntry, block_runs, early_runs
 
 LEAST_ON_BOTH = 4  # tests of a block whose logs `make test` compares
@@ -63,30 +64,22 @@ def test_an_entry_says_what_is_early() -> None:
     assert [spec.params for spec in early_runs([alone], "verilator")] == [{}, small]
 
 
-def _names(cases: list, without: str) -> set[tuple[str, str, str]]:
-    kept = [case for case in cases if without not in [mark.name for mark in case.marks]]
-    return {(case.values[0].name, case.values[1].test, case.values[1].sim, str(case.values[1])) for case in kept}
+def _made(without: str) -> set[tuple[str, str]]:
+    """(block, run) of every run that the cases without this marker make, comparisons' runs on Verilator included."""
+    cases = [
+        [case for case in cases if without not in [mark.name for mark in case.marks]]
+        for cases in (_on_one(), _on_both())
+    ]
+    one, both = ([case.values for case in each] for each in cases)
+    runs = [*one, *both, *((block, replace(spec, sim="verilator")) for block, spec in both)]
+    return {(block.name, str(spec)) for block, spec in runs}
 
 
-def test_cases_of_all_runs_are_the_whole_list() -> None:
-    """RUNS=all leaves out nothing: what has marker `early` is done by a late case."""
-    one, both = _names(list(_on_one()), "early"), _names(list(_on_both()), "early")
-    compared = {
-        (name, test, "verilator", text.replace("sim='icarus'", "sim='verilator'")) for name, test, _, text in both
-    }
+@pytest.mark.parametrize(("without", "wanted"), [("early", block_runs), ("late", early_runs)], ids=["all", "early"])
+def test_cases_make_every_run(without: str, wanted: Callable[[Sequence[TestEntry], str], tuple[RunSpec, ...]]) -> None:
+    """RUNS=all leaves out nothing (what has marker `early` is done by a late case), RUNS=early no early run."""
+    made = _made(without)
     for block in all_blocks():
         for sim in BOTH:
-            for spec in block_runs(block.tests, sim):
-                key = (block.name, spec.test, sim, str(spec))
-                assert key in one | both | compared
-
-
-def test_cases_of_early_runs_are_the_early_runs() -> None:
-    one, both = _names(list(_on_one()), "late"), _names(list(_on_both()), "late")
-    compared = {
-        (name, test, "verilator", text.replace("sim='icarus'", "sim='verilator'")) for name, test, _, text in both
-    }
-    for block in all_blocks():
-        for sim in BOTH:
-            for spec in early_runs(block.tests, sim):
-                assert (block.name, spec.test, sim, str(spec)) in one | both | compared
+            for spec in wanted(block.tests, sim):
+                assert (block.name, str(spec)) in made

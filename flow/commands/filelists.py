@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from flow.core.blocks import all_blocks
+from flow.core.made import stale, write_stale
 from tb.lib.contract import Block
 from tb.lib.paths import ROOT, shown
 
@@ -32,22 +33,11 @@ def made_files() -> dict[Path, str]:
     return made
 
 
-def _stale() -> dict[Path, str]:
-    return {
-        path: text
-        for path, text in made_files().items()
-        if not path.is_file() or path.read_text(encoding="utf-8") != text
-    }
-
-
 def make_files() -> list[Path]:
     """Writes the lists that are not up to date; returns them."""
-    stale = _stale()
-    for path, text in stale.items():
-        path.write_text(text, encoding="utf-8")
-    return list(stale)
+    return write_stale(made_files())
 
 
 def stale_files() -> list[str]:
     """A finding for each list that is not what the blocks say."""
-    return [f"{shown(path)}: is not what the blocks say: run `make regs`" for path in _stale()]
+    return [f"{shown(path)}: is not what the blocks say: run `make regs`" for path in stale(made_files())]

@@ -23,6 +23,7 @@ from typing import Any
 import hjson
 
 from flow.core.blocks import all_blocks
+from flow.core.made import stale, write_stale
 from tb.lib.contract import Block
 from tb.lib.errors import UserError
 from tb.lib.paths import ROOT, shown
@@ -313,15 +314,12 @@ def findings(root: Path = ROOT) -> list[str]:
     except UserError as error:
         return [str(error)]
     path = root / PAGE.relative_to(ROOT)
-    if not path.is_file() or path.read_text(encoding="utf-8") != page(found):
-        out.append(f"{shown(path)}: is not what tb/*/limits.hjson make: run `make regs`")
+    out += [
+        f"{shown(each)}: is not what tb/*/limits.hjson make: run `make regs`" for each in stale({path: page(found)})
+    ]
     return out
 
 
 def make_page() -> list[Path]:
     """Writes docs/limits.md if it is not up to date; what was written."""
-    text = page(tables())
-    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text:
-        return []
-    PAGE.write_text(text, encoding="utf-8")
-    return [PAGE]
+    return write_stale({PAGE: page(tables())})

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from flow.core.made import stale, write_stale
 from models.regs.map import ACCESSES, SOURCE, WORD_BITS, MapError, RegisterMap, load_map
 from tb.lib.paths import ROOT, shown
 
@@ -93,14 +94,7 @@ def made_files(regs: RegisterMap) -> dict[Path, str]:
 
 def make_files(regs: RegisterMap) -> list[Path]:
     """Writes the files that are not up to date; returns them."""
-    changed = [
-        path
-        for path, text in made_files(regs).items()
-        if not path.is_file() or path.read_text(encoding="utf-8") != text
-    ]
-    for path in changed:
-        path.write_text(made_files(regs)[path], encoding="utf-8")
-    return changed
+    return write_stale(made_files(regs))
 
 
 def stale_files() -> list[str]:
@@ -109,8 +103,4 @@ def stale_files() -> list[str]:
         made = made_files(load_map())
     except MapError as error:
         return [str(error)]
-    return [
-        f"{shown(path)}: is not what {shown(SOURCE)} makes: run `make regs`"
-        for path, text in made.items()
-        if not path.is_file() or path.read_text(encoding="utf-8") != text
-    ]
+    return [f"{shown(path)}: is not what {shown(SOURCE)} makes: run `make regs`" for path in stale(made)]

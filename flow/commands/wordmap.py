@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flow.core.blocks import all_blocks
+from flow.core.made import stale, write_stale
 from models.common.formats import CONTAINER, PRECISION, YBits
 from models.common.rounding import RAND_BITS, Round
 from models.optc.config import CFG_FIELDS, CFG_SCALARS, CFG_SIGNED, MANT_BITS
@@ -179,17 +180,12 @@ def page() -> str:
 def stale_page() -> list[str]:
     """A finding if sources differ, or the page is not what they make."""
     try:
-        text = page()
+        made = {PAGE: page()}
     except UserError as error:
         return [str(error)]
-    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text:
-        return []
-    return [f"{shown(PAGE)}: is not what its sources make: run `make regs`"]
+    return [f"{shown(path)}: is not what its sources make: run `make regs`" for path in stale(made)]
 
 
 def make_page() -> list[Path]:
     """Writes the page if it is not up to date; what was written."""
-    if not stale_page():
-        return []
-    PAGE.write_text(page(), encoding="utf-8")
-    return [PAGE]
+    return write_stale({PAGE: page()})
