@@ -1209,6 +1209,8 @@ def main(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         print(f"error: {_one_line(error)}", file=sys.stderr)
         return 2
+    except click.exceptions.Exit as ended:  # --help
+        return ended.exit_code
     except (KeyboardInterrupt, click.Abort):
         print("interrupted", file=sys.stderr)
         return 130
@@ -1216,7 +1218,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _invoke(command: click.Command, arguments: list[str], known: set[str]) -> int:
-    with command.make_context("make", arguments) as context:
+    with command.make_context(f"python -m flow {command.name}", arguments) as context:
         _check_distinct(context)
         context.obj = {name: os.environ[name] for name in known if name in os.environ}  # as given, for replay lines
         clean_environment(known)

@@ -418,3 +418,10 @@ def test_blocks():
         get_block("nosuch")
     for name in block_names():
         assert get_block(name).name == name
+
+
+def test_help_of_a_command_is_a_page_and_passes(make, capsys):
+    make("list")
+    assert cli.main(["sim", "--help"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("Usage: python -m flow sim [OPTIONS]") and "--seed" in out and not err
