@@ -13,8 +13,12 @@ from tb.lib.paths import ROOT
 
 WRAPS = ("(sum >= SumW'(top_pkg::Beyond)) ? top_pkg::WordW'(top_pkg::Beyond) : ", "")
 REPLACED = ("gemm_valid_i && !held_q;", "gemm_valid_i;")
+NARROW_BEATS = ("top_pkg::BeatsW'(n_i[1:0] != '0)", "{1'b0, n_i[1:0] != '0 && n_i[23:2] != '1}")
+NARROW_TILES = ("13'((17'(columns) + 17'd15) >> 4)", "13'((16'(columns) + 16'd15) >> 4)")
 NARROW = ("all_q[c] + CtrW'(event_i[6*c +: 6]);", "{1'b0, all_q[c][CtrW-2:0] + 31'(event_i[6*c +: 6])};")
 NARROW_SKIPS = ("skip_q[c] <= skip_q[c] + acc_q[c];", "skip_q[c] <= CtrW'(31'(skip_q[c] + acc_q[c]));")
+
+SOURCE = {"top_tiles": "top_compute"}  # where it is not the proof's name
 
 
 @pytest.mark.parametrize(
@@ -22,6 +26,8 @@ NARROW_SKIPS = ("skip_q[c] <= skip_q[c] + acc_q[c];", "skip_q[c] <= CtrW'(31'(sk
     [
         ("top", "top_word", WRAPS, "beyond"),
         ("top", "top_update", REPLACED, "payload_stays"),
+        ("top", "top_beats", NARROW_BEATS, "enough"),
+        ("top", "top_tiles", NARROW_TILES, "columns_fit"),
         ("ran", "ran_counters", NARROW, "counts"),
         pytest.param("ioss", "ioss_counters", NARROW_SKIPS, "skips_high", marks=pytest.mark.late),
     ],
@@ -31,7 +37,7 @@ def test_a_fault_breaks_the_proof(tmp_path: Path, name: str, module: str, fault:
     proof = next(each for each in block.proofs if each.name == module)
     folder = tmp_path / f"{module}_fault"
     shutil.copytree(ROOT / "rtl", folder / "rtl")
-    path = folder / "rtl" / name / f"{module}.sv"
+    path = folder / "rtl" / name / f"{SOURCE.get(module, module)}.sv"
     text = path.read_text(encoding="utf-8")
     assert text.count(fault[0]) == 1
     path.write_text(text.replace(*fault), encoding="utf-8")

@@ -64,5 +64,6 @@ rtl/top/top_load.sv
 rtl/top/top_store.sv
 rtl/top/top_core.sv
 rtl/top/top_compute.sv
+rtl/top/top_beats.sv
 rtl/top/top_opt.sv
 rtl/top/trainslice_top.sv

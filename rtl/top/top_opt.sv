@@ -36,12 +36,13 @@ module top_opt #(
   logic        refused_q, range_q;
   logic [3:0]  code_q;
   logic [optc_pkg::CfgW-1:0] cfg;
-  logic [optc_pkg::CountW-1:0] n;
   logic [BeatsW-1:0] beats;
   logic [15:0] s_addr, g_addr, c_addr;
   assign cfg = cmd_i[96 +: optc_pkg::CfgW];
-  assign n = cfg[optc_pkg::CfgN +: optc_pkg::CountW];
-  assign beats = {1'b0, n[optc_pkg::CountW-1:2]} + BeatsW'(n[1:0] != '0);   // ceil(n / 4)
+  top_beats u_beats (
+    .n_i    (cfg[optc_pkg::CfgN +: optc_pkg::CountW]),
+    .beats_o(beats)
+  );
   assign s_addr = cmd_i[47:32];
   assign g_addr = cmd_i[63:48];
   assign c_addr = cmd_i[79:64];

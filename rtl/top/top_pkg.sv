@@ -43,12 +43,16 @@ package top_pkg;
 
   parameter int Lanes = 16;
   parameter int MaxJobs = 16383;
-  // Bounds that follow from legal fields: M up to 16,383, N up to 65,535 (4,096 tiles), up to four cores, n up to 2^24 - 1.
-  parameter int StepW = 18;       // step * core <= 65,535 * 3 < 2^18
-  parameter int TilesW = 13;      // of a core <= 4,096 < 2^13
-  parameter int JobsW = 14;       // M < 2^14
-  parameter int MasksW = 26;      // M * tiles <= 16,383 * 4,096 < 2^26
-  parameter int BeatsW = 23;      // ceil(n / 4) <= 2^22 < 2^23
+  // Widths follow from the largest legal values of fields: M up to MaxJobs, N up to 65,535, steps up to 65,535, n up to 2^24 - 1.
+  parameter int MaxTiles = 4096;                          // ceil(65,535 / Lanes)
+  parameter int MaxStep = 65535;
+  parameter int MaxCores = 4;
+  parameter int MaxBeats = 4194304;                       // ceil((2^24 - 1) / 4)
+  parameter int StepW = $clog2(MaxStep * (MaxCores - 1) + 1);
+  parameter int TilesW = $clog2(MaxTiles + 1);            // of a core
+  parameter int JobsW = $clog2(MaxJobs + 1);
+  parameter int MasksW = $clog2(MaxJobs * MaxTiles + 1);
+  parameter int BeatsW = $clog2(MaxBeats + 1);
   // Seeds of engines: SEED xor the engine's constant, core 0 lowest, the OPTC last (docs/top/README.md, Random numbers).
   parameter logic [5*32-1:0] EngineSeeds = {
     32'h1656_67b1, 32'h27d4_eb2f, 32'hc2b2_ae35, 32'h85eb_ca6b, 32'h0000_0000

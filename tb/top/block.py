@@ -34,8 +34,21 @@ RTL = (
     "rtl/top/top_store.sv",
     "rtl/top/top_core.sv",
     "rtl/top/top_compute.sv",
+    "rtl/top/top_beats.sv",
     "rtl/top/top_opt.sv",
     "rtl/top/trainslice_top.sv",
+)
+
+# What top_compute needs, for a proof about its tiles.
+TILES = (
+    "rtl/common/trainslice_pkg.sv",
+    "rtl/ioss/ioss_pkg.sv",
+    "rtl/ran/ran_pkg.sv",
+    "rtl/laps/laps_pkg.sv",
+    "rtl/ioss/ioss_desc_check.sv",
+    "rtl/ran/ran_desc_check.sv",
+    "rtl/common/stat_join.sv",
+    "rtl/top/top_compute.sv",
 )
 
 
@@ -98,6 +111,8 @@ BLOCK = Block(
         _proof("top_word", "rtl/top/top_word.sv"),
         _proof("top_number", "rtl/common/trainslice_pkg.sv", "rtl/common/ts_assert.svh", "rtl/top/top_number.sv"),
         _proof("top_update", "rtl/top/top_update.sv"),
+        _proof("top_beats", "rtl/optc/optc_pkg.sv", "rtl/top/top_beats.sv"),
+        _proof("top_tiles", *TILES),
     ),
     no_value_check="what the host reads, and so does next, depends on cycles",
     check=partial(plan_findings, HERE, TESTS),

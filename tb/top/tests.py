@@ -1019,7 +1019,8 @@ class limits(BoundedTest):
 @pyuvm.test()
 class far(TopTest):
     """Operands and results so long that a narrower address or number would begin anew: from word 131,072 of vectors,
-    tiles and partial sums on, from result 65,536 on."""
+    tiles and partial sums on, from result 65,536 on. The largest M, N and K: as many jobs, tiles and chunks as there
+    can be."""
 
     async def body(self) -> None:
         rng = self.run_info.rng()
@@ -1033,8 +1034,11 @@ class far(TopTest):
         w = {"k": 1024, "n": 16 * 34 * params.cores, "reduce_factor": 8, "n_w": 4, "w_first": 65535}
         psum = {"m": 8194, "k": 2 * params.depth, "psum_first": 65535}
         results = {"m": 8192, "n": 16 * 9 * params.cores}
-        # The words of results at the limit: those of jobs 512, 32, 8192, 65,536 of core 0.
-        for fields, first in ((x, 256), (w, 0), (psum, 4096), (results, 0)):
+        jobs = {"m": 16383, "k": 1, "n": 16 * params.cores}
+        tiles = {"m": 1, "k": 1, "n": 65535, "biases": True, "bias_first": 65535}
+        chunks = {"m": 1, "k": 65535, "n": 16 * params.cores, "reduce_factor": 8, "y_bits": int(YBits.RAW32)}
+        # The words of results at the limit: those of jobs 512, 32, 8192, 65,536, 16,382, 4095 and 0 of core 0.
+        for fields, first in ((x, 256), (w, 0), (psum, 4096), (results, 0), (jobs, 8160), (tiles, 2016), (chunks, 0)):
             gemm = Gemm(**{**small, **fields})
             supply(rng, serial, params, replace(gemm, x_first=0, w_first=0, m=20, n=16 * params.cores))
             serial.add(gemm)
