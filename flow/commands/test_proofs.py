@@ -15,6 +15,7 @@ WRAPS = ("(sum >= SumW'(top_pkg::Beyond)) ? top_pkg::WordW'(top_pkg::Beyond) : "
 REPLACED = ("gemm_valid_i && !held_q;", "gemm_valid_i;")
 NARROW_BEATS = ("top_pkg::BeatsW'(n_i[1:0] != '0)", "{1'b0, n_i[1:0] != '0 && n_i[23:2] != '1}")
 NARROW_TILES = ("13'((17'(columns) + 17'd15) >> 4)", "13'((16'(columns) + 16'd15) >> 4)")
+NARROW_LEFT = ("left_o - CountW'(Lanes);", "CountW'(23'(left_o - CountW'(Lanes)));")
 NARROW = ("all_q[c] + CtrW'(event_i[6*c +: 6]);", "{1'b0, all_q[c][CtrW-2:0] + 31'(event_i[6*c +: 6])};")
 NARROW_SKIPS = ("skip_q[c] <= skip_q[c] + acc_q[c];", "skip_q[c] <= CtrW'(31'(skip_q[c] + acc_q[c]));")
 
@@ -26,6 +27,7 @@ SOURCE = {"top_tiles": "top_compute"}  # where it is not the proof's name
     [
         ("top", "top_word", WRAPS, "beyond"),
         ("top", "top_update", REPLACED, "payload_stays"),
+        ("optc", "optc_left", NARROW_LEFT, "together"),
         ("top", "top_beats", NARROW_BEATS, "enough"),
         ("top", "top_tiles", NARROW_TILES, "columns_fit"),
         ("ran", "ran_counters", NARROW, "counts"),

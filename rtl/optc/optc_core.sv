@@ -49,14 +49,14 @@ module optc_core #(
 
   // ---- configuration ----------------
   logic [optc_pkg::CfgW-1:0] cfg_q;
-  logic [CountW-1:0] in_left_q, out_left_q;    // parameters
+  logic [CountW-1:0] in_left, out_left;        // parameters
   logic              open, cfg_take, cfg_good;
   logic [3:0]        code;
   logic signed [5:0] align, align_q;
   logic [5:0]        square_shift, square_shift_q, step_shift, step_shift_q;
   logic [Latency-1:0] vld_q;                   // entry k: stage k + 1
 
-  assign open = in_left_q != '0;
+  assign open = in_left != '0;
   assign cfg_ready_o = open || (vld_q == '0 && !stat_valid_o);
   assign cfg_take = cfg_valid_i && cfg_ready_o;
   assign cfg_good = cfg_take && code == 4'(optc_pkg::RspOk);
@@ -72,14 +72,38 @@ module optc_core #(
   );
 
   // ---- flow ----------------
-  logic en, in_take, out_take;
+  logic en, in_take, out_take, out_last;
   assign en = !out_valid_o || out_ready_i;
   assign in_ready_o = open && en;
   assign in_take = in_valid_i && in_ready_o;
   assign out_take = out_valid_o && out_ready_i;
   assign out_valid_o = vld_q[Latency-1];
-  assign out_last_o = out_valid_o && out_left_q <= CountW'(Lanes);
+  assign out_last_o = out_valid_o && out_last;
   assign busy_o = open || vld_q != '0 || stat_valid_o;
+  optc_left #(
+    .Lanes(Lanes)
+  ) u_in_left (
+    .clk_i,
+    .rst_ni,
+    .load_i(cfg_good),
+    .n_i   (cfg_i[optc_pkg::CfgN +: CountW]),
+    .take_i(in_take),
+    .left_o(in_left),
+    /* verilator lint_off PINCONNECTEMPTY */
+    .last_o()
+    /* verilator lint_on PINCONNECTEMPTY */
+  );
+  optc_left #(
+    .Lanes(Lanes)
+  ) u_out_left (
+    .clk_i,
+    .rst_ni,
+    .load_i(cfg_good),
+    .n_i   (cfg_i[optc_pkg::CfgN +: CountW]),
+    .take_i(out_take),
+    .left_o(out_left),
+    .last_o(out_last)
+  );
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -87,8 +111,6 @@ module optc_core #(
       align_q        <= '0;
       square_shift_q <= '0;
       step_shift_q   <= '0;
-      in_left_q      <= '0;
-      out_left_q     <= '0;
       vld_q          <= '0;
       rsp_valid_o    <= 1'b0;
       rsp_code_o     <= '0;
@@ -100,11 +122,7 @@ module optc_core #(
         align_q        <= align;
         square_shift_q <= square_shift;
         step_shift_q   <= step_shift;
-        in_left_q      <= cfg_i[optc_pkg::CfgN +: CountW];
-        out_left_q     <= cfg_i[optc_pkg::CfgN +: CountW];
       end
-      if (in_take) in_left_q <= (in_left_q <= CountW'(Lanes)) ? '0 : in_left_q - CountW'(Lanes);
-      if (out_take && !out_last_o) out_left_q <= out_left_q - CountW'(Lanes);
       if (en) vld_q <= {vld_q[Latency-2:0], in_take};
     end
   end
@@ -193,7 +211,7 @@ module optc_core #(
         flags_q[6*l +: 6] <= {flags[5*l + 3 +: 2], copy[16], flags[5*l +: 3]};
       end
     end
-    assign live[l] = CountW'(l) < out_left_q;
+    assign live[l] = CountW'(l) < out_left;
     assign out_w_o[32*l +: 32] = live[l] ? w_q[32*l +: 32] : '0;
     assign out_m_o[32*l +: 32] = live[l] ? m_q[32*l +: 32] : '0;
     assign out_v_o[32*l +: 32] = live[l] ? v_q[32*l +: 32] : '0;

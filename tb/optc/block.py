@@ -8,7 +8,7 @@ from typing import Any
 
 from models.optc.config import BOTH_MODES, LEGAL_LANES, LEGAL_MODES
 from tb.lib.blockdef import COVERAGE_GOALS, INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
-from tb.lib.contract import Block, Param
+from tb.lib.contract import Block, Param, Proof
 from tb.lib.errors import UserError
 from tb.lib.report import print_figures
 from tb.lib.testlist import block_runs
@@ -28,6 +28,7 @@ RTL = (
     "rtl/optc/optc_root.sv",
     "rtl/optc/optc_div.sv",
     "rtl/optc/optc_lane.sv",
+    "rtl/optc/optc_left.sv",
     "rtl/optc/optc_core.sv",
 )
 
@@ -68,6 +69,13 @@ BLOCK = Block(
     testplan="tb/optc/testplan.hjson",
     faults_dir="tb/optc/faults",
     options=OPTIONS,
+    proofs=(
+        Proof(
+            "optc_left",
+            "optc_left_proof",
+            ("rtl/optc/optc_pkg.sv", "rtl/optc/optc_left.sv", "tb/optc/formal/optc_left_proof.sv"),
+        ),
+    ),
     sim_options=sim_options,
     print_report=print_run,
     lint_params=({"LANES": 1}, {"LANES": 8}, {"MODES": 1}, {"MODES": 2}),
