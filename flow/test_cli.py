@@ -424,4 +424,6 @@ def test_help_of_a_command_is_a_page_and_passes(make, capsys):
     make("list")
     assert cli.main(["sim", "--help"]) == 0
     out, err = capsys.readouterr()
-    assert out.startswith("Usage: python -m flow sim [OPTIONS]") and "--seed" in out and not err
+    assert out.startswith("Usage: python -m flow sim [OPTIONS]")
+    assert "--seed" in out
+    assert not err
