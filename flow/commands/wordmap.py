@@ -1,5 +1,5 @@
 """Tables that a host's program is written from, made from the sources that say the same to RTL and models (`make regs`,
-docs/top/words.md): the words of an OPT, the codes of a GEMM's word 8, and the RTL files of every block.
+docs/top/words.md): the words of an OPT, the codes of a GEMM's word 8.
 
 Positions come from `rtl/optc/optc_pkg.sv` and codes from `rtl/ran/ran_pkg.sv`; names and widths from the models. Where
 they differ there is no table but an error.
@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from flow.core.blocks import all_blocks
 from flow.core.made import stale, write_stale
 from models.common.formats import CONTAINER, PRECISION, YBits
 from models.common.rounding import RAND_BITS, Round
@@ -166,14 +165,9 @@ def page() -> str:
         *_codes(RAN_PACKAGE),
         "",
         "## RTL files",
-        "In compile order.",
-        "",
-        "| block | top module | files |",
-        "| --- | --- | --- |",
+        "`rtl/<block>/<block>.f` lists the files of every block in compile order (`make regs` keeps it); its first line",
+        "names the top module. Simulators take it with `-f`, from the folder of the clone.",
     ]
-    for block in all_blocks():
-        files = ", ".join(f"`{path.removeprefix('rtl/')}`" for path in block.rtl)
-        lines.append(f"| {block.name} | `{block.rtl_top}` | {files} |")
     return "\n".join(lines) + "\n"
 
 

@@ -7,8 +7,8 @@ package ran_pkg;
   parameter int MaxJobs = 16383;    // of a descriptor: tags of all slots stay distinct
   parameter int SlotW = 2;
 
-  parameter int ShiftW = 34;        // a product after the shift: (10 bits << 24) / 2, signed
-  parameter int TreeW = 37;         // the sum of eight of them
+  parameter int ShiftW = 33;        // a product after the shift: (10 bits << 24) / 2, signed
+  parameter int TreeW = 36;         // the sum of eight of them
   parameter int CodeW = 4;
   parameter int CtrW = 32;
   parameter int CtrAddrW = 9;

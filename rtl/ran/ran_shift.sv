@@ -20,10 +20,10 @@ module ran_shift #(
   function automatic logic [Lanes*ShiftW-1:0] shifted(input logic [Lanes*ProdW-1:0] data,
                                                       input logic [trainslice_pkg::OrderW-1:0] order);
     logic [Lanes*ShiftW-1:0] out;
-    logic [ShiftW-1:0]       half;   // in half units, without the sign bit that the last shift brings back
+    logic [ShiftW:0]         half;   // in half units
     for (int l = 0; l < Lanes; l++) begin
-      half = {{(ShiftW - ProdW){data[ProdW*l + ProdW - 1]}}, data[ProdW*l +: ProdW]} << {order, 2'b00};
-      out[ShiftW*l +: ShiftW] = {half[ShiftW-1], half[ShiftW-1:1]};
+      half = {{(ShiftW + 1 - ProdW){data[ProdW*l + ProdW - 1]}}, data[ProdW*l +: ProdW]} << {order, 2'b00};
+      out[ShiftW*l +: ShiftW] = half[ShiftW:1];
     end
     return out;
   endfunction
