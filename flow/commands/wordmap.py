@@ -165,7 +165,7 @@ def page() -> str:
         *_codes(RAN_PACKAGE),
         "",
         "## RTL files",
-        "`rtl/<block>/<block>.f` lists the files of every block in compile order (`make regs` keeps it); its first line",
+        "`rtl/<block>/<block>.f` lists the files of a block in compile order (`make regs` keeps it); its first line",
         "names the top module. Simulators take it with `-f`, from the folder of the clone.",
     ]
     return "\n".join(lines) + "\n"
