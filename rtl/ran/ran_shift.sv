@@ -23,7 +23,7 @@ module ran_shift #(
     logic [ShiftW:0]         half;   // in half units
     for (int l = 0; l < Lanes; l++) begin
       half = {{(ShiftW + 1 - ProdW){data[ProdW*l + ProdW - 1]}}, data[ProdW*l +: ProdW]} << {order, 2'b00};
-      out[ShiftW*l +: ShiftW] = half[ShiftW:1];
+      out[ShiftW*l +: ShiftW] = ShiftW'(half >> 1);
     end
     return out;
   endfunction

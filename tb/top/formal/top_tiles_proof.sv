@@ -16,9 +16,10 @@ module top_tiles_proof (
   end
   top_compute #(.Cores(Cores)) u_compute (
     .clk_i, .rst_ni(1'b1), .cmd_valid_i(1'b0), .cmd_i(cmd), .cmd_done_o(), .cmd_code_o(), .cmd_detail_o(), .busy_o(),
-    .gemm_o(), .start_o(), .core_done_i('0), .core_range_i('0), .core_stat_i('0), .tiles_o(tiles), .has_last_o(has_last),
-    .last_lanes_o(last_lanes), .n_x_o(), .n_w_o(), .min_order_o(), .y_bits_o(), .shift_o(), .stat_o(), .upd_valid_o(),
-    .upd_ready_i(1'b0), .upd_ref_o(), .upd_rsp_valid_i(1'b0), .upd_rsp_code_i('0), .ord_valid_o(), .ord_ready_i(1'b0),
+    .gemm_o(), .start_o(), .core_done_i('0), .core_range_i('0), .core_stat_i('0), .tiles_o(tiles),
+    .has_last_o(has_last), .last_lanes_o(last_lanes), .n_x_o(), .n_w_o(), .min_order_o(), .y_bits_o(),
+    .shift_o(), .stat_o(), .upd_valid_o(), .upd_ready_i(1'b0), .upd_ref_o(), .upd_rsp_valid_i(1'b0),
+    .upd_rsp_code_i('0), .ord_valid_o(), .ord_ready_i(1'b0),
     .ord_x_o(), .ord_w_o(), .ord_y_o(), .ord_k_o(), .ord_rsp_valid_i(1'b0), .ord_rsp_code_i('0), .ord_rsp_plan_i('0),
     .plan_addr_i('0), .plan_data_o(), .opt_start_o(), .opt_done_i(1'b0), .opt_refused_i(1'b0), .opt_code_i('0),
     .opt_range_i(1'b0)
