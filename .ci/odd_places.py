@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Fresh clones in odd places with odd environments: `make sim` must set itself up, build and pass in each.
 
-Usage: .ci/odd_places.py [--python NAME] [--only PLACE] [--venv FOLDER] [make's arguments ...]. A clone takes minutes:
-it makes its own virtual environment and its own build. Standard library alone.
+Usage: .ci/odd_places.py [--python NAME] [--cxx NAME] [--only PLACE] [--venv FOLDER] [make's arguments ...]. A clone
+takes minutes: it makes its own virtual environment and its own build. Standard library alone.
 """
 
 from __future__ import annotations
@@ -72,7 +72,19 @@ def borrow(venv: Path, path: Path) -> None:
     (mine / "stamp").write_text(f"{wanted} {version}", encoding="utf-8")
 
 
-def run(name: str, python: str | None, venv: Path | None, arguments: list[str]) -> bool:
+def compiler(program: str, folder: Path) -> dict[str, str]:
+    """A PATH on which `c++`, which Verilator's makefiles call, is `program`: another compiler, or ccache."""
+    found = shutil.which(program)
+    if found is None:
+        sys.exit(f"error: there is no {program} here")
+    tools = folder / "tools"
+    tools.mkdir()
+    for each in ("c++", "g++"):
+        (tools / each).symlink_to(found)
+    return {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "CCACHE_DIR": str(folder / "ccache")}
+
+
+def run(name: str, python: str | None, cxx: str | None, venv: Path | None, arguments: list[str]) -> bool:
     """Whether `make sim` passes in this place; a line for it, and the output if it does not."""
     with tempfile.TemporaryDirectory(prefix="odd-") as temporary:
         folder = Path(temporary)
@@ -81,6 +93,7 @@ def run(name: str, python: str | None, venv: Path | None, arguments: list[str]) 
             borrow(venv.resolve(), path)
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
         environment |= {**ENVIRONMENTS[name](folder), "PWD": str(path)}
+        environment |= compiler(cxx, folder) if cxx else {}
         command = ["make", "sim", *([f"PYTHON={python}"] if python else []), *arguments]
         begin = time.monotonic()
         done = subprocess.run(
@@ -88,7 +101,8 @@ def run(name: str, python: str | None, venv: Path | None, arguments: list[str]) 
             encoding="utf-8", errors="replace",
         )  # fmt: skip
         passed = done.returncode == 0 and "\nPASS " in done.stdout and (path / "build").is_dir()
-        print(f"{'ok  ' if passed else 'FAIL'} {name}: {path}, {time.monotonic() - begin:.0f} s", flush=True)
+        tools = f", {python or 'python3'}, {cxx or 'c++'}"
+        print(f"{'ok  ' if passed else 'FAIL'} {name}: {path}{tools}, {time.monotonic() - begin:.0f} s", flush=True)
         if not passed:
             print(done.stdout[-3000:], done.stderr[-3000:], sep="\n", flush=True)
             kept = Path(tempfile.mkdtemp(prefix=f"odd-{name}-"))
@@ -102,15 +116,15 @@ def main() -> int:
     """Runs every place; 1 if one failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--python", help="the Python that makes the virtual environments")
+    parser.add_argument("--cxx", help="the program that is to be c++ on the path: clang++, ccache")
     parser.add_argument(
         "--venv", type=Path, help="a finished .venv of the same Python for all places: leaves out set-up"
     )
     parser.add_argument("--only", choices=PLACES, help="one place")
     options, arguments = parser.parse_known_args()
     names = [options.only] if options.only else list(PLACES)
-    passed = [
-        run(name, options.python, options.venv, arguments) for name in names
-    ]  # all of them, whatever the first gives
+    # All of them, whatever the first gives.
+    passed = [run(name, options.python, options.cxx, options.venv, arguments) for name in names]
     return 0 if all(passed) else 1
 
 

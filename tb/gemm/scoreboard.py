@@ -4,18 +4,21 @@ Both models are asked with what was observed at their side of the product stream
 which the RAN took products, the RAN's with the cycles in which the IOSS core's model says that they were offered. Every
 cycle of the streams between them is thus checked from both ends. Boundaries: those of both, `joint` (descriptors
 before they reach a part), `result` (docs/gemm/README.md).
+
+By value alone, each part is judged by its own rules (values.py), and results by the oracles.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from models.ran.config import RanDescriptor
-from models.ran.cycle import CANCEL_DTYPE, PROD_IN_DTYPE, SEED_DTYPE, Prediction, Stimulus, predict
+from models.ran.cycle import BYP_IN_DTYPE, CANCEL_DTYPE, PROD_IN_DTYPE, SEED_DTYPE, Prediction, Stimulus, predict
 from tb.gemm.program import GemmParams, GemmProgram, Product
+from tb.gemm.values import jobs_of, taken
 from tb.ioss.scoreboard import Epoch as CoreEpoch
 from tb.ioss.scoreboard import Inputs, IossScoreboard
 from tb.ioss.trace import events, products
@@ -26,6 +29,7 @@ from tb.lib.scoreboard import (
     compare_by_row,
     compare_counters,
     compare_tables,
+    compare_values,
     cycle_table,
     reset_spans,
     wave_or_none,
@@ -33,6 +37,8 @@ from tb.lib.scoreboard import (
 from tb.lib.streams import SourceLog
 from tb.ran.scoreboard import compare, job_results, within
 from tb.ran.trace import SHIFT_DTYPE, RanTraces, read_traces
+from tb.ran.values import Inputs as RanInputs
+from tb.ran.values import ValueJudge
 
 I64 = npt.NDArray[np.int64]
 EV_RSP, EV_RAN, EV_IOSS, EV_BUSY = 1, 2, 3, 6
@@ -43,6 +49,11 @@ def _operands(program: GemmProgram) -> Inputs:
     core = program.core
     descs = [desc for desc, code in zip(core.descs, program.codes(), strict=True) if code == 0]
     return Inputs(descs, core.tile_data, core.tile_last, core.vec_data, core.vec_last, core.vec_tag, core.vec_mask)
+
+
+def _counted(cycles: I64, base: int) -> I64:
+    """Cycles from `base` on, -1 for what never was."""
+    return np.where(cycles >= 0, cycles - base, -1)
 
 
 @dataclass
@@ -74,25 +85,44 @@ class GemmScoreboard(Scoreboard):
 
     def judge(self) -> Verdict:
         """Splits the run at resets and compares each part; counters and results belong to the last part."""
-        traces = read_traces(self.seen)
-        spans = reset_spans(traces.reset, self.cycles)
-        flat = [program for epoch in self.programs for program in epoch]
-        self.codes = np.array([code for program in flat for code in program.codes()], np.int64)
-        ran_descs = [desc for program in flat for desc in program.ran]
+        traces, spans, good = self._told()
         self._joint(spans)
-        self._core(flat)
-        self.epochs = []
-        good = np.flatnonzero(self.codes == 0)
+        self._operands_of_the_core()
+        self.core.judge()
         for at, (base, end) in enumerate(spans):
-            mine = np.flatnonzero((self.ran_offer >= base) & (self.ran_offer < end))
-            self._ran(at, base, end, traces, [ran_descs[good[n]] for n in mine], mine)
+            self._ran(at, base, end, traces, good)
         if self.counters is not None and self.epochs:
             want = self.epochs[-1].prediction
             compare_counters(self.verdict, self.counters[1], (want.row_counters, want.global_counters), self.cycles)
+        last = self.epochs[-1]
+        return self._concluded(last.stim, last.traces, last.programs)
+
+    def judge_values(self) -> Verdict:
+        """Values and order of what left the IOSS core and the pair, whatever the cycles (values.py)."""
+        traces, spans, good = self._told()
+        self._joint_values(spans)
+        self._operands_of_the_core()
+        self.core.seen |= {name: np.ones_like(self.core.seen[name]) for name in ("prod", "byp")}
+        self.core.judge_values()
+        for at, (base, end) in enumerate(spans):
+            stim, seen = self._ran_values(at, base, end, traces, good)
+        return self._concluded(stim, seen, self.programs[-1])
+
+    def _told(self) -> tuple[RanTraces, list[tuple[int, int]], list[RanDescriptor]]:
+        """Traces, spans between resets, and the RAN's part of each descriptor that is legal."""
+        traces = read_traces(self.seen)
+        self.flat = [program for epoch in self.programs for program in epoch]
+        self.codes = np.array([code for program in self.flat for code in program.codes()], np.int64)
+        ran = [desc for program in self.flat for desc in program.ran]
+        self.epochs = []
+        return traces, reset_spans(traces.reset, self.cycles), [ran[n] for n in np.flatnonzero(self.codes == 0)]
+
+    def _concluded(self, stim: Stimulus, traces: RanTraces, programs: list[GemmProgram]) -> Verdict:
+        """The end of the judgement: work has ended, and the results of the last span are right."""
         if not self.drained:
             self.not_drained(self.cycles)
         elif not self.verdict.divergences:
-            self._results()
+            self._results(programs, traces, len(stim.cancel))
         return self.verdict
 
     # ---- descriptors -------------------------------------------------------------------------------------------------
@@ -101,12 +131,7 @@ class GemmScoreboard(Scoreboard):
         verdict, log = self.verdict, self.seen["desc"]
         event = self.seen["gemm_event"]
         kind, cycle = event["data"] >> 24, event["cycle"].astype(np.int64)
-        good = np.flatnonzero(self.codes == 0)
-        place = np.full(len(self.codes), -1, np.int64)
-        place[good] = np.arange(len(good))
-        self.ran_offer, self.ran_take, self.ioss_offer, self.ioss_take = (
-            np.full(len(good), -1, np.int64) for _ in range(4)
-        )
+        place = self._places()
         answers: list[tuple[int, int]] = []
         for base, end in spans:
             mine = np.flatnonzero((log.offer >= base) & (log.offer < end))
@@ -140,12 +165,37 @@ class GemmScoreboard(Scoreboard):
         got["cycle"], got["code"] = cycle[kind == EV_RSP], event["data"][kind == EV_RSP] & 0x1F
         compare_tables(verdict, "joint", "answer", got, np.array(answers, RSP_DTYPE), kinds=("cycle", "value"))
 
+    def _places(self) -> I64:
+        """Each descriptor's number among the legal ones, -1 for others; makes the tables of their cycles."""
+        place = np.where(self.codes == 0, np.cumsum(self.codes == 0) - 1, -1)
+        self.ran_offer, self.ran_take, self.ioss_offer, self.ioss_take = (
+            np.full(int((self.codes == 0).sum()), -1, np.int64) for _ in range(4)
+        )
+        return place
+
+    def _joint_values(self, spans: list[tuple[int, int]]) -> None:
+        """Answers in order; a good descriptor that was taken is one for the parts from the next cycle on."""
+        log, event, place = self.seen["desc"], self.seen["gemm_event"], self._places()
+        answered = event[event["data"] >> 24 == EV_RSP]
+        self.least = 0
+        for base, end in spans:
+            mine = np.flatnonzero((log.offer >= base) & (log.offer < end))
+            went = [at for at in mine if 0 <= log.accept[at] < end - 1 and self.codes[at] == 0]
+            self.ran_offer[place[went]] = self.ioss_offer[place[went]] = log.accept[went] + 1
+            span = answered[(answered["cycle"] >= base) & (answered["cycle"] < end)]
+            got, want = np.zeros(len(span), RSP_DTYPE), np.zeros(len(mine), RSP_DTYPE)
+            got["cycle"], got["code"] = span["cycle"] - base, span["data"] & 0x1F
+            want["code"] = self.codes[mine]
+            cut = end != self.cycles
+            compare_values(self.verdict, "joint", "answer", got, want, end - base, base=base, cut=cut)
+            self.least = len(mine)
+
     # ---- IOSS core ---------------------------------------------------------------------------------------------------
-    def _core(self, programs: list[GemmProgram]) -> None:
-        """The IOSS core by its own scoreboard, with the consumer that it had."""
+    def _operands_of_the_core(self) -> None:
+        """Tells the IOSS core's own scoreboard what it was given, and which consumer it had."""
         board, rows = self.core, self.params.core.rows
         board.verdict, board.params, board.cycles = self.verdict, self.params.core, self.cycles
-        board.programs = [_operands(program) for program in programs]  # type: ignore[assignment,misc]
+        board.programs = [_operands(program) for program in self.flat]  # type: ignore[assignment,misc]
         board.counters = self.counters[0] if self.counters else None
         board.drained = True
         # Ready where something was taken: what the model must offer then, no earlier and no later.
@@ -160,55 +210,22 @@ class GemmScoreboard(Scoreboard):
             "prod": prod,
             "byp": byp,
         }
-        board.judge()
 
     # ---- RAN ---------------------------------------------------------------------------------------------------------
-    def _ran(
-        self, at: int, base: int, end: int, traces: RanTraces, descs: list[RanDescriptor], mine: npt.NDArray[np.int64]
-    ) -> None:
+    def _ran(self, at: int, base: int, end: int, traces: RanTraces, good: list[RanDescriptor]) -> None:
+        """The RAN against its model; products, bypassed and refused jobs are offered to it as the core's model says."""
         verdict, params, core = self.verdict, self.params.ran, self.core.epochs[at]
         got = within(traces, base, end)
         table = core.prediction.prod
         prod = np.zeros(len(table), PROD_IN_DTYPE)
         for name in PROD_IN_DTYPE.names or ():
             prod[name] = table["valid_cycle" if name == "offer" else name]
-        byp = np.zeros(len(core.prediction.byp), [("offer", "<i8"), ("tag", "<u2"), ("mask", "<u4")])
-        for name in byp.dtype.names or ():
+        byp = np.zeros(len(core.prediction.byp), BYP_IN_DTYPE)
+        for name in BYP_IN_DTYPE.names or ():
             byp[name] = core.prediction.byp["valid_cycle" if name == "offer" else name]
-        errors = core.prediction.job_err
-        cancel = np.zeros(len(errors), CANCEL_DTYPE)
-        cancel["cycle"], cancel["tag"] = errors["cycle"], errors["tag"]
-        programs = [program for epoch in self.programs for program in epoch]
-        log: dict[str, SourceLog] = {name: self.seen[name] for name in ("bias", "seed")}
-        pick = {name: (entry.offer >= base) & (entry.offer < end) for name, entry in log.items()}
-        values = np.array([value for program in programs for value, _ in program.seeds], np.int64)
-        seed = np.zeros(int(pick["seed"].sum()), SEED_DTYPE)
-        seed["cycle"], seed["value"] = log["seed"].offer[pick["seed"]] - base, values[pick["seed"]]
-
-        def counted(cycles: I64) -> I64:
-            return np.where(cycles >= 0, cycles - base, -1)
-
-        stim = Stimulus(
-            descs=descs,
-            desc_offer=counted(self.ran_offer[mine]),
-            prod=prod,
-            prod_data=core.prediction.prod_data,
-            byp=byp,
-            cancel=cancel,
-            seed=seed,
-            bias_data=np.concatenate([program.bias_data for program in programs])[pick["bias"]],
-            bias_last=np.concatenate([program.bias_last for program in programs])[pick["bias"]],
-            bias_offer=log["bias"].offer[pick["bias"]] - base,
-            psum_data=got.psum_data,
-            psum_last=got.psum_last,
-            psum_offer=got.psum_offer,
-            horizon=end - base,
-            psum_req_ready=wave_or_none(self.seen["req"][base:end, 0]),
-            out_ready=wave_or_none(self.seen["out"][base:end, 0]),
-            stat_ready=wave_or_none(self.seen["stat"][base:end, 0]),
-        )
+        stim, mine = self._stimulus(base, end, got, good, prod, core.prediction.prod_data, byp, core.prediction.job_err)
         want = predict(params, stim)
-        take = counted(self.ran_take[mine])
+        take = _counted(self.ran_take[mine], base)
         compare_tables(
             verdict, "descriptor", "RAN transfer", cycle_table(take), cycle_table(want.desc_accept), base=base
         )
@@ -224,19 +241,79 @@ class GemmScoreboard(Scoreboard):
             cycle_table(want.byp_accept),
             base=base,
         )
-        bias = counted(log["bias"].accept[pick["bias"]])
+        log = self.seen["bias"]
+        bias = _counted(log.accept[(log.offer >= base) & (log.offer < end)], base)
         compare_tables(verdict, "bias", "transfer", cycle_table(bias), cycle_table(want.bias_accept), base=base)
         compare(verdict, params, stim, want, got, base)
         held = np.stack([self.ran_take - self.ran_offer, self.ioss_take - self.ioss_offer], axis=1)[mine]
         self.epochs.append(Epoch(base, stim, want, got, core, self.programs[at], held))
 
+    def _ran_values(
+        self, at: int, base: int, end: int, traces: RanTraces, good: list[RanDescriptor]
+    ) -> tuple[Stimulus, RanTraces]:
+        """The RAN by value, of the products and bypassed jobs that it took; gives its inputs and what was seen."""
+        core, got = self.core.epochs[at], within(traces, base, end)
+        prod, byp = taken(core.prod, core.byp)
+        stim, _ = self._stimulus(base, end, got, good, prod, core.prod_data, byp, core.prediction.job_err)
+        inputs = RanInputs(stim, got, prod["offer"], {"byp": byp["offer"]})
+        jobs = [jobs_of(self.programs[at], core.prediction)] if self.programs[at] else []
+        judge = ValueJudge(self.verdict, self.params.ran, jobs, inputs, base, end != self.cycles)
+        judge.judge()
+        if end == self.cycles:
+            self.least += self.core.least + judge.least
+            # The core's model has a consumer that is always ready, which the RAN need not be.
+            core_lines = [replace(line, what=f"{line.what} (model: no back-pressure)") for line in self.core.timing]
+            self.timing = [*core_lines, *judge.timing()]
+        return stim, got
+
+    def _stimulus(
+        self,
+        base: int,
+        end: int,
+        got: RanTraces,
+        good: list[RanDescriptor],
+        prod: npt.NDArray[np.void],
+        prod_data: npt.NDArray[np.int16],
+        byp: npt.NDArray[np.void],
+        errors: npt.NDArray[np.void],
+    ) -> tuple[Stimulus, I64]:
+        """The RAN's inputs in a span, and which of the legal descriptors are among them."""
+        mine = np.flatnonzero((self.ran_offer >= base) & (self.ran_offer < end))
+        cancel = np.zeros(len(errors), CANCEL_DTYPE)
+        cancel["cycle"], cancel["tag"] = errors["cycle"], errors["tag"]
+        log: dict[str, SourceLog] = {name: self.seen[name] for name in ("bias", "seed")}
+        pick = {name: (entry.offer >= base) & (entry.offer < end) for name, entry in log.items()}
+        values = np.array([value for program in self.flat for value, _ in program.seeds], np.int64)
+        seed = np.zeros(int(pick["seed"].sum()), SEED_DTYPE)
+        seed["cycle"], seed["value"] = log["seed"].offer[pick["seed"]] - base, values[pick["seed"]]
+        stim = Stimulus(
+            descs=[good[n] for n in mine],
+            desc_offer=_counted(self.ran_offer[mine], base),
+            prod=prod,
+            prod_data=prod_data,
+            byp=byp,
+            cancel=cancel,
+            seed=seed,
+            bias_data=np.concatenate([program.bias_data for program in self.flat])[pick["bias"]],
+            bias_last=np.concatenate([program.bias_last for program in self.flat])[pick["bias"]],
+            bias_offer=log["bias"].offer[pick["bias"]] - base,
+            psum_data=got.psum_data,
+            psum_last=got.psum_last,
+            psum_offer=got.psum_offer,
+            horizon=end - base,
+            psum_req_ready=wave_or_none(self.seen["req"][base:end, 0]),
+            out_ready=wave_or_none(self.seen["out"][base:end, 0]),
+            stat_ready=wave_or_none(self.seen["stat"][base:end, 0]),
+        )
+        return stim, mine
+
     # ---- results -----------------------------------------------------------------------------------------------------
-    def _results(self) -> None:
-        """Matrices that left, against the oracles; jobs that were refused leave nothing."""
-        epoch, verdict, lanes = self.epochs[-1], self.verdict, self.params.core.lanes
+    def _results(self, programs: list[GemmProgram], traces: RanTraces, refused: int) -> None:
+        """Matrices that left, against the oracles; the `refused` jobs leave nothing."""
+        verdict, lanes = self.verdict, self.params.core.lanes
         descs: dict[int, RanDescriptor] = {}
         final: set[int] = set()
-        for program in epoch.programs:
+        for program in programs:
             number = program.first_job
             for desc, code in zip(program.ran, program.codes(), strict=True):
                 if code == 0:
@@ -244,11 +321,10 @@ class GemmScoreboard(Scoreboard):
                     number += desc.n_jobs
             final |= program.final
         try:
-            found = job_results(self.params.ran, descs, epoch.traces.out, epoch.traces.out_data)
+            found = job_results(self.params.ran, descs, traces.out, traces.out_data)
         except ValueError as error:
             verdict.diverge("result", self.cycles, "output stream", str(error), "every job once")
             return
-        refused = len(epoch.stim.cancel)
         verdict.count("value", len(descs))
         if len(found) != len(descs) - refused:
             verdict.diverge("result", self.cycles, "jobs that left", len(found), len(descs) - refused)
@@ -260,7 +336,7 @@ class GemmScoreboard(Scoreboard):
             (np.zeros((product.shape[0], n), np.int64), np.zeros((product.shape[0], n), bool))
             for product, n in zip(self.products, width, strict=True)
         ]
-        for program in epoch.programs:
+        for program in programs:
             for job, place in enumerate(program.placements):
                 number = program.first_job + job
                 if number in program.final and number in found:

@@ -127,6 +127,9 @@ class user_tensors(Tables):
 
     def conclude(self, verdict: Verdict) -> None:
         super().conclude(verdict)
+        self.conclude_values(verdict)
+
+    def conclude_values(self, verdict: Verdict) -> None:
         if not verdict.divergences:
             self.keep(self.env.scoreboard.results[0][0])
 
@@ -173,9 +176,12 @@ class captured(Tables):
         return super().told()
 
     def conclude(self, verdict: Verdict) -> None:
-        config = self.run_info.config
         super().conclude(verdict)
         self.report["origin"] = self.origin
+        self.conclude_values(verdict)
+
+    def conclude_values(self, verdict: Verdict) -> None:
+        config = self.run_info.config
         if not verdict.divergences:
             results = [y for y, _ in self.env.scoreboard.results]
             if config.get("captures"):
