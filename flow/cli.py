@@ -418,7 +418,7 @@ def _sim_one(
             name, config = _known_test(block, test), _load_config(values["CONFIG"])
             variables = {"CONFIG": shown(values["CONFIG"])}
         elif block.sim_options:
-            name, config = block.sim_options({**options, "TEST": test, "PARAMS": params})
+            name, config = block.sim_options({**options, "TEST": test, "PARAMS": params, "SEVERAL": not show})
             if not show and name != test:
                 raise UserError(f"your own tensors are played by {name}: leave TEST out")
         else:
@@ -835,13 +835,14 @@ def _tensors() -> int:
 def _regs() -> int:
     from flow.commands import filelists, limits, wordmap
     from flow.commands.regmap import make_files
+    from flow.site import figures
     from models.regs.map import MapError, load_map
 
     try:
         made = make_files(load_map())
     except MapError as error:
         raise UserError(str(error)) from error
-    changed = [*made, *filelists.make_files(), *limits.make_page(), *wordmap.make_page()]
+    changed = [*made, *filelists.make_files(), *limits.make_page(), *wordmap.make_page(), *figures.make_page()]
     for path in changed:
         print(f"made {shown(path)}")
     print(f"PASS regs: {len(changed)} files were not up to date" if changed else "PASS regs: everything is up to date")

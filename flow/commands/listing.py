@@ -52,9 +52,11 @@ def _plan(block: Block) -> list[Testpoint]:
         raise UserError(str(error)) from error
 
 
-def _say(console: Console, title: str, rows: Sequence[tuple[str, str]], width: int) -> None:
+def _say(console: Console, title: str, rows: Sequence[tuple[str, str]], width: int = 0) -> None:
+    """A title and two columns; the first is as wide as its longest name, at least `width`."""
     if not rows:
         return
+    width = max(width, *(len(name) for name, _ in rows))
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(width=width, no_wrap=True, style="cyan")
     table.add_column()
@@ -97,8 +99,7 @@ def list_block(console: Console, block: Block) -> None:
     ]
     faults = load_faults(block) if block.faults_dir else []
     broken = [(f.name, f"{f.title} (seen by {f.test} at {' or '.join(f.boundaries)})") for f in faults]
-    width = max((len(name) for name, _ in (*tests, *points, *broken)), default=1)
     console.print(Text(f"{block.name}: {block.title}\n", style="bold"))
-    _say(console, f"tests: make sim BLOCK={block.name} TEST=name or TEST='pattern*'; * is the default", tests, width)
-    _say(console, "testpoints: what is stimulated, what is checked", points, width)
-    _say(console, f"planted faults: make faults BLOCK={block.name} FAULT=name or FAULT='pattern*'", broken, width)
+    _say(console, f"tests: make sim BLOCK={block.name} TEST=name or TEST='pattern*'; * is the default", tests)
+    _say(console, "testpoints: what is stimulated, what is checked", points)
+    _say(console, f"planted faults: make faults BLOCK={block.name} FAULT=name or FAULT='pattern*'", broken)

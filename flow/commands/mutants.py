@@ -1,4 +1,4 @@
-"""Mutants of a block's RTL as a schema: one copy of the sources that holds all of them, each behind a number.
+"""Mutants of a block's RTL as a schema: one copy of the sources that holds all of them, each selected by a number.
 
 pyslang finds the places (syntax) and says what stands there (elaborated types and constants). Every mutant is an
 alternative of an expression or a statement; in the copies it is chosen by `ts_mutant::id`, which a module reads from

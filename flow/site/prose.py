@@ -35,6 +35,7 @@ _WORD = re.compile(r"\S*\w\S*")  # borders of tables are none
 _CODE = re.compile(r"^(```|~~~).*?^\1$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 _SECTION = re.compile(r"docs/([\w/]+\.md), ([A-Z][\w' ]*(?:; [A-Z][\w' ]*)*)")
 _HEAD = re.compile(r"^#+ (.+)$|^(?:- |\d+\. )?\*\*([^*\n]+?)\.?\*\*", re.MULTILINE)
+_LISTED = ("tests.py", "testlist.py")  # beside testplans, what `make list` shows
 _SOURCES = ("*.py", "*.sv", "*.svh", "*.vlt", "*.h", "*.cpp", "*.hjson")
 
 
@@ -52,7 +53,11 @@ def page_findings(name: str, text: str) -> Iterator[str]:
     for number, line in enumerate(text.splitlines(), start=1):
         if len(line) > LONGEST and not made:
             yield f"{name}:{number}: {len(line)} characters, at most {LONGEST}"
-    prose = _CODE.sub(_blank, text)
+    yield from word_findings(name, _CODE.sub(_blank, text))
+
+
+def word_findings(name: str, prose: str) -> Iterator[str]:
+    """Words of the list in `prose`, with their lines."""
     for pattern, better in WORDS.items():
         words = re.sub(r" (?!\?)", r"\\s+", pattern)
         for match in re.finditer(words, prose, re.IGNORECASE):
@@ -83,11 +88,14 @@ def _files(patterns: Iterable[str], folders: Iterable[str]) -> list[Path]:
 
 
 def findings() -> list[str]:
-    """Of every page, and of comments that name sections of pages."""
+    """Of every page, of what `make list` shows, and of comments that name sections of pages."""
     out: list[str] = []
     for path in [*sorted(ROOT.glob("*.md")), *_files(["*.md"], ("docs", "data"))]:
         out += page_findings(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8"))
     for path in _files(_SOURCES, ("rtl", *PACKAGES)):
         if path.name not in ("prose.py", "test_prose.py"):
-            out += section_findings(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8"))
+            name, text = path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
+            out += section_findings(name, text)
+            if path.suffix == ".hjson" or path.name in _LISTED:
+                out += word_findings(name, text)
     return out

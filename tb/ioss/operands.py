@@ -36,7 +36,7 @@ def own_tensors(block: Block, options: dict[str, Any]) -> bool:
         if beside:
             belongs = "belongs" if len(beside) == 1 else "belong"
             raise UserError(f"{', '.join(beside)} {belongs} to matrices of your own: give X and W, the .npy files")
-        if test == "user_tensors":
+        if test == "user_tensors" and not options.get("SEVERAL"):
             raise UserError("TEST=user_tensors needs X= and W=, the .npy files of the matrices")
         return False
     if test not in (None, "user_tensors"):

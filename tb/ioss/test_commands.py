@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from flow.core.blocks import get_block
 from flow.core.targets import run_target
 from models.ioss.oracle import count_pairs, slices
 
@@ -92,3 +93,12 @@ def test_bad_input_gets_one_line(tmp_path: Path) -> None:
         assert done.returncode != 0, variables
         assert len(lines) == 1, lines
         assert words in lines[0], (variables, lines)
+
+
+@pytest.mark.parametrize("name", ["ioss", "gemm"])
+def test_among_several_tests_one_of_a_user_s_files_plays_its_example(name: str) -> None:
+    block = get_block(name)
+    options = {option.name: option.default for option in block.options} | {"TEST": "user_tensors", "SEVERAL": True}
+    params = {name: param.default for name, param in block.params.items()}
+    assert block.sim_options is not None
+    assert block.sim_options(options | {"PARAMS": params}) == ("user_tensors", {"example": True})

@@ -500,7 +500,7 @@ class constrained_random(IossTest):
 
 @pyuvm.test()
 class long_tile(IossTest):
-    """A tile with as many jobs as a descriptor can announce, nearly all of them without work, and one behind it in
+    """A tile with as many jobs as a descriptor can announce, nearly all of them without work, and one after it in
     whose middle tags wrap. Config: `jobs` (of the first tile)."""
 
     async def body(self) -> None:

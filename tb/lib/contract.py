@@ -72,8 +72,9 @@ class Block:
     parameters; they are set on `tb_top` and, in lint, on `rtl_top`. `public_vlt` is a Verilator configuration file
     that lists the signals cocotb reaches (without one everything is public, at half the speed). `timing` is needed
     only if a test bench source has delays or waits. `verilator_args` and `icarus_args` are added to the build
-    command. `sim_options(options)` turns the values of `options` (by name), plus `TEST` (None if not given) and
-    `PARAMS` (the parameters by name), into (test, config); `print_report(result)` prints `result.json` for a person.
+    command. `sim_options(options)` turns the values of `options` (by name), plus `TEST` (None if not given),
+    `PARAMS` (the parameters by name) and `SEVERAL` (whether it is one of several tests, so that one of a user's files
+    plays its example), into (test, config); `print_report(result)` prints `result.json` for a person.
     `lint_params` are parameter sets beside the default, `lint_tops` modules without
     parameters that stand beside `rtl_top`. `synth_variants` names parameter sets that `make synth`
     compares the block with, one by one and in sum. `coverage_runs` is what `make coverage` simulates; runs with their

@@ -322,7 +322,7 @@ class following(GradientTest):
         g *= floats.power(10.0, floats.uniform(rng, -2, 0, g.shape[1]))
         g[steps + steps // 2 : 2 * steps] = 0
         w0 = floats.normal(rng, g.shape[1]) * 1e-4
-        # Behind a fall of the scale ADAM's updates are small against the unit of u: no bar on their tail.
+        # After a fall of the scale, ADAM's updates are small against the unit of u: no bar on their tail.
         self.add("adam", Rule(Mode.ADAM, 1e-3, eps=1e-12), g, w0, ("p50", "drift"))
         self.add("momentum", Rule(Mode.MOMENTUM, 1e-3), g, w0)
         await self.play_streams()

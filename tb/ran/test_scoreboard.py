@@ -1,4 +1,4 @@
-"""The RAN's scoreboard behind the wrap of tags: it must fail on what is wrong there, and on nothing else."""
+"""The RAN's scoreboard after the wrap of tags: it must fail on what is wrong there, and on nothing else."""
 
 from __future__ import annotations
 

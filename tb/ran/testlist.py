@@ -47,7 +47,7 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry("statistics", "30 tensors a run", seeds=(1, 2), icarus_config={"tensors": 3}),
     TestEntry(
         "long_tensor",
-        "65,700 jobs, nearly all alike: the seed only gives values behind the wrap of tags; a minute on Icarus",
+        "65,700 jobs, nearly all alike: the seed only gives values after the wrap of tags; a minute on Icarus",
         sims=("verilator",),
         directed=True,
     ),

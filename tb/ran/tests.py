@@ -490,7 +490,7 @@ class long_tensor(RanTest):
                 program.bypass(job)
         await self.play(program)
         # Only now: a product that waits would find the tag of its job, modulo 2^16, among those above.
-        # A descriptor with the wrap inside, two behind it: products, bypasses, cancels, partial sums.
+        # A descriptor with the wrap inside, two after it: products, bypasses, cancels, partial sums.
         program = self.program()
         behind = self.run_info.config.get("behind", 120)
         for start, jobs, last in ((Start.PSUM64, 8, False), (Start.ZERO, behind, False), (Start.PSUM32, 40, True)):

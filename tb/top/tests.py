@@ -668,7 +668,7 @@ class in_step(BoundedTest):
             serial.add(replace(command, **waits), stream, waits=False)
         serial.actions += [Read(address) for address in STATUS_READS]
         await self.play(serial.take())
-        # Behind a product that takes a thousand cycles.
+        # After a product that takes a thousand cycles.
         fill(rng, serial, params)
         gemm = random_product(rng, serial, params, m=40, k=100, n=16, n_x=2, n_w=2, reduce_factor=1, min_order=0)
         for order in ((store, load, bad), (load, bad, store)):

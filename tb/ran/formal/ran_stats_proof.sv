@@ -1,7 +1,7 @@
 // Registers of the statistics of tensors of any length (docs/ran/README.md, Statistics): proved with `make prove BLOCK=ran`.
 //
 // No run is long enough for the upper bits. So the registers start with anything at all, and a few cycles look at what they hold: slot A at
-// 2 (retired twice: what was in the tensor is gone), slot A at 4 through the tensor's register, with a new slot B behind it, and at 5 the
+// 2 (retired twice: what was in the tensor is gone), slot A at 4 through the tensor's register, with a new slot B after it, and at 5 the
 // new slot. That the top bits of every register can be seen are covers; that sums are right is stat_join_proof's.
 module ran_stats_proof (
   input logic clk_i
