@@ -889,7 +889,7 @@ def _train(
     try:
         energies = Energies.load(ENERGY or DEFAULT)
     except EnergyError as error:
-        raise UserError(str(error)) from error
+        raise UserError(f"ENERGY={error}" if ENERGY else str(error)) from error
     if CAPTURE_AT is not None and CAPTURE is None:
         raise UserError("CAPTURE_AT says which iteration CAPTURE= saves: give CAPTURE, the folder, too")
     plan = Plan(NET, OPT, LAPS, SEED)
@@ -959,7 +959,9 @@ def _train_model(NET: str, EPOCHS: int, SEED: int, SEEDS: int, REPORT: Path | No
 def _help(BLOCK: str | None, TARGET: str | None) -> int:
     from flow.commands import helping
 
-    console = Console(width=min(helping.WIDTH, Console().width), highlight=False)
+    terminal = Console()
+    width = min(helping.WIDEST, terminal.width) if terminal.is_terminal else helping.WIDTH
+    console = Console(width=width, highlight=False)
     blocks = [get_block(BLOCK)] if BLOCK else all_blocks()
     commands = _commands(blocks[0])
     if TARGET:

@@ -17,8 +17,9 @@ from pathlib import Path
 
 import click
 import numpy as np
+import onnx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from flow import cli
@@ -27,6 +28,7 @@ from tb.lib.paths import ROOT
 
 CALLS = int(os.environ.get("TS_FUZZ_CALLS", "300"))
 TARGETS = ("sim", "sim", "sim", "synth", "train", "train-model", "regress", "coverage", "faults", "replay", "prove")
+TARGETS += ("waves", "watch", "net", "net", "mutate", "list", "help")
 WORK = (
     "flow.core.simulate.run",
     "flow.commands.synth.synthesise_all",
@@ -37,6 +39,9 @@ WORK = (
     "flow.commands.coverage.cover_all",
     "flow.commands.faults.try_faults",
     "flow.commands.prove.prove",
+    "flow.commands.watch.watch_sources",
+    "flow.commands.net.net",
+    "flow.commands.mutate.mutate",
 )
 
 
@@ -78,10 +83,23 @@ def _npy(array: np.ndarray, version: tuple[int, int] | None = None) -> bytes:
     return out.getvalue()
 
 
+def _onnx() -> bytes:
+    """A network of one product."""
+    make, kind = onnx.helper.make_tensor_value_info, onnx.TensorProto.FLOAT
+    w = onnx.numpy_helper.from_array(np.ones((3, 2), np.float32), "w")
+    nodes = [onnx.helper.make_node("MatMul", ["x", "w"], ["y"], name="fc")]
+    graph = onnx.helper.make_graph(nodes, "net", [make("x", kind, (3, 3))], [make("y", kind, (3, 2))], [w])
+    return onnx.helper.make_model(
+        graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8
+    ).SerializeToString()
+
+
 def _files(folder: Path) -> Files:
     files = Files(folder)
     whole = _npy(np.ones((3, 3), np.int8))
     files.add("ones.npy", whole, "X", "W", "G")
+    files.add("input.npy", _npy(np.ones((3, 3), np.float32)), "INPUT")
+    files.add("net.onnx", _onnx(), "MODEL")
     files.add("three.npy", _npy(np.ones((3, 3), np.int8), (3, 0)), "X", "W", "G")
     files.add("vector.npy", _npy(np.ones(3, np.int64)), "BIAS", "W0")
     files.add("floats.npy", _npy(np.ones((2, 3))), "G")
@@ -216,6 +234,7 @@ def test_any_call_works_or_gets_one_line(draw: st.DataObject, files: Files, at_w
         variables["BLOCK"] = block
     status, err = _call(target, variables)
     said = (target, variables, err)
+    event("refused" if status == 2 else "taken")  # counted by --hypothesis-show-statistics
     if status is None or status == 0:
         assert not bad, said
     else:

@@ -16,7 +16,7 @@ from rich.text import Text
 from tb.lib.contract import Block
 from tb.lib.errors import UserError, did_you_mean
 
-WIDTH = 80
+WIDTH, WIDEST = 80, 120  # of the page: without a terminal, and on any
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "simulate": ("sim", "waves", "watch", "replay", "list"),
     "verify": ("test", "regress", "coverage", "faults", "mutate", "prove", "lint"),

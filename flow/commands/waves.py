@@ -77,7 +77,8 @@ def read_scopes(path: Path) -> Scope:
             file.seek(0)
             return read(file)
     except (OSError, ValueError, IndexError, struct.error, EOFError) as error:
-        raise UserError(f"{shown(path)} is not a whole VCD or FST file: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UserError(f"{shown(path)} is not a whole VCD or FST file: {reason}") from error
 
 
 def _read_vcd(file: BinaryIO) -> Scope:

@@ -24,9 +24,11 @@ def print_timing(result: dict[str, Any]) -> None:
         console.print(table)
     made = report.get("checks", {}).get("value", 0)
     least = result.get("minimum", {}).get("value", 0)
-    print(
+    console.print(
         f"CHECK=value: {made:,} values compared at the outputs (at least {least:,}); mismatches: "
-        f"{report.get('mismatches', 0)}; cycles, counters and observation ports were NOT judged"
+        f"{report.get('mismatches', 0)}; cycles, counters and observation ports were NOT judged",
+        highlight=False,
+        soft_wrap=not console.is_terminal,
     )
 
 
