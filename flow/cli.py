@@ -423,6 +423,9 @@ def _sim_one(
                 raise UserError(f"your own tensors are played by {name}: leave TEST out")
         else:
             name, config = test or block.default_test, {}
+        for each, value in block.test_params.get(name, {}).items():
+            if context.get_parameter_source(each) is not source:
+                params[each] = value
         facts["test"] = name
         result = run(
             block,

@@ -108,7 +108,7 @@ def replay(program: Path, run: Recorded, scratch: Path) -> dict[str, Any]:
 
 def cpp_loop(block: Block, params: dict[str, int], quick: bool = False) -> Path:
     """The program of bench.cpp for `params` (by make variable); `quick`: built for work, not for speed."""
-    names = {block.params[name].sv_name: value for name, value in params.items()}
+    names = block.device_params(params)
     return build_cpp(block, HERE / "bench.cpp", names, quick=quick)
 
 

@@ -70,7 +70,7 @@ def lint_rtl(block: Block, params: Mapping[str, int]) -> list[str]:
         "--top-module",
         block.rtl_top,
     ]
-    command += [f"-G{block.params[name].sv_name}={value}" for name, value in values.items()]
+    command += [f"-G{name}={value}" for name, value in block.device_params(values).items()]
     command += [f"-I{folder}" for folder in block.include_dirs] + list(block.rtl)
     return _outcome(command, VERILATOR_ROOT=str(root))
 

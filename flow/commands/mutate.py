@@ -76,6 +76,8 @@ def run_sets(block: Block) -> list[tuple[dict[str, int], dict[str, RunSpec]]]:
     sets: dict[str, tuple[dict[str, int], dict[str, RunSpec]]] = {}
     usual = block.resolve_params(None)
     for spec in block_runs(block.tests, "verilator"):
+        if spec.test in block.test_params:  # a bench of its own: it would double the mutants' builds
+            continue
         params = block.resolve_params(spec.params)
         key = json.dumps(params, sort_keys=True)
         sets.setdefault(key, (params, {}))[1][run_name(block, spec)] = spec

@@ -161,8 +161,8 @@ def _script(
 ) -> str:
     """Yosys commands, a line each."""
     read = ["read_slang", "-j", "1", "-DSYNTHESIS", *(f"-I{name}" for name in includes), "--top", block.rtl_top]
-    for name, value in params.items():
-        read += ["-G", f"{block.params[name].sv_name}={value}"]
+    for name, value in block.device_params(params).items():
+        read += ["-G", f"{name}={value}"]
     lines = [" ".join([*read, *sources]), f"log {_STEP}optimising", *_WORD]
     lines += ["write_json netlist.json"]
     if gates:

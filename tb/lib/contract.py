@@ -14,12 +14,14 @@ from tb.lib.errors import UserError
 
 @dataclass(frozen=True)
 class Param:
-    """A parameter of the test bench: its default and legal values and its name in SystemVerilog."""
+    """A parameter of the test bench: its default and legal values and its name in SystemVerilog; `bench`: the device
+    does not have it."""
 
     default: int
     legal: tuple[int, ...]
     sv_name: str
     help: str = ""
+    bench: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ class Block:
     `bench` names the module whose `bench(report path or None)` the command of that name calls; it returns an exit
     status. `faults_dir` holds the planted faults.
     `proofs` are what `make prove` proves.
+    `test_params`: by test, values of parameters that it has with `make sim` where none is given.
     `check()` is a hook of `make lint` that returns findings (the testplan against the tests, say). `value_check`:
     its scoreboard can judge values and order alone (CHECK=value); otherwise `no_value_check` says why not.
     """
@@ -120,6 +123,7 @@ class Block:
     functional_coverage: Callable[[list[Any]], dict[str, Any]] | None = None
     bench: str | None = None
     proofs: tuple[Proof, ...] = ()
+    test_params: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     check: Callable[[], list[str]] | None = None
     value_check: bool = False
     no_value_check: str = "its scoreboard judges every cycle"
@@ -144,6 +148,10 @@ class Block:
                 )
             values[name] = value
         return values
+
+    def device_params(self, values: Mapping[str, int]) -> dict[str, int]:
+        """Parameters of the device by their name in SystemVerilog, from `values` by the names of make variables."""
+        return {self.params[name].sv_name: value for name, value in values.items() if not self.params[name].bench}
 
     def counts_code(self, params: Mapping[str, int]) -> bool:
         """Whether the code of runs with these parameters counts."""

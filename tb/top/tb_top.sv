@@ -12,7 +12,8 @@ module tb_top #(
   parameter int Depth = 128,
   parameter int AccW = 40,
   parameter int Banks = 2,
-  parameter int Layers = 16
+  parameter int Layers = 16,
+  parameter int Unruly = 0        // 1: a host that keeps no rules, small buffers, nothing traced
 ) (
   input  logic        clk_i,
   input  logic        rst_ni,
@@ -24,6 +25,8 @@ module tb_top #(
   input  logic [31:0] s_credit_i,
   output logic [31:0] s_played_o,
   input  logic [31:0] m_credit_i,
+  input  logic [31:0] go_i,           // unruly host: scripts that may be played, that were
+  output logic [31:0] done_o,
 
   output logic [31:0] cycle_o,
   output logic        quiet_o         // nothing to play, nothing in the device (ts_quiet)
@@ -42,27 +45,44 @@ module tb_top #(
   logic [31:0]  wdata, rdata;
   logic [3:0]   wstrb;
   logic [1:0]   bresp, rresp;
-  ts_source #(.Name("host"), .PayloadBytes(16)) u_host_source (
-    .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .credit_i(host_credit_i), .played_o(host_played_o),
-    .valid_o(host_valid), .ready_i(host_ready), .payload_o(host_record)
-  );
-  ts_axil_host u_host (
-    .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .valid_i(host_valid), .ready_o(host_ready), .record_i(host_record),
-    .awvalid_o(awvalid), .awready_i(awready), .awaddr_o(awaddr), .wvalid_o(wvalid), .wready_i(wready),
-    .wdata_o(wdata), .wstrb_o(wstrb), .bvalid_i(bvalid), .bready_o(bready), .bresp_i(bresp),
-    .arvalid_o(arvalid), .arready_i(arready), .araddr_o(araddr), .rvalid_i(rvalid), .rready_o(rready),
-    .rdata_i(rdata), .rresp_i(rresp)
-  );
-  ts_source #(.Name("s"), .PayloadBytes(17)) u_s_source (
-    .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .credit_i(s_credit_i), .played_o(s_played_o),
-    .valid_o(s_valid), .ready_i(s_ready), .payload_o(s_payload)
-  );
-  ts_sink #(.Name("m"), .Index(0)) u_m_sink (
-    .clk_i, .cycle_i(cycle_q), .flush_i, .credit_i(m_credit_i), .ready_o(m_ready)
-  );
-  ts_stream_check #(.PayloadW(129)) u_m_check (
-    .clk_i, .rst_ni, .valid_i(m_valid), .ready_i(m_ready), .payload_i({m_data, m_last})
-  );
+  logic         rst_n, unruly_rst_n;
+  assign rst_n = rst_ni && unruly_rst_n;
+  if (Unruly == 0) begin : gen_host
+    ts_source #(.Name("host"), .PayloadBytes(16)) u_host_source (
+      .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .credit_i(host_credit_i), .played_o(host_played_o),
+      .valid_o(host_valid), .ready_i(host_ready), .payload_o(host_record)
+    );
+    ts_axil_host u_host (
+      .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .valid_i(host_valid), .ready_o(host_ready), .record_i(host_record),
+      .awvalid_o(awvalid), .awready_i(awready), .awaddr_o(awaddr), .wvalid_o(wvalid), .wready_i(wready),
+      .wdata_o(wdata), .wstrb_o(wstrb), .bvalid_i(bvalid), .bready_o(bready), .bresp_i(bresp),
+      .arvalid_o(arvalid), .arready_i(arready), .araddr_o(araddr), .rvalid_i(rvalid), .rready_o(rready),
+      .rdata_i(rdata), .rresp_i(rresp)
+    );
+    ts_source #(.Name("s"), .PayloadBytes(17)) u_s_source (
+      .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .credit_i(s_credit_i), .played_o(s_played_o),
+      .valid_o(s_valid), .ready_i(s_ready), .payload_o(s_payload)
+    );
+    ts_sink #(.Name("m"), .Index(0)) u_m_sink (
+      .clk_i, .cycle_i(cycle_q), .flush_i, .credit_i(m_credit_i), .ready_o(m_ready)
+    );
+    ts_stream_check #(.PayloadW(129)) u_m_check (
+      .clk_i, .rst_ni, .valid_i(m_valid), .ready_i(m_ready), .payload_i({m_data, m_last})
+    );
+    assign unruly_rst_n = 1'b1;
+    assign done_o = '0;
+  end else begin : gen_unruly
+    ts_unruly_host u_host (
+      .clk_i, .go_i, .done_o, .rst_no(unruly_rst_n),
+      .awvalid_o(awvalid), .awready_i(awready), .awaddr_o(awaddr), .wvalid_o(wvalid), .wready_i(wready),
+      .wdata_o(wdata), .wstrb_o(wstrb), .bvalid_i(bvalid), .bready_o(bready), .bresp_i(bresp),
+      .arvalid_o(arvalid), .arready_i(arready), .araddr_o(araddr), .rvalid_i(rvalid), .rready_o(rready),
+      .rdata_i(rdata), .rresp_i(rresp), .s_valid_o(s_valid), .s_ready_i(s_ready), .s_data_o(s_payload[127:0]),
+      .s_last_o(s_payload[128]), .m_valid_i(m_valid), .m_ready_o(m_ready), .m_data_i(m_data), .m_last_i(m_last),
+      .busy_i(busy)
+    );
+    assign {host_valid, host_ready, host_record, s_payload[135:129], host_played_o, s_played_o} = '0;
+  end
 
   trainslice_top #(
     .Cores (Cores),
@@ -70,9 +90,14 @@ module tb_top #(
     .Depth (Depth),
     .AccW  (AccW),
     .Banks (Banks),
-    .Layers(Layers)
+    .Layers(Layers),
+    .XWords((Unruly == 0) ? 8192 : 32),
+    .WWords((Unruly == 0) ? 8192 : 128),
+    .MWords((Unruly == 0) ? 1024 : 4),
+    .YWords((Unruly == 0) ? 16384 : 64),
+    .SWords((Unruly == 0) ? 4096 : 8)
   ) dut (
-    .clk_i, .rst_ni,
+    .clk_i, .rst_ni(rst_n),
     .axil_awvalid_i (awvalid),
     .axil_awready_o (awready),
     .axil_awaddr_i  (awaddr),
@@ -102,6 +127,7 @@ module tb_top #(
     .busy_o         (busy)
   );
 
+  if (Unruly == 0) begin : gen_inside
   // ---- inside: the pairs ----------------
   for (genvar c = 0; c < Cores; c++) begin : gen_core
     localparam logic [39:0] Place = {"core", 8'(48 + c)};
@@ -358,6 +384,7 @@ module tb_top #(
       $fflush(start_fd);
       $fflush(event_fd);
     end
+  end
   end
 
   // ---- end of work ----------------

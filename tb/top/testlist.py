@@ -5,6 +5,8 @@ from __future__ import annotations
 from tb.lib.testlist import TestEntry
 
 TWO, FOUR = {"CORES": 2}, {"CORES": 4}
+SMALL = {"UNRULY": 1, "ROWS": 2, "DEPTH": 32, "LAYERS": 4}
+UNRULY_TESTS = ("abuse", "abuse_kept")
 
 TESTS: tuple[TestEntry, ...] = (
     TestEntry("smoke", "every parameter set must build and work", params=({}, TWO)),
@@ -53,4 +55,23 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry("far", "every limit in a run of 350,000 cycles", sims=("verilator",)),
     TestEntry("padding", "both kinds in a run", params=({}, TWO), icarus_config={"kinds": 1}, late=("icarus",)),
     TestEntry("reset_in_the_middle", "seven resets a run", icarus_config={"resets": 1}, late=("icarus",)),
+    TestEntry(
+        "abuse",
+        "eight programs a second",
+        params=(SMALL,),
+        config={"mix": "everything", "programs": 500},
+        icarus_config={"programs": 2},
+    ),
+    *(
+        TestEntry(
+            "abuse",
+            "as above",
+            params=(SMALL,),
+            sims=("verilator",),
+            config={"mix": mix, "programs": 500},
+            late=("verilator",),
+        )
+        for mix in ("commands", "breaches", "resets", "accesses")
+    ),
+    TestEntry("abuse_kept", "every program in a run", params=(SMALL,), directed=True),
 )

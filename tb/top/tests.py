@@ -47,6 +47,8 @@ from tb.ioss.sequences import operands
 from tb.lib.scoreboard import Verdict
 from tb.lib.waves import ready_wave
 from tb.optc.sequences import PLAIN
+from tb.top.abuse.base import KEPT, AbuseTest
+from tb.top.abuse.program import read_program
 from tb.top.env import TopTest
 from tb.top.sequences import (
     Serial,
@@ -1148,3 +1150,17 @@ class padding(BoundedTest):
         super().conclude(verdict)
         for what, observed, expected in self.wrong:
             verdict.diverge("store", self.cycles, what, observed, expected)
+
+
+@pyuvm.test()
+class abuse(AbuseTest):
+    """Random programs of a host that keeps no rules. Config: `mix` of items, `programs`; `program`: a file."""
+
+
+@pyuvm.test()
+class abuse_kept(AbuseTest):
+    """Programs that failed once."""
+
+    async def abuse(self) -> None:
+        for path in sorted(KEPT.glob("*.txt")):
+            await self.kept(path.stem, read_program(path))

@@ -1,0 +1,1 @@
+"""The processor under a host that keeps no rules (docs/top/abuse.md)."""
