@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from host.fixed import FixedConfig, FixedNet, Params, Step, TrainConfig, dynamic_fl, init_layers
-from host.layers import Layer
+from host.layers import Layer, wires
 from models.laps.config import (
     CLASS_STRIDE,
     ORDER,
@@ -45,9 +45,10 @@ from models.laps.config import (
     TensorStats,
     Tolerance,
 )
-from models.laps.value import Laps, stats_of
+from models.laps.value import Laps
 
 ACTIVATION, WEIGHT, ERROR, GRADIENT = TensorClass
+MOST_K = (1 << 16) - 1  # inner length that a query can have
 
 
 class Key(NamedTuple):
@@ -125,17 +126,21 @@ def answer(controller: Controller, request: Request) -> Format | int | None:
 
 def queries(layers: Sequence[Layer], batch: int) -> list[Query]:
     """What an iteration asks, in order."""
+    net = wires(tuple(layers))
     count = len(layers)
+    taken = [Key(net.takes[at], ACTIVATION) for at in range(count)]
+    errors = [Key(net.errs[at], ERROR) for at in range(count)]
     fp = [
-        Query(f"fp{at + 1}", Key(at, ACTIVATION), Key(at, WEIGHT), Key(at + 1, ACTIVATION), layers[at].shape[0])
+        Query(f"fp{at + 1}", taken[at], Key(at, WEIGHT), Key(net.gives[at], ACTIVATION), layers[at].shape[0])
         for at in range(count - 1)
     ]
     bp = [
-        Query(f"bp{at + 1}", Key(at, ERROR), Key(at, WEIGHT), Key(at - 1, ERROR), layers[at].back_length)
-        for at in range(1, count)
+        Query(f"bp{at + 1}", errors[at], Key(at, WEIGHT), errors[net.source[at]], layers[at].back_length)
+        for at in range(count)
+        if net.has_bp(at)
     ]
     wg = [
-        Query(f"wg{at + 1}", Key(at, ERROR), Key(at, ACTIVATION), Key(at, GRADIENT), batch * layers[at].places)
+        Query(f"wg{at + 1}", errors[at], taken[at], Key(at, GRADIENT), min(batch * layers[at].places, MOST_K))
         for at in range(count)
     ]
     return [*fp, *bp, *wg]
@@ -196,7 +201,7 @@ class ClosedLoop:
         self.min_orders |= {query.gemm: order for query, order in zip(asked, said or (), strict=True)}
         done = self.network.compute(pixels, labels)
         updates = [
-            Update(Key(each.layer, each.cls), stats_of(each.tensor.q, each.z, each.tensor.bits, each.tensor.unsigned))
+            Update(Key(each.layer, each.cls), each.stats)
             for each in done.made
         ]
         said = yield updates

@@ -35,18 +35,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from host.layers import Layer, check_layers, dense, start_weights
+from host.layers import INPUT, Layer, check_layers, dense, start_weights, wires
 from models.common import floats
 from models.common.slices import operand_range
 from models.common.tensors import GemmTensors
-from models.laps.config import TensorClass
+from models.laps.config import TensorClass, TensorStats
+from models.laps.value import stats_of
 
 FloatArray = npt.NDArray[np.floating]
 Int32Array = npt.NDArray[np.int32]
@@ -315,22 +316,23 @@ class FloatNet:
     ) -> None:
         check_layers(layers)
         self.layers = tuple(layers)
+        self.wires = wires(self.layers)
         self.params = params.copy(np.float32)
         self.optimiser = optimiser(self.params) if optimiser else _Momentum(self.params, config)
 
-    def _forward(self, pixels: FloatArray) -> tuple[list[FloatArray], list[npt.NDArray[np.bool_]], list[Any]]:
-        """Columns that every layer multiplies, then the logits; ReLU' = 0 and routes of the hidden layers' outputs."""
-        columns, closed, routes = [], [], []
-        x = pixels.astype(np.float32)
-        for number, (layer, w, b) in enumerate(
-            zip(self.layers, self.params.weights, self.params.biases, strict=True), start=1
-        ):
-            columns.append(layer.columns(x))
+    def _forward(self, pixels: FloatArray) -> tuple[list[FloatArray], dict[int, Any], dict[int, Any]]:
+        """Columns that every layer multiplies, then the logits; of the hidden layers' outputs ReLU' = 0, and routes."""
+        columns, closed, routes = [], {}, {}
+        given: dict[int, FloatArray] = {INPUT: pixels.astype(np.float32)}
+        for at, (layer, w, b) in enumerate(zip(self.layers, self.params.weights, self.params.biases, strict=True)):
+            columns.append(layer.columns(given[self.wires.source[at]]))
             x = columns[-1] @ w + b
-            if number < len(self.layers):
-                x, off, route = layer.pool(np.maximum(x, np.float32(0)), x <= 0)
-                closed.append(off)
-                routes.append(route)
+            for part in layer.add:
+                x = x + given[part].reshape(x.shape)
+            if layer.linear or at + 1 == len(self.layers):
+                given[at] = x
+            else:
+                given[at], closed[at], routes[at] = layer.pool(np.maximum(x, np.float32(0)), x <= 0)
         return [*columns, x], closed, routes
 
     def logits(self, pixels: FloatArray) -> FloatArray:
@@ -343,16 +345,28 @@ class FloatNet:
         """Mean cross-entropy, and the mean gradients of weights and biases."""
         columns, closed, routes = self._forward(pixels)
         loss, error = softmax_error(columns[-1], labels)
-        error = error.astype(np.float32)
         grad_w: list[FloatArray] = []
         grad_b: list[FloatArray] = []
+        last = len(self.layers) - 1
+        errors, sums = {last: error.astype(np.float32)}, dict[int, FloatArray]()
         for at in reversed(range(len(self.layers))):
             layer = self.layers[at]
-            grad_w.insert(0, columns[at].T @ error / np.float32(len(labels)))
+            if at in sums:
+                below = np.where(closed[at], np.float32(0), sums.pop(at))
+                errors[at] = layer.spread(below, routes[at])
+            error = errors.pop(at)
+            gradient = columns[at].T @ error / np.float32(len(labels))
+            grad_w.insert(0, gradient if layer.absent is None else np.where(layer.absent, np.float32(0), gradient))
             grad_b.insert(0, error.sum(axis=0) / np.float32(len(labels)))
-            if at:
+            parts = [(part, error.reshape(len(labels), -1)) for part in layer.add]
+            if self.wires.has_bp(at):
                 below = layer.from_rows(layer.back_columns(error) @ layer.back_weights(self.params.weights[at]))
-                error = self.layers[at - 1].spread(np.where(closed[at - 1], np.float32(0), below), routes[at - 1])
+                parts.append((self.wires.source[at], below))
+            for part, values in parts:
+                if part != INPUT and self.layers[part].linear:
+                    errors[part] = error
+                elif part != INPUT:
+                    sums[part] = sums[part] + values if part in sums else values
         return loss, grad_w, grad_b
 
     def step(self, pixels: FloatArray, labels: npt.NDArray[np.integer]) -> Step:
@@ -416,12 +430,18 @@ class DynamicRule:
 @dataclass(frozen=True)
 class Made:
     """A tensor that an iteration quantised, before pooling or its transpose, and `z`: the same rounded, before
-    saturation. Layers count from 0."""
+    saturation. Layers count from 0. `absent`: elements of a convolution in groups that are none, and zero."""
 
     layer: int
     cls: TensorClass
     tensor: Quantised
     z: npt.NDArray[np.generic]
+    absent: int = 0
+
+    @property
+    def stats(self) -> TensorStats:
+        """What LAPS is told."""
+        return without(stats_of(self.tensor.q, self.z, self.tensor.bits, self.tensor.unsigned), self.absent)
 
 
 @dataclass(frozen=True)
@@ -436,13 +456,23 @@ class Pass:
     made: tuple[Made, ...]
 
 
+def without(stats: TensorStats, absent: int) -> TensorStats:
+    """Statistics less so many zeros."""
+    return replace(stats, values=stats.values - absent, zeros=stats.zeros - absent) if absent else stats
+
+
+def absent_of(layer: Layer) -> int:
+    """Elements of a layer's weights that are none."""
+    return 0 if layer.absent is None else int(layer.absent.sum())
+
+
 @dataclass
 class _Forward:
     gemms: list[GemmTensors]
     made: list[Made]
     columns: list[Quantised]  # X of every layer
-    off: list[npt.NDArray[np.bool_]]  # ReLU' = 0, of every hidden layer's output
-    routes: list[Any]  # what `spread` needs, the same
+    off: dict[int, npt.NDArray[np.bool_]]  # ReLU' = 0, of every hidden layer's output
+    routes: dict[int, Any]  # what `spread` needs, the same
     logits: FloatArray
 
 
@@ -463,6 +493,7 @@ class FixedNet:
     ) -> None:
         check_layers(layers)
         self.layers = tuple(layers)
+        self.wires = wires(self.layers)
         self.params = params.copy(np.float64)
         self.formats = formats
         self.optimiser = optimiser(self.params) if optimiser else _Momentum(self.params, config)
@@ -485,25 +516,36 @@ class FixedNet:
         cfg, nearest = self._fixed, Rounding.NEAREST_EVEN
         # Inference rounds to nearest, so that measuring accuracy draws no random number and cannot change the run.
         w_rounding, a_rounding = (cfg.weight_rounding, cfg.activation_rounding) if training else (nearest, nearest)
-        made = self._from_values(0, TensorClass.ACTIVATION, pixels, nearest)
-        x = made.tensor
-        fwd = _Forward([], [], [], [], [], pixels)
+        made = {INPUT: self._from_values(0, TensorClass.ACTIVATION, pixels, nearest)}
+        given: dict[int, Quantised] = {INPUT: made[INPUT].tensor}
+        sums: dict[int, FloatArray] = {}  # of linear layers
+        fwd = _Forward([], [], [], {}, {}, pixels)
         for at, (layer, master, bias) in enumerate(
             zip(self.layers, self.params.weights, self.params.biases, strict=True)
         ):
+            below = self.wires.source[at]
             w = self._from_values(at, TensorClass.WEIGHT, master, w_rounding)
-            fwd.made += [w, made]
-            fwd.columns.append(_moved(x, layer.columns))
+            fwd.made.append(replace(w, absent=absent_of(layer)))
+            if self.wires.takes[at] == at:
+                fwd.made.append(made[below])
+            fwd.columns.append(_moved(given[below], layer.columns))
             gemm = _gemm(f"fp{at + 1}", fwd.columns[-1], w.tensor)
             fwd.gemms.append(gemm)
             acc_fl = gemm.x_fl + gemm.w_fl
             acc = gemm.product(self.formats.min_order(gemm.name)) + np.rint(np.ldexp(bias, acc_fl)).astype(np.int64)
-            if at + 1 < len(self.layers):
-                made = self._from_sums(at + 1, TensorClass.ACTIVATION, np.maximum(acc, 0), acc_fl, a_rounding)
-                q, off, route = layer.pool(made.tensor.q, acc <= 0)
-                x = Quantised(q, made.tensor.fl, made.tensor.bits, True)
-                fwd.off.append(off)
-                fwd.routes.append(route)
+            if layer.linear:
+                sums[at] = np.ldexp(acc.astype(np.float64), -acc_fl)
+            elif at + 1 < len(self.layers):
+                cls, entry = TensorClass.ACTIVATION, self.wires.gives[at]
+                if layer.add:
+                    total = added(acc, acc_fl, [sums[part] if part in sums else given[part] for part in layer.add])
+                    made[at] = self._from_values(entry, cls, np.maximum(total, 0), a_rounding)
+                    closed = total <= 0
+                else:
+                    made[at] = self._from_sums(entry, cls, np.maximum(acc, 0), acc_fl, a_rounding)
+                    closed = acc <= 0
+                q, fwd.off[at], fwd.routes[at] = layer.pool(made[at].tensor.q, closed)
+                given[at] = replace(made[at].tensor, q=q)
         fwd.logits = np.ldexp(acc.astype(np.float64), -acc_fl)
         return fwd
 
@@ -516,34 +558,55 @@ class FixedNet:
         cfg = self._fixed
         fwd = self._forward(pixels, training=True)
         loss, error = softmax_error(fwd.logits, labels)
-        made = self._from_values(len(self.layers) - 1, TensorClass.ERROR, error, cfg.error_rounding)
-        dy = made.tensor
+        last = len(self.layers) - 1
+        made = self._from_values(last, TensorClass.ERROR, error, cfg.error_rounding)
+        made_of, errors = {last: made}, {last: made.tensor}
+        sums: dict[int, list[FloatArray]] = {}
         bp: list[GemmTensors] = []
         wg: list[GemmTensors] = []
         grad_w: list[FloatArray] = []
         grad_b: list[FloatArray] = []
         for at in reversed(range(len(self.layers))):
             layer, x, forward = self.layers[at], fwd.columns[at], fwd.gemms[at]
-            fwd.made.append(made)
-            gemm = _gemm(f"wg{at + 1}", _moved(dy, np.transpose), x)
+            if at in sums:
+                total = layer.spread(joined(sums.pop(at), fwd.off[at]), fwd.routes[at])
+                made_of[at] = self._from_values(at, TensorClass.ERROR, total, cfg.error_rounding)
+                errors[at] = made_of[at].tensor
+            dy = errors.pop(at)
+            if at in made_of:
+                fwd.made.append(made_of[at])
+            gemm = _gemm(f"wg{at + 1}", _moved(dy, np.transpose), x, transposed(layer.absent))
             wg.insert(0, gemm)
             acc, acc_fl = gemm.product(self.formats.min_order(gemm.name)), dy.fl + x.fl
             if self.formats.choose(at, TensorClass.GRADIENT, acc, acc_fl) is None:
                 gradient = np.ldexp(acc.T.astype(np.float64), -acc_fl)
             else:
-                fwd.made.append(self._from_sums(at, TensorClass.GRADIENT, acc, acc_fl, Rounding.NEAREST_EVEN))
-                gradient = fwd.made[-1].tensor.value().T
+                made = self._from_sums(at, TensorClass.GRADIENT, acc, acc_fl, Rounding.NEAREST_EVEN)
+                fwd.made.append(replace(made, absent=absent_of(layer)))
+                gradient = made.tensor.value().T
             grad_w.insert(0, gradient / len(labels))
             grad_b.insert(0, np.ldexp(dy.q.sum(axis=0, dtype=np.int64).astype(np.float64), -dy.fl) / len(labels))
-            if at:
+            for part in layer.add:
+                if part != INPUT and self.layers[part].linear:
+                    errors[part] = dy
+                elif part != INPUT:
+                    sums.setdefault(part, []).append(dy.value().reshape(len(labels), -1))
+            if self.wires.has_bp(at):
+                below = self.wires.source[at]
                 w = Quantised(forward.w, forward.w_fl, forward.w_bits, forward.w_unsigned)
-                mask = layer.to_rows(fwd.off[at - 1])
+                mask = layer.to_rows(fwd.off[below])
                 gemm = _gemm(f"bp{at + 1}", _moved(dy, layer.back_columns), _moved(w, layer.back_weights), mask)
                 bp.insert(0, gemm)
-                acc = gemm.product(self.formats.min_order(gemm.name))
-                made = self._from_sums(at - 1, TensorClass.ERROR, acc, dy.fl + w.fl, cfg.error_rounding)
-                below, route = self.layers[at - 1], fwd.routes[at - 1]
-                dy = _moved(made.tensor, lambda q, up=layer, low=below, way=route: low.spread(up.from_rows(q), way))
+                acc, acc_fl = gemm.product(self.formats.min_order(gemm.name)), dy.fl + w.fl
+                if self.wires.adds[below]:
+                    values = layer.from_rows(np.ldexp(acc.astype(np.float64), -acc_fl))
+                    sums.setdefault(below, []).append(values)
+                    continue
+                made_of[below] = self._from_sums(below, TensorClass.ERROR, acc, acc_fl, cfg.error_rounding)
+                low, route = self.layers[below], fwd.routes[below]
+                errors[below] = _moved(
+                    made_of[below].tensor, lambda q, up=layer, to=low, way=route: to.spread(up.from_rows(q), way)
+                )
         gemms = (*fwd.gemms, *bp, *wg)
         step = Step(loss, gemms, tuple(self.formats.min_order(gemm.name) for gemm in gemms))
         return Pass(step, grad_w, grad_b, tuple(fwd.made))
@@ -571,6 +634,27 @@ class FixedMlp(FixedNet):
 
 def _dense_layers(params: Params) -> tuple[Layer, ...]:
     return dense([params.weights[0].shape[0], *(w.shape[1] for w in params.weights)])
+
+
+def added(acc: Int64Array, acc_fl: int, parts: Sequence[FloatArray | Quantised]) -> FloatArray:
+    """Sums (R x n) and what is added to them, in this order, in float64."""
+    total = np.ldexp(acc.astype(np.float64), -acc_fl)
+    for part in parts:
+        total = total + (part.value() if isinstance(part, Quantised) else part).reshape(total.shape)
+    return total
+
+
+def joined(parts: Sequence[FloatArray], off: npt.NDArray[np.bool_]) -> FloatArray:
+    """Errors (batch x features) from several layers, added in this order in float64; 0 where ReLU was closed."""
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return np.where(off, 0.0, total)
+
+
+def transposed(absent: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.bool_] | None:
+    """What a weight gradient has no place for."""
+    return None if absent is None else absent.T
 
 
 def _chosen(
