@@ -218,6 +218,45 @@ class _File(click.ParamType):
         return path
 
 
+class _Net(click.ParamType):
+    """A network that is shipped, or a Python file with one: its path made absolute."""
+
+    name = "name|file.py[:NAME]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from host.network import NetworkError, path_of, shipped
+
+        try:
+            path, variable = path_of(str(value))
+        except NetworkError as error:
+            return self.fail(str(error) + did_you_mean(str(value), shipped()), param, ctx)
+        if value in shipped():
+            return str(value)
+        return f"{_path(path, self, param, ctx)}{':' if variable else ''}{variable}"
+
+
+class _Data(click.ParamType):
+    """The name of data that is known, or a path, made absolute."""
+
+    name = "digits|fashion-mnist|folder|file.npz"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return str(value) if value in ("digits", "fashion-mnist") else str(_path(value, self, param, ctx))
+
+
+class _Images(click.ParamType):
+    """How many training images, and after a slash how many test images."""
+
+    name = "n[/n]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        if not re.fullmatch(r"[1-9][0-9]{0,8}(/[1-9][0-9]{0,8})?", value):
+            self.fail("give a number of training images, or 640/200: of training and of test images", param, ctx)
+        return tuple(map(int, value.split("/")))
+
+
 class _Folder(click.ParamType):
     """A folder that is written to, made absolute: it must be there and writable, or be one that can be made."""
 
@@ -261,6 +300,14 @@ def _report_variable() -> click.Option:
 
 def _timeout_variable(default: float) -> click.Option:
     return _variable("TIMEOUT", _Seconds(), "seconds after which a simulation or synthesis is killed", default)
+
+
+def _network_variables() -> list[click.Option]:
+    return [
+        _variable("NET", _Net(), "network to train: mlp, cnn, lenet, resnet, or a file of your own", "mlp"),
+        _variable("DATA", _Data(), "data to train with (default: the network's own)"),
+        _variable("IMAGES", _Images(), "only the first so many training images, and test images (default: all)"),
+    ]
 
 
 def _jobs_variable(what: str = "simulations") -> click.Option:
@@ -872,6 +919,8 @@ def _docs(OPEN: bool) -> int:
 
 def _train(
     NET: str,
+    DATA: str | None,
+    IMAGES: tuple[int, ...] | None,
     EPOCHS: int,
     OPT: str,
     LAPS: bool,
@@ -882,10 +931,10 @@ def _train(
     CAPTURE_AT: int | None,
     REPORT: Path | None,
 ) -> int:
-    from flow.commands.train import Job, check_job, train
+    from flow.commands.train import Job, check_job, prepared, train
     from flow.commands.train_report import content, pictures, summary_lines, write_page
-    from host.digits import load_digits
     from host.energy import DEFAULT, Energies, EnergyError
+    from host.network import name_of
     from models.top.config import TopParams
     from tb.top.training import Plan
 
@@ -895,18 +944,19 @@ def _train(
         raise UserError(f"ENERGY={error}" if ENERGY else str(error)) from error
     if CAPTURE_AT is not None and CAPTURE is None:
         raise UserError("CAPTURE_AT says which iteration CAPTURE= saves: give CAPTURE, the folder, too")
-    plan = Plan(NET, OPT, LAPS, SEED)
+    plan = Plan(NET, OPT, LAPS, SEED, DATA or "", IMAGES)
+    data = prepared(plan, TopParams(cores=CORES))
     job = Job(plan, EPOCHS, get_block("top").resolve_params({"CORES": CORES}), CAPTURE, (CAPTURE_AT or 1) - 1)
-    data = load_digits(SEED)
-    per_epoch = len(data.train_labels) // plan.config.batch
+    per_epoch = len(data.train_labels) // plan.network.batch
     check_job(job, per_epoch)
     records = train(job, per_epoch)
     report = content(records, per_epoch, plan.float32(data, EPOCHS), TopParams(cores=CORES), energies)
-    name = f"{NET}-{OPT}-{'laps' if LAPS else '8bit'}-{SEED}" + (f"-{CORES}cores" if CORES > 1 else "")
+    short = name_of(NET)
+    name = f"{short}-{OPT}-{'laps' if LAPS else '8bit'}-{SEED}" + (f"-{CORES}cores" if CORES > 1 else "")
     folder = REPORTS / "train" / name
     images = pictures(report, records)
     span = "1 epoch" if EPOCHS == 1 else f"{EPOCHS} epochs"
-    title = f"{NET} trained on the RTL: {span}, {OPT}, {'LAPS' if LAPS else '8 bits'}, seed {SEED}"
+    title = f"{short} trained on the RTL: {span}, {OPT}, {'LAPS' if LAPS else '8 bits'}, seed {SEED}"
     page = write_page(report, title, images, folder / "train.html")
     write_whole(folder / "train.json", json.dumps(report, indent=1) + "\n")
     for line in summary_lines(report):
@@ -949,11 +999,22 @@ def _net(
     return 1 if bad else 0
 
 
-def _train_model(NET: str, EPOCHS: int, SEED: int, SEEDS: int, REPORT: Path | None, JOBS: int) -> int:
+def _train_model(
+    NET: str,
+    DATA: str | None,
+    IMAGES: tuple[int, ...] | None,
+    EPOCHS: int,
+    SEED: int,
+    SEEDS: int,
+    REPORT: Path | None,
+    JOBS: int,
+) -> int:
     from flow.commands.train_model import train_model
+    from host.network import name_of
+    from studies.measure import Task
 
-    picture = REPORTS / "laps" / f"train_{NET}.png"
-    content = train_model(NET, EPOCHS, range(SEED, SEED + SEEDS), JOBS, picture)
+    picture = REPORTS / "laps" / f"train_{name_of(NET)}.png"
+    content = train_model(Task(NET, DATA or "", IMAGES), EPOCHS, range(SEED, SEED + SEEDS), JOBS, picture)
     print(f"picture: {shown(picture)}")
     _write_report(REPORT, content | {"picture": str(picture)})
     return 0
@@ -1104,7 +1165,7 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
             "train",
             callback=_train,
             params=[
-                _variable("NET", _Choice(("mlp", "cnn")), "network to train", "mlp"),
+                *_network_variables(),
                 _variable("EPOCHS", _Count(1000), "epochs of a training on the RTL", 1),
                 _variable("OPT", _Choice(("momentum", "adam")), "update rule", "momentum"),
                 _variable("LAPS", _Flag(), "LAPS chooses precision (0: 8 bits)", True),
@@ -1138,7 +1199,7 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
             "train-model",
             callback=_train_model,
             params=[
-                _variable("NET", _Choice(("mlp", "cnn")), "network to train", "mlp"),
+                *_network_variables(),
                 _variable("EPOCHS", _Count(1000), "epochs of a training", 30),
                 _variable("SEED", _Seed(), "seed of everything that is random", 1),
                 _variable("SEEDS", _Count(), "average over so many seeds, SEED and those after it", 1),

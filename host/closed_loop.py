@@ -200,10 +200,7 @@ class ClosedLoop:
         said = yield asked
         self.min_orders |= {query.gemm: order for query, order in zip(asked, said or (), strict=True)}
         done = self.network.compute(pixels, labels)
-        updates = [
-            Update(Key(each.layer, each.cls), each.stats)
-            for each in done.made
-        ]
+        updates = [Update(Key(each.layer, each.cls), each.stats) for each in done.made]
         said = yield updates
         after = {update.key: Format(*each) for update, each in zip(updates, said or (), strict=True)}
         self.network.optimiser.update(done.grad_w, done.grad_b)

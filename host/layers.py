@@ -350,9 +350,7 @@ def wires(layers: tuple[Layer, ...]) -> Wires:
     for at, below in enumerate(source):
         first.setdefault(below, at)
     total = {part: at for at, each in enumerate(layers) for part in each.add if part >= 0 and layers[part].linear}
-    fans = {
-        below: tuple(at for at, each in enumerate(layers) if below in each.add) for below in range(INPUT, count)
-    }
+    fans = {below: tuple(at for at, each in enumerate(layers) if below in each.add) for below in range(INPUT, count)}
     gives = tuple(first.get(total.get(at, at), -1) for at in range(count))
     adds = tuple(
         not layers[at].linear and (source.count(at) != 1 or bool(fans[at]) or not layers[at].moves)
@@ -374,7 +372,7 @@ def check_layers(layers: Sequence[Layer]) -> None:
         raise ValueError("a network has at least one layer, and the last one is Dense")
     if layers[-1].add or layers[-1].linear:
         raise ValueError("the last layer adds nothing up, and is added to nothing")
-    for number, (each, what) in enumerate(zip(layers, map(_fault, layers), strict=True), start=1):
+    for number, (each, what) in enumerate(zip(layers, map(fault, layers), strict=True), start=1):
         if what:
             raise ValueError(f"layer {number}: {what}")
         at = number - 1
@@ -403,7 +401,7 @@ def check_layers(layers: Sequence[Layer]) -> None:
             raise ValueError(f"no layer takes what layer {at + 1} gives")
 
 
-def _fault(each: Layer) -> str:
+def fault(each: Layer) -> str:
     """What is wrong with a layer alone; nothing: an empty string."""
     if isinstance(each, Dense):
         return "" if min(each.shape) >= 1 else f"{each.inputs} inputs, {each.outputs} outputs: at least 1 of each"

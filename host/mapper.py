@@ -490,6 +490,15 @@ class Mapper:
                 outcome.parts.append(self._take(program, product, command, m0, n0, split, stored))
         return outcome
 
+    def fits(self, product: Product, in_place: bool = False) -> bool:
+        """The product can be done; `in_place`: with results that stay in Y as gradients."""
+        try:
+            self._check(product)
+            self._blocks(product, self._reduce_factor(product), in_place)
+        except MapError:
+            return False
+        return True
+
     def layout(self, m: int, n: int) -> GradientLayout:
         """Of a tensor whose gradient is a product (m, n) that stays in Y: tile by tile, whatever the formats."""
         tiles = -(-n // LANES)

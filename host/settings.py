@@ -1,5 +1,4 @@
-"""How the digits networks are trained, and register settings of LAPS found by that (docs/laps/README.md, "Closed
-loop").
+"""Register settings of LAPS, found by trainings of the digits networks (docs/laps/README.md, "Closed loop").
 
 Bands are in 1/256 of log2 LSBs, the signal being the mean magnitude of *all* values. At two slices it lies at 5.2 for
 the pixels, at 2.3 to 4.5 for other activations, at 3.4 to 5.6 for weights, at one slice by 4 lower: the pixels go to
@@ -12,15 +11,7 @@ each bit.
 from __future__ import annotations
 
 from host.closed_loop import ClassSettings, Settings
-from host.fixed import TrainConfig
 from models.laps.config import RESET_BANDS, Band, Entry, TensorClass
-
-TRAININGS = {
-    "mlp": TrainConfig(),
-    # A convolution's gradients add up over places, and so does the noise of its errors of 4 bits: its step is smaller,
-    # and halves after epochs 8, 12, 16 and 20.
-    "cnn": TrainConfig(lr=1 / 16, halvings=(176, 264, 352, 440)),
-}
 
 SETTINGS = Settings(
     {

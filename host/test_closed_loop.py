@@ -30,7 +30,8 @@ from host.closed_loop import (
 )
 from host.digits import Digits
 from host.fixed import FixedConfig, TrainConfig, accuracy, init_layers, order_rng, train
-from host.layers import CNN, MLP, Conv, Dense, dense
+from host.layers import Conv, Dense, conv3, dense
+from host.network import load_network
 from host.settings import SETTINGS
 from models.common.tensors import GemmTensors
 from models.ioss.oracle import count_pairs, kept_product
@@ -38,11 +39,12 @@ from models.laps.config import Band, Entry, Limits, TensorClass, TensorStats
 from models.laps.value import Laps
 from studies import make_updates, measure
 from studies.make_tensors import count_issues
-from studies.measure import Tally, Variant
+from studies.measure import Tally, Task, Variant
 
 A, W, E, G = TensorClass
 SMALL = dense((2, 24, 16, 3))
-SMALL_CNN = (Conv(8, 1, 4), Conv(4, 4, 4), Dense(16, 10))
+SMALL_CNN = (conv3(8, 1, 4), conv3(4, 4, 4), Dense(16, 10))
+MLP, CNN = (load_network(name).lowered for name in ("mlp", "cnn"))
 SHIPPED = Path(__file__).resolve().parents[1] / "data" / "laps" / "digits_updates.npz"
 
 
@@ -379,10 +381,10 @@ def test_average_bits_are_weighted_by_macs() -> None:
 
 @pytest.mark.parametrize("net", ["mlp", "cnn"])
 def test_variants_start_alike(net: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "load_digits", _synthetic)
+    monkeypatch.setattr("host.digits.load_digits", _synthetic)
     ticks: list[int] = []
     variants = (Variant("float32"), Variant("16", FixedConfig(16, 16, 16)), Variant("LAPS", settings=SETTINGS))
-    done = [measure.run(each, net, 2, 1, lambda: ticks.append(1)) for each in variants]
+    done = [measure.run(each, Task(net), 2, 1, lambda: ticks.append(1)) for each in variants]
     assert len(ticks) == 3 * 2 * 2
     assert done[1].loss[0] == pytest.approx(done[0].loss[0], rel=0.02)
     assert (done[0].average_bits, done[1].average_bits, done[0].predicted_speedup) == (32, 16, None)

@@ -8,8 +8,8 @@ import pytest
 from host.closed_loop import Format, make_loop
 from host.digits import load_digits
 from host.fixed import FixedConfig, FloatNet, Rounding, TrainConfig, accuracy, init_layers, order_rng, train
-from host.layers import CNN, MLP
 from host.mapper import MapError, ModelBackend
+from host.network import AvgPool, Conv, Dense, MaxPool, Network, ReLU, Residual, load_network
 from host.optimiser import HostError, Rule
 from host.settings import SETTINGS
 from host.trainer import Driven, Moments, make_trainer
@@ -22,6 +22,17 @@ from models.top.config import Buffer, TopParams
 from models.top.value import Processor, opt_words
 from studies.measure import Tally
 
+RESIDUAL = Network(
+    inputs=(8, 8, 1),
+    layers=[
+        Conv(4, padding=1), ReLU(),
+        Residual([Conv(4, stride=2, padding=1, groups=2), ReLU(), Conv(4, padding=1)], [Conv(4, 1, stride=2)]), ReLU(),
+        MaxPool(3, stride=1, padding=1),
+        Residual([Conv(4, padding=1)]), ReLU(), AvgPool(3),
+        Dense(10),
+    ],
+).lowered  # fmt: skip
+MLP, CNN = (load_network(name).lowered for name in ("mlp", "cnn"))
 NEAREST = FixedConfig(error_rounding=Rounding.NEAREST_EVEN)
 SMALL = TopParams(x_words=256, w_words=512, m_words=32, y_words=4096)
 TOP = TopParams()
@@ -69,8 +80,10 @@ def check_first_step(net, step):
         (MLP, replace(SMALL, cores=2), SETTINGS),
         (MLP, TOP, FINE),
         (CNN, replace(TOP, cores=4), SETTINGS),
+        (RESIDUAL, TOP, SETTINGS),
+        (RESIDUAL, replace(SMALL, cores=2), SETTINGS),
     ],
-    ids=["mlp", "mlp-small", "mlp-host", "cnn"],
+    ids=["mlp", "mlp-small", "mlp-host", "cnn", "residual", "residual-cut"],
 )
 def test_first_iteration_is_that_of_the_fixed_point_trainer(data, layers, top, settings):
     """Operands of every GEMM, loss, min_orders and the table after it: bit by bit, as nothing is random."""
@@ -90,7 +103,10 @@ def test_first_iteration_is_that_of_the_fixed_point_trainer(data, layers, top, s
     assert mine.trainer.formats == other.loop.formats
     for key in mine.trainer.formats:
         assert mine.backend.processor.laps.entry(*key) == other.controller.laps.entry(*key)
-    assert (mine.trainer.totals.host_finished > 0) == (settings is FINE)
+    assert (mine.trainer.totals.host_finished > 0) == (settings is FINE or layers is RESIDUAL)
+    assert (mine.trainer.totals.cut > 0) == (layers is RESIDUAL and top is not TOP)
+    names = [each.name.split("-")[0] for each in a.products]
+    assert list(dict.fromkeys(names)) == [each.name for each in a.gemms]
     check_first_step(mine, a)
 
 

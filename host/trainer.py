@@ -16,7 +16,12 @@ pooling, softmax, quantisation of pixels and of the last error, column sums of d
 weights, gradients, pixels and the last error, and fraction lengths of the state (`Moments`).
 
 A result whose format is finer than its sum (shift below 0), or coarser than the accumulator, is none that the RAN can
-give: such a GEMM leaves raw, and the host finishes it (counted as `host_finished`).
+give: such a GEMM leaves raw, and the host finishes it (counted as `host_finished`). So do results that something is
+added to: sums of a residual addition, and errors that several layers give or that average pooling spreads. The host
+adds them in float64 and rounds them as the RAN would have, with its own random numbers.
+
+A weight gradient whose inner length is too large for the buffers is cut into products whose raw sums the host adds up
+and loads (counted as `cut`).
 
 Gradients are sums over the batch: the step size of momentum is divided by the batch, ADAM's `eps` multiplied by it.
 Momentum takes them where wg left them. ADAM's v, a thousandth of a square, must be finer than the square of a unit of
@@ -46,13 +51,18 @@ from host.fixed import (
     Rounding,
     Step,
     TrainConfig,
+    absent_of,
+    added,
     init_layers,
+    joined,
     round_shift,
     round_values,
     saturate,
     softmax_error,
+    transposed,
+    without,
 )
-from host.layers import Layer, check_layers
+from host.layers import INPUT, Layer, check_layers, wires
 from host.mapper import (
     RAW32,
     RAW64,
@@ -78,7 +88,7 @@ from models.laps.config import TensorStats, addresses
 from models.laps.value import stats_of
 from models.optc.config import MAX_CLIP, Mode, OptcConfig, RspCode, Scalar, adam_step, eps_of
 from models.optc.value import State, round_nearest
-from models.top.config import COPIES_A_WORD, SLOTS, Action, Answer, Buffer, Opt, PlanSlot, Reg, TopParams
+from models.top.config import COPIES_A_WORD, SLOTS, STATE_A_WORD, Action, Answer, Buffer, Opt, PlanSlot, Reg, TopParams
 from models.top.value import Stats
 
 I64 = npt.NDArray[np.int64]
@@ -103,7 +113,8 @@ class Totals:
     """What a host would like to know of a training."""
 
     iterations: int = 0
-    host_finished: int = 0  # products that left raw because of their shift
+    host_finished: int = 0  # products that left raw because of their shift, or to be added to
+    cut: int = 0  # weight gradients that were cut along their inner length
     regraded: int = 0  # gradients whose fraction length no pass could take
     rescales: int = 0  # passes that only rescale
     sat_w: int = 0
@@ -268,9 +279,48 @@ class _Forward:
     gemms: list[GemmTensors] = field(default_factory=list)
     orders: list[int] = field(default_factory=list)
     columns: list[Quantised] = field(default_factory=list)
-    off: list[Bools] = field(default_factory=list)
-    routes: list[Any] = field(default_factory=list)
+    off: dict[int, Bools] = field(default_factory=dict)
+    routes: dict[int, Any] = field(default_factory=dict)
+    given: dict[int, Quantised] = field(default_factory=dict)  # what layers take, by the layer that gives it
+    sums: dict[int, FloatArray] = field(default_factory=dict)  # of linear layers
     logits: FloatArray | None = None
+
+
+@dataclass
+class _Gradient:
+    """Sums (n x k) of a weight gradient, their fraction length, the errors that they are of; `in_place`: in Y."""
+
+    at: int
+    sums: I64
+    acc_fl: int
+    dy: Quantised
+    in_place: bool
+
+
+@dataclass
+class _Backward:
+    """Errors of an iteration on their way down: dY by layer; of outputs whose errors add up, the parts."""
+
+    errors: dict[int, Quantised]
+    parts: dict[int, list[FloatArray]] = field(default_factory=dict)
+    bp: list[GemmTensors] = field(default_factory=list)
+    wg: list[GemmTensors] = field(default_factory=list)
+
+    def add(self, at: int, values: FloatArray) -> None:
+        """A part (batch x features) of the error of a layer's output."""
+        self.parts.setdefault(at, []).append(values)
+
+
+def check_room(layers: Sequence[Layer], top: TopParams) -> None:
+    """Raises `MapError` if the parameters do not fit the processor's buffers."""
+    mapper = Mapper(top)
+    layouts = [mapper.layout(n, k) for k, n in (layer.shape for layer in layers)]
+    state = sum(layout.words for layout in layouts) + sum(-(-layer.shape[1] // STATE_A_WORD) for layer in layers)
+    if state > top.s_words:
+        raise MapError(
+            f"the network's {sum(math.prod(layer.shape) for layer in layers):,} weights take {state:,} words of the"
+            f" state buffers, which have {top.s_words:,}: take smaller layers"
+        )
 
 
 class OnProcessor:
@@ -299,13 +349,13 @@ class OnProcessor:
         rule: Rule | None = None,
     ) -> None:
         check_layers(layers)
-        if len(layers) > top.layers or 3 * len(layers) - 2 > SLOTS:
-            raise MapError(
-                f"{len(layers)} layers: LAPS has {top.layers}, and the plan table room for {(SLOTS + 2) // 3}"
-            )
+        check_room(layers, top)
+        if len(layers) > top.layers or 2 * len(layers) - 2 >= SLOTS:
+            raise MapError(f"{len(layers)} layers: LAPS has {top.layers}, and the plan table room for {SLOTS // 2}")
         if fixed.random_bits not in RAND_BITS:
             raise MapError(f"{fixed.random_bits} random bits: the RAN has {RAND_BITS}")
         self.layers, self.top, self.fixed, self.rng = tuple(layers), top, fixed, rng
+        self.wires = wires(self.layers)
         self.rule = rule or Rule(Mode.MOMENTUM, config.lr, config.beta)
         self._config = None if rule else config  # whose step size changes
         self.batch, self.totals = config.batch, Totals()
@@ -406,6 +456,7 @@ class OnProcessor:
         if record[4]:  # what did not fit, from the state's own bit length
             longest = max(longest, (record[7] & 63) - config.copy_shift)
         stats = TensorStats(q.size, record[4], int((q == 0).sum()), longest, int(np.abs(q).sum()))
+        stats = without(stats, absent_of(self.layers[at]))
         tensor.moments.done(config, record)
         self._note(config, record)
         fl = config.fl_w - config.copy_shift
@@ -463,12 +514,12 @@ class OnProcessor:
 
     # ---- forward -----------------------------------------------------------------------------------------------------
     def _forward(self, pixels: Quantised, training: bool) -> Batches:
-        fwd, x = _Forward(), pixels
+        fwd = _Forward(given={INPUT: pixels})
         updates: list[tuple[int, Stats]] = []
         for at, layer in enumerate(self.layers):
             last = at + 1 == len(self.layers)
             w = self.weights[at].tensor
-            fwd.columns.append(_moved(x, layer.columns))
+            fwd.columns.append(_moved(fwd.given[self.wires.source[at]], layer.columns))
             gemm = _gemm(f"fp{at + 1}", fwd.columns[-1], w)
             fwd.gemms.append(gemm)
             fwd.orders.append(self.min_orders.get(gemm.name, 0))
@@ -476,25 +527,45 @@ class OnProcessor:
             bias = np.clip(np.rint(np.ldexp(self.biases[at], acc_fl)), -S31, S31).astype(np.int64)
             program = self.mapper.program()
             self._send(program, updates)
-            if last:
-                outcome = self.mapper.product(program, replace(self._product(gemm), out=RAW64, bias=bias))
-                self._note_product(outcome, training)
-                answer = yield program.actions
-                fwd.logits = np.ldexp(outcome.result(answer).y.astype(np.float64), -acc_fl)
-                break
-            key = Key(at + 1, ACTIVATION)
-            product, fmt, shift = self._result(gemm, key, training)
+            key = Key(self.wires.gives[at], ACTIVATION)
+            if last or layer.linear or layer.add:
+                self.totals.host_finished += training and not last
+                product, fmt, shift = replace(self._product(gemm), out=RAW64), None, 0
+            else:
+                product, fmt, shift = self._result(gemm, key, training)
             outcome = self.mapper.product(program, replace(product, bias=bias))
             self._note_product(outcome, training)
             answer = yield program.actions
-            y, closed = self._finish(outcome, answer, key, fmt, shift, updates)
+            if fmt is not None:
+                y, closed = self._finish(outcome, answer, key, fmt, shift, updates)
+            else:
+                acc = outcome.result(answer).y
+                sums = added(
+                    acc, acc_fl, [fwd.sums[part] if part in fwd.sums else fwd.given[part] for part in layer.add]
+                )
+                if last:
+                    fwd.logits = sums
+                    break
+                if layer.linear:
+                    fwd.sums[at] = sums
+                    continue
+                y, closed = self._rounded(np.maximum(sums, 0), key, updates, training), sums <= 0
             if not training:
                 updates.clear()
-            q, off, route = layer.pool(y.q, closed)
-            x = replace(y, q=q)
-            fwd.off.append(off)
-            fwd.routes.append(route)
+            q, fwd.off[at], fwd.routes[at] = layer.pool(y.q, closed)
+            fwd.given[at] = replace(y, q=q)
         return fwd
+
+    def _rounded(self, values: FloatArray, key: Key, updates: list[tuple[int, Stats]], training: bool) -> Quantised:
+        """What the host has added up, in its entry's format."""
+        fmt, unsigned = self.formats[key], key.cls == ACTIVATION
+        rounding = self.fixed.activation_rounding if unsigned else self.fixed.error_rounding
+        z = round_values(
+            values, fmt.fl, rounding if training else Rounding.NEAREST_EVEN, self.rng, self.fixed.random_bits
+        )
+        q = saturate(z, 4 * fmt.n, unsigned)
+        updates.append((4 * key.layer + key.cls, _stats(stats_of(q, z, 4 * fmt.n, unsigned))))
+        return Quantised(q, fmt.fl, 4 * fmt.n, unsigned)
 
     @staticmethod
     def _send(program: Program, updates: list[tuple[int, Stats]]) -> None:
@@ -524,42 +595,23 @@ class OnProcessor:
         copies = yield from self._begin(queries(self.layers, len(labels)), seen)
         fwd: _Forward = yield from self._forward(x, True)
         loss, error = softmax_error(fwd.logits, labels)
+        updates: list[tuple[int, Stats]] = []
         last = len(self.layers) - 1
-        fmt, rounding = self.formats[Key(last, ERROR)], self.fixed.error_rounding
-        z = round_values(error, fmt.fl, rounding, self.rng, self.fixed.random_bits)
-        dy = Quantised(saturate(z, 4 * fmt.n, False), fmt.fl, 4 * fmt.n, False)
-        updates = [(4 * last + ERROR, _stats(stats_of(dy.q, z, 4 * fmt.n, False)))]
-        bp: list[GemmTensors] = []
-        wg: list[GemmTensors] = []
-        waiting: tuple[int, I64, int, Quantised] | None = None
+        back = _Backward({last: self._rounded(error, Key(last, ERROR), updates, True)})
+        waiting: _Gradient | None = None
         after = list(self.weights)
         for at in reversed(range(len(self.layers))):
-            layer, columns, forward = self.layers[at], fwd.columns[at], fwd.gemms[at]
+            self._join(at, fwd, back, updates)
             program = self.mapper.program()
             self._send(program, updates)
             passed = self._optimise(program, waiting, copies)
-            wg.insert(0, _gemm(f"wg{at + 1}", _moved(dy, np.transpose), columns))
-            product = replace(self._product(wg[0]), out=RAW32)
-            gradient = self.mapper.product(program, product, self.tensors[at].gradients)
-            self._note_product(gradient)
-            below = None
-            if at:
-                w = Quantised(forward.w, forward.w_fl, forward.w_bits, forward.w_unsigned)
-                mask = layer.to_rows(fwd.off[at - 1])
-                bp.insert(0, _gemm(f"bp{at + 1}", _moved(dy, layer.back_columns), _moved(w, layer.back_weights), mask))
-                key = Key(at - 1, ERROR)
-                product, fmt, shift = self._result(bp[0], key, True)
-                below = self.mapper.product(program, product)
-                self._note_product(below)
+            gradient = self._weight_gradient(program, at, fwd, back)
+            below = self._back_product(program, at, fwd, back)
             answer = yield program.actions
             self._after(passed, answer, after)
-            sums = gradient.result(answer).y
-            waiting = at, sums, wg[0].x_fl + wg[0].w_fl, dy
-            updates.append((4 * at + GRADIENT, self._gradient_stats(at, sums, wg[0].x_fl + wg[0].w_fl)))
-            if below is not None:
-                made = self._finish(below, answer, key, fmt, shift, updates)[0]
-                low, route = self.layers[at - 1], fwd.routes[at - 1]
-                dy = _moved(made, lambda q, up=layer, to=low, way=route: to.spread(up.from_rows(q), way))
+            waiting = gradient(answer)
+            updates.append((4 * at + GRADIENT, self._gradient_stats(at, waiting.sums, waiting.acc_fl)))
+            below(answer, updates)
         program = self.mapper.program()
         self._send(program, updates)
         passed = self._optimise(program, waiting, copies)
@@ -570,17 +622,100 @@ class OnProcessor:
         self.weights = after
         self._take_table(answer.read[table])
         self.totals.iterations += 1
-        gemms = (*fwd.gemms, *bp, *wg)
+        gemms = (*fwd.gemms, *back.bp, *back.wg)
         orders = tuple(self.min_orders.get(gemm.name, 0) for gemm in gemms)
-        products = {product.name: product for product in self.products}
+        products = [each for gemm in gemms for each in self.products if each.name.split("-")[0] == gemm.name]
         self.products = []
-        return Step(loss, gemms, orders, tuple(products[gemm.name] for gemm in gemms))
+        return Step(loss, gemms, orders, tuple(products))
+
+    def _join(self, at: int, fwd: _Forward, back: _Backward, updates: list[tuple[int, Stats]]) -> None:
+        """The error of a layer's sums, where it is added up from parts."""
+        if at in back.parts:
+            total = self.layers[at].spread(joined(back.parts.pop(at), fwd.off[at]), fwd.routes[at])
+            back.errors[at] = self._rounded(total, Key(at, ERROR), updates, True)
+
+    def _weight_gradient(
+        self, program: Program, at: int, fwd: _Forward, back: _Backward
+    ) -> Callable[[Answer], _Gradient]:
+        """Adds wg; what turns the answer into the gradient."""
+        dy, columns = back.errors[at], fwd.columns[at]
+        gemm = _gemm(f"wg{at + 1}", _moved(dy, np.transpose), columns, transposed(self.layers[at].absent))
+        back.wg.insert(0, gemm)
+        whole, acc_fl = self._product(gemm), gemm.x_fl + gemm.w_fl
+        if self.mapper.fits(replace(whole, out=RAW32), True):
+            made = self.mapper.product(program, replace(whole, out=RAW32), self.tensors[at].gradients)
+            self._note_product(made)
+            return lambda answer: _Gradient(at, made.result(answer).y, acc_fl, dy, True)
+        self.totals.cut += 1
+        parts = [self.mapper.product(program, each) for each in self._cut(whole)]
+        for each in parts:
+            self._note_product(each)
+        return lambda answer: _Gradient(
+            at, np.clip(sum(each.result(answer).y for each in parts), -S31 - 1, S31), acc_fl, dy, False
+        )
+
+    def _cut(self, whole: Product) -> list[Product]:
+        """The same product in as few parts of its inner length as fit."""
+        whole = replace(whole, out=RAW64)
+        length = whole.shape[1]
+        for count in range(2, length + 1):
+            size = -(-length // count)
+            parts = [
+                replace(
+                    whole, name=f"{whole.name}-{number}", x=replace(whole.x, q=whole.x.q[:, lo : lo + size]),
+                    w=replace(whole.w, q=whole.w.q[lo : lo + size]),
+                )
+                for number, lo in enumerate(range(0, length, size), start=1)
+            ]  # fmt: skip
+            if all(self.mapper.fits(each, False) for each in (parts[0], parts[-1])):
+                return parts
+        raise MapError(f"{whole.name}: not even an inner length of 1 fits the buffers: make them larger")
+
+    def _back_product(
+        self, program: Program, at: int, fwd: _Forward, back: _Backward
+    ) -> Callable[[Answer, list[tuple[int, Stats]]], None]:
+        """Adds bp; what takes its result from the answer. What was added to the layer's sums gets their error."""
+        layer, dy, forward = self.layers[at], back.errors.pop(at), fwd.gemms[at]
+        for part in layer.add:
+            if part != INPUT and self.layers[part].linear:
+                back.errors[part] = dy
+            elif part != INPUT:
+                back.add(part, dy.value().reshape(self.batch, -1))
+        if not self.wires.has_bp(at):
+            return lambda answer, updates: None
+        low = self.wires.source[at]
+        w = Quantised(forward.w, forward.w_fl, forward.w_bits, forward.w_unsigned)
+        mask = layer.to_rows(fwd.off[low])
+        gemm = _gemm(f"bp{at + 1}", _moved(dy, layer.back_columns), _moved(w, layer.back_weights), mask)
+        back.bp.insert(0, gemm)
+        key = Key(low, ERROR)
+        if self.wires.adds[low]:
+            self.totals.host_finished += 1
+            outcome = self.mapper.product(program, replace(self._product(gemm), out=RAW64))
+            self._note_product(outcome)
+
+            def add(answer: Answer, _: list[tuple[int, Stats]]) -> None:
+                sums = outcome.result(answer).y.astype(np.float64)
+                back.add(low, layer.from_rows(np.ldexp(sums, -gemm.x_fl - gemm.w_fl)))
+
+            return add
+        product, fmt, shift = self._result(gemm, key, True)
+        outcome = self.mapper.product(program, product)
+        self._note_product(outcome)
+
+        def take(answer: Answer, updates: list[tuple[int, Stats]]) -> None:
+            made = self._finish(outcome, answer, key, fmt, shift, updates)[0]
+            to, route = self.layers[low], fwd.routes[low]
+            back.errors[low] = _moved(made, lambda q: to.spread(layer.from_rows(q), route))
+
+        return take
 
     def _begin(self, asked: list[Query], pixels: TensorStats) -> Batches:
         """Plans, then updates of weights and pixels; the formats of the next weights."""
         program = self.mapper.program()
         plans = {}
-        for slot, query in enumerate(asked):
+        for number, query in enumerate(asked):
+            slot = min(number, SLOTS - 1)  # weight gradients, the last, need of their plans the orders alone
             entries = (4 * each.layer + each.cls for each in (query.x, query.w, query.y))
             plans[query.gemm] = slot, self.mapper.plan(program, slot, *entries, query.k)
         for at, weights in enumerate(self.weights):
@@ -601,26 +736,27 @@ class OnProcessor:
         fmt = self.formats[Key(at, GRADIENT)]
         self.totals.sat_g += int(((sums == S31) | (sums == -S31 - 1)).sum())
         z = round_shift(sums, min(acc_fl - fmt.fl, 62), Rounding.NEAREST_EVEN, self.rng)
-        return _stats(stats_of(saturate(z, 4 * fmt.n, False), z, 4 * fmt.n, False))
+        stats = stats_of(saturate(z, 4 * fmt.n, False), z, 4 * fmt.n, False)
+        return _stats(without(stats, absent_of(self.layers[at])))
 
     def _optimise(
-        self, program: Program, waiting: tuple[int, I64, int, Quantised] | None, copies: list[TableFormat]
+        self, program: Program, waiting: _Gradient | None, copies: list[TableFormat]
     ) -> list[tuple[int, Tensor, OptcConfig, Callable[[Answer], Any], Callable[[Answer], State] | None]]:
-        """Passes over the weights and biases of a layer whose gradients lie in Y."""
+        """Passes over the weights and biases of a layer."""
         if waiting is None:
             return []
-        at, sums, acc_fl, dy = waiting
+        at, dy = waiting.at, waiting.dy
         lr = self._config.step_size(self.totals.iterations) if self._config else self.rule.lr
         out, adam = [], self.rule.mode == Mode.ADAM
         for tensor, g, fl, in_place in (
-            (self.tensors[at], sums, acc_fl, True),
+            (self.tensors[at], waiting.sums, waiting.acc_fl, waiting.in_place),
             (self.bias_tensors[at], dy.q.sum(axis=0, dtype=np.int64), dy.fl, False),
         ):
-            moments = tensor.moments
-            copy = copies[at] if in_place else TableFormat(4, moments.fl_w - 16)  # a bias needs no copy
+            moments, is_bias = tensor.moments, tensor is self.bias_tensors[at]
+            copy = TableFormat(4, moments.fl_w - 16) if is_bias else copies[at]  # a bias needs no copy
             top = int(np.abs(g).max())
             before, config = moments.passes(lr, tensor.layout.count, top, fl, copy, not in_place or adam)
-            if not in_place:
+            if is_bias:
                 config = replace(config, copy_shift=16)
             if config.fl_g != fl or not in_place:
                 moved = np.clip(round_nearest(g, fl - config.fl_g), -S31 - 1, S31)
@@ -630,7 +766,7 @@ class OnProcessor:
                 self.totals.rescales += 1
                 program.issue(tensor.command(rescale))
             take = self._pass(program, tensor, config)
-            state = None if in_place else self.mapper.store_state(program, tensor.state, tensor.layout.count)
+            state = self.mapper.store_state(program, tensor.state, tensor.layout.count) if is_bias else None
             out.append((at, tensor, config, take, state))
         return out
 

@@ -1,6 +1,6 @@
 """One number for every bit of a training: python -m studies.digest NET EPOCHS.
 
-Trains a digits network on the value model of the processor (LAPS and stochastic rounding on) and prints the SHA-256 of
+Trains a network on the value model of the processor (LAPS and stochastic rounding on) and prints the SHA-256 of
 every operand of every GEMM, with its formats, in order. The same on every machine and with every setting of NumPy and
 its BLAS: test_platforms.py holds the expected values.
 """
@@ -8,16 +8,15 @@ its BLAS: test_platforms.py holds the expected values.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 
 import click
 import numpy as np
 
-from host.digits import load_digits
+from host.data import load_data
 from host.fixed import order_rng, train
-from host.layers import NETWORKS
 from host.mapper import ModelBackend
-from host.settings import SETTINGS, TRAININGS
+from host.network import load_network, shipped
+from host.settings import SETTINGS
 from host.trainer import Driven, make_trainer
 from models.top.config import TopParams
 from models.top.value import Processor
@@ -25,11 +24,12 @@ from models.top.value import Processor
 
 def training_digest(net: str, epochs: int, seed: int = 1) -> str:
     """SHA-256 of the operands of a training of `epochs` epochs."""
-    config = replace(TRAININGS[net], seed=seed, epochs=epochs)
-    top, data = TopParams(), load_digits(seed)
-    network = Driven(make_trainer(NETWORKS[net], config, SETTINGS, top), ModelBackend(Processor(top)))
+    top, network = TopParams(), load_network(net)
+    data = load_data(network.data, network, seed)
+    config = network.config(len(data.train_labels), seed, epochs)
+    trained = Driven(make_trainer(network.lowered, config, SETTINGS, top), ModelBackend(Processor(top)))
     digest = hashlib.sha256()
-    for done in train(network, data.train_pixels, data.train_labels, config, order_rng(config)):
+    for done in train(trained, data.train_pixels, data.train_labels, config, order_rng(config)):
         for gemm in done.step.gemms:
             formats = (gemm.name, gemm.x_bits, gemm.w_bits, gemm.x_fl, gemm.w_fl)
             digest.update(repr((*map(str, formats), *gemm.shape)).encode())
@@ -39,7 +39,7 @@ def training_digest(net: str, epochs: int, seed: int = 1) -> str:
 
 
 @click.command()
-@click.argument("net", type=click.Choice(tuple(NETWORKS)))
+@click.argument("net", type=click.Choice(shipped()))
 @click.argument("epochs", type=click.IntRange(1))
 def main(net: str, epochs: int) -> None:
     """Prints the digest."""

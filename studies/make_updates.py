@@ -14,7 +14,7 @@ import click
 from host.closed_loop import Recorder, make_loop
 from host.digits import DigitsError, load_digits
 from host.fixed import TrainConfig, accuracy, order_rng, train
-from host.layers import MLP
+from host.network import load_network
 from host.settings import SETTINGS
 
 
@@ -29,7 +29,7 @@ def main(out: Path, epochs: int, seed: int) -> None:
         data = load_digits(seed)
     except DigitsError as error:
         raise click.ClickException(str(error)) from error
-    network = make_loop(MLP, config, SETTINGS)
+    network = make_loop(load_network("mlp").lowered, config, SETTINGS)
     writes = SETTINGS.writes(network.loop.network.params)
     recorder = network.controller = Recorder(network.controller)
     for _ in train(network, data.train_pixels, data.train_labels, config, order_rng(config)):

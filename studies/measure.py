@@ -14,7 +14,7 @@ import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,8 @@ from rich import box
 from rich.table import Table
 
 from host.closed_loop import Driven, Settings, make_loop
-from host.digits import load_digits
+from host.data import load_data
+from host.digits import Digits
 from host.fixed import (
     DynamicRule,
     FixedConfig,
@@ -36,11 +37,13 @@ from host.fixed import (
     order_rng,
     train,
 )
-from host.layers import NETWORKS, Layer
-from host.settings import TRAININGS
+from host.layers import Layer
+from host.network import Network as Declared
+from host.network import load_network
 from studies.make_tensors import count_issues
 
 POLL = 0.2  # seconds
+TEST_BATCH = 500  # images
 COUNTED = 4  # the whole run's issues are those of every so many iterations; epoch 1 is counted in full
 
 
@@ -117,18 +120,32 @@ class Variant:
         return FixedNet(layers, start, config, self.fixed, rng, DynamicRule(self.fixed))
 
 
+@dataclass(frozen=True)
+class Task:
+    """What is trained: `net` as `load_network` takes it, data (empty: the network's own) and how many images of it as
+    `load_data` takes them."""
+
+    net: str
+    data: str = ""
+    images: Sequence[int] | None = None
+
+    def load(self, seed: int) -> tuple[Declared, Digits]:
+        """Network and data. Raises NetworkError, DataError."""
+        network = load_network(self.net)
+        return network, load_data(self.data or network.data, network, seed, self.images)
+
+
 def run(
     variant: Variant,
-    net: str,
+    task: Task,
     epochs: int,
     seed: int,
     tick: Callable[[], None] = lambda: None,
     every_epoch: bool = True,
 ) -> Outcome:
-    """One training on the digits; `tick` is called after every iteration."""
-    layers = NETWORKS[net]
-    config = replace(TRAININGS[net], epochs=epochs, seed=seed)
-    data = load_digits(seed)
+    """One training; `tick` is called after every iteration."""
+    declared, data = task.load(seed)
+    layers, config = declared.lowered, declared.config(len(data.train_labels), seed, epochs)
     network = variant.network(layers, config)
     total, first = Tally(), Tally()
     shares: list[float] = []
@@ -146,7 +163,7 @@ def run(
             table = network.loop.formats
             history.append([[tuple(table[at, cls]) for cls in range(4)] for at in range(len(layers))])
         if done.iteration == last and (every_epoch or done.epoch == epochs):
-            shares.append(accuracy(network, data.test_pixels, data.test_labels))
+            shares.append(share_of(network, data))
         tick()
     return Outcome(
         variant.name,
@@ -158,6 +175,15 @@ def run(
         first.speedup,
         history,
     )
+
+
+def share_of(network: Network, data: Digits) -> float:
+    """Share of test images whose largest output is their label; few at a time, for memory."""
+    right = 0
+    for at in range(0, len(data.test_labels), TEST_BATCH):
+        labels = data.test_labels[at : at + TEST_BATCH]
+        right += round(accuracy(network, data.test_pixels[at : at + TEST_BATCH], labels) * len(labels))
+    return right / len(data.test_labels)
 
 
 # ------------------------------------------------------------------------------------------------- several at a time
@@ -178,12 +204,12 @@ def _tick() -> None:
         done.value += 1
 
 
-def _work(variant: Variant, net: str, epochs: int, seed: int) -> Outcome:
-    return run(variant, net, epochs, seed, _tick)
+def _work(variant: Variant, task: Task, epochs: int, seed: int) -> Outcome:
+    return run(variant, task, epochs, seed, _tick)
 
 
 def run_all(
-    net: str,
+    task: Task,
     epochs: int,
     seeds: Sequence[int],
     jobs: int,
@@ -193,10 +219,10 @@ def run_all(
     """Every variant with every seed, variant by variant; `tell` is called with iterations done and to do.
 
     Trainings run in processes of their own, each on one thread, so that float32 sums have one order. Raises
-    DigitsError, TrainingError.
+    DigitsError, DataError, NetworkError, TrainingError.
     """
-    images = len(load_digits(seeds[0]).train_labels)
-    total = len(variants) * len(seeds) * epochs * (images // TRAININGS[net].batch)
+    network, data = task.load(seeds[0])
+    total = len(variants) * len(seeds) * epochs * (len(data.train_labels) // network.batch)
     context = multiprocessing.get_context("spawn")
     done, stop = context.Value("q", 0), context.Value("b", 0)
     threads = os.environ.get("OPENBLAS_NUM_THREADS")
@@ -207,7 +233,7 @@ def run_all(
                 # The widest and so the slowest come first.
                 order = sorted(range(len(variants)), key=lambda at: -_width(variants[at]))
                 futures = {
-                    (at, seed): pool.submit(_work, variants[at], net, epochs, seed) for at in order for seed in seeds
+                    (at, seed): pool.submit(_work, variants[at], task, epochs, seed) for at in order for seed in seeds
                 }
                 waiting = set(futures.values())
                 while waiting:

@@ -15,10 +15,10 @@ from rich.console import Console
 from host.closed_loop import ClassSettings, Settings
 from host.digits import DigitsError
 from host.fixed import FixedConfig
-from host.layers import NETWORKS
+from host.network import shipped
 from host.settings import SETTINGS
 from models.laps.config import RESET_BANDS, Band, Entry, Limits, Rules, Slot, TensorClass, Tolerance
-from studies.measure import TrainingError, Variant, rows_of, run_all, table_of
+from studies.measure import Task, TrainingError, Variant, rows_of, run_all, table_of
 
 ACTIVATION, WEIGHT, ERROR, GRADIENT = TensorClass
 
@@ -77,7 +77,7 @@ VARIANTS = (
 
 
 @click.command()
-@click.option("--net", type=click.Choice(sorted(NETWORKS)), default="mlp", show_default=True)
+@click.option("--net", type=click.Choice(shipped()), default="mlp", show_default=True)
 @click.option("--epochs", type=click.IntRange(1), default=30, show_default=True)
 @click.option("--seeds", type=click.IntRange(1, 64), default=5, show_default=True, help="Seeds 1 .. SEEDS.")
 @click.option("--only", multiple=True, help="Rows whose name contains this; may be given several times.")
@@ -87,7 +87,7 @@ def main(net: str, epochs: int, seeds: int, only: Sequence[str]) -> None:
     if not chosen:
         raise click.ClickException(f"no row's name contains {' or '.join(only)}")
     try:
-        outcomes = run_all(net, epochs, range(1, seeds + 1), 2, chosen)
+        outcomes = run_all(Task(net), epochs, range(1, seeds + 1), 2, chosen)
     except (DigitsError, TrainingError) as error:
         raise click.ClickException(str(error)) from None
     Console(width=110).print(table_of(net, epochs, range(1, seeds + 1), rows_of(outcomes)))

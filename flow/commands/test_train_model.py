@@ -7,11 +7,12 @@ import pytest
 
 from flow import cli
 from flow.commands import train_model
+from host.network import NetworkError
 from studies import measure
-from studies.measure import Outcome, Variant
+from studies.measure import Outcome, Task, Variant
 from tb.lib.errors import UserError
 
-VARIABLES = ("NET", "EPOCHS", "SEED", "SEEDS", "REPORT", "JOBS", "TS_GOALS", "BLOCK")
+VARIABLES = ("NET", "DATA", "IMAGES", "EPOCHS", "SEED", "SEEDS", "REPORT", "JOBS", "TS_GOALS", "BLOCK")
 
 
 @pytest.fixture
@@ -54,14 +55,20 @@ def test_a_short_training(make, tmp_path):
     assert (tmp_path / "reports/laps/train_mlp.png").read_bytes().startswith(b"\x89PNG")
     assert report["picture"] == str(tmp_path / "reports/laps/train_mlp.png")
     # The same figures as in this process, and nothing of the environment changed.
-    alone = measure.run(train_model.VARIANTS[-1], "mlp", 1, 3)
+    alone = measure.run(train_model.VARIANTS[-1], Task("mlp"), 1, 3)
     assert alone.accuracy == [laps["accuracies"][0]]
 
 
 @pytest.mark.parametrize(
     ("variables", "error"),
     [
-        ({"NET": "rnn"}, "NET=rnn: choose one of mlp, cnn"),
+        ({"NET": "rnn"}, "NET=rnn: choose one of cnn, lenet, mlp, resnet, or a file: my_net.py, my_net.py:NAME"),
+        ({"NET": "/no/net.py"}, "/no/net.py: no such file"),
+        ({"DATA": "/no/a.npz"}, "/no/a.npz: no such file"),
+        ({"DATA": "fashion-mnist"}, "fashion-mnist"),
+        ({"IMAGES": "many"}, "IMAGES=many: give a number of training images"),
+        ({"IMAGES": "5000"}, "digits has 1437 training images, not 5000"),
+        ({"IMAGES": "63"}, "digits: 63 training images, and a batch takes 64"),
         ({"EPOCHS": "0"}, "EPOCHS=0: choose 1..1000"),
         ({"EPOCHS": "few"}, "EPOCHS=few: 'few' is not a valid integer"),
         ({"SEEDS": "0"}, "SEEDS=0: "),
@@ -83,13 +90,13 @@ def test_a_picture_that_cannot_be_written(tmp_path, monkeypatch):
     monkeypatch.setattr(train_model, "run_all", lambda *_: [other, one])
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(UserError, match="cannot write"):
-        train_model.train_model("mlp", 1, [1], 1, tmp_path / "file" / "p.png")
+        train_model.train_model(Task("mlp"), 1, [1], 1, tmp_path / "file" / "p.png")
 
 
 def test_a_training_that_fails_ends_all_of_them(monkeypatch):
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
-    with pytest.raises(KeyError, match="nosuch"):
-        measure.run_all("nosuch", 1, [1, 2, 3], 2, [Variant("float32")])
+    with pytest.raises(NetworkError, match="choose one of"):
+        measure.run_all(Task("nosuch"), 1, [1, 2, 3], 2, [Variant("float32")])
     assert "OPENBLAS_NUM_THREADS" not in os.environ
 
 
@@ -100,7 +107,7 @@ def test_stopping_ends_the_trainings():
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        measure.run_all("mlp", 1000, [1, 2, 3], 2, [Variant("float32")], stop)
+        measure.run_all(Task("mlp"), 1000, [1, 2, 3], 2, [Variant("float32")], stop)
 
 
 class Dies(Variant):
@@ -112,7 +119,7 @@ class Dies(Variant):
 
 def test_a_training_that_is_killed_is_one_line():
     with pytest.raises(measure.TrainingError, match="was killed; if memory ran out, try JOBS=1"):
-        measure.run_all("mlp", 1, [1, 2], 1, [Dies("dies")])
+        measure.run_all(Task("mlp"), 1, [1, 2], 1, [Dies("dies")])
 
 
 def test_the_picture_holds_every_point_of_laps():

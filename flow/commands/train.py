@@ -1,4 +1,4 @@
-"""`make train`: a training of a digits network on the RTL, segment by segment, with checkpoints, a live line and a
+"""`make train`: a training of a network on the RTL, segment by segment, with checkpoints, a live line and a
 report.
 
 Every segment is a simulation of its own (test `training` of block `top`), checked as a whole; the next one begins with
@@ -21,8 +21,13 @@ from typing import Any
 from flow.core import progress
 from flow.core.blocks import get_block
 from flow.core.simulate import RunResult, run
+from host.data import DataError, files_of
+from host.digits import Digits, DigitsError
+from host.mapper import MapError
+from host.network import NetworkError, name_of, path_of
 from models.common.files import FileError, read_json, write_whole
 from models.common.floats import fingerprint
+from models.top.config import TopParams
 from tb.lib.errors import UserError
 from tb.lib.paths import BUILD, PACKAGES, ROOT, shown, source_files
 from tb.top.report import capture_lines
@@ -51,7 +56,9 @@ class Job:
         for path in _sources():
             digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
         plan = self.plan
-        name = f"{plan.net}-{plan.optimiser}-{'laps' if plan.laps else '8bit'}-{plan.seed}"
+        for path in (path_of(plan.net)[0], *files_of(plan.source)):
+            digest.update(path.read_bytes())
+        name = f"{name_of(plan.net)}-{plan.optimiser}-{'laps' if plan.laps else '8bit'}-{plan.seed}"
         return BUILD / "train" / f"{name}-{digest.hexdigest()[:12]}"
 
 
@@ -70,7 +77,7 @@ def segments(plan: Any, epochs: int, per_epoch: int) -> list[tuple[int, int]]:
     """(first, stop) iterations of every simulation; none goes beyond an epoch."""
     from tb.top.training import SEGMENT
 
-    size = min(SEGMENT[plan.net], per_epoch)
+    size = min(SEGMENT.get(plan.net, 1), per_epoch)
     out = []
     for epoch in range(epochs):
         at = epoch * per_epoch
@@ -175,6 +182,16 @@ def _follower(path: Path, update: progress.Update, first: int) -> Callable[[floa
             update(first + len(path.read_text(encoding="utf-8").splitlines()))
 
     return follow
+
+
+def prepared(plan: Any, params: TopParams) -> Digits:
+    """The data of a training that the processor can do. Raises `UserError`: network, data, size."""
+    try:
+        data = plan.load()
+        plan.trainer(params, len(data.train_labels))
+    except (DataError, DigitsError, MapError, NetworkError) as error:
+        raise UserError(str(error)) from None
+    return data
 
 
 def check_job(job: Job, per_epoch: int) -> None:

@@ -1,4 +1,4 @@
-"""Trains a digits network in float32, at uniform and fixed mixed precision, and with LAPS; compares and draws them.
+"""Trains a network in float32, at uniform and fixed mixed precision, and with LAPS; compares and draws them.
 
 What `make train-model` does. Errors: UserError, one line.
 """
@@ -14,11 +14,13 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from host.data import DataError
 from host.digits import DigitsError
 from host.fixed import FixedConfig
+from host.network import NetworkError, name_of
 from host.settings import SETTINGS
 from models.laps.config import TensorClass
-from studies.measure import Outcome, TrainingError, Variant, rows_of, run_all, table_of
+from studies.measure import Outcome, Task, TrainingError, Variant, rows_of, run_all, table_of
 from tb.lib.errors import UserError
 
 VARIANTS = (
@@ -104,7 +106,7 @@ def draw(path: Path, net: str, outcomes: Sequence[Outcome]) -> None:
     plt.close(figure)
 
 
-def train_model(net: str, epochs: int, seeds: Sequence[int], jobs: int, picture: Path) -> dict[str, Any]:
+def train_model(task: Task, epochs: int, seeds: Sequence[int], jobs: int, picture: Path) -> dict[str, Any]:
     """Trains, prints the table, draws the picture; the report. Raises UserError."""
     console = Console(width=None if Console().is_terminal else 110)
     percent = TextColumn("{task.percentage:.0f} %")
@@ -116,9 +118,10 @@ def train_model(net: str, epochs: int, seeds: Sequence[int], jobs: int, picture:
             progress.update(task, completed=done, total=total)
 
         try:
-            outcomes = run_all(net, epochs, seeds, jobs, VARIANTS, tell)
-        except (DigitsError, TrainingError) as error:
+            outcomes = run_all(task, epochs, seeds, jobs, VARIANTS, tell)
+        except (DataError, DigitsError, NetworkError, TrainingError) as error:
             raise UserError(str(error)) from None
+    net = name_of(task.net)
     report = report_of(net, epochs, seeds, outcomes)
     console.print(table_of(net, epochs, seeds, report["table"]))
     try:

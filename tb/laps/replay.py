@@ -16,7 +16,8 @@ import numpy.typing as npt
 from host.closed_loop import COLUMNS, Format, Query, Request, Settings, make_loop, queries
 from host.closed_loop import Update as TensorUpdate
 from host.fixed import TrainConfig
-from host.layers import MLP, Layer
+from host.layers import Layer
+from host.network import load_network
 from models.laps.config import CLASSES, RspCode, TensorClass, TensorStats
 from models.laps.cycle import BUSY_CYCLES, Update
 from tb.laps.program import Program
@@ -24,7 +25,7 @@ from tb.lib.errors import UserError
 from tb.lib.scoreboard import Verdict
 
 RECORDING = Path(__file__).parents[2] / "data" / "laps" / "digits_updates.npz"
-NETWORK = MLP  # of the recording
+NETWORK = load_network("mlp").lowered  # of the recording
 SERVED = BUSY_CYCLES + 1  # cycles a request takes
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from host.closed_loop import Format, LapsController, Query, Request, StepDone, Update, answer
 from host.fixed import TrainConfig
-from host.layers import MLP
+from host.network import load_network
 from host.settings import SETTINGS
 from models.laps.config import TensorClass
 from models.laps.value import Laps
@@ -122,7 +122,7 @@ def _images(number: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]
 
 def _train(tamper: Callable[[int, list[Any]], list[Any] | None], iterations: int = ITERATIONS) -> LoopPair:
     """A pair whose `asked` gets the model's answers as `tamper`, which gets their place, leaves them."""
-    pair = LoopPair(MLP, TrainConfig(), SETTINGS)
+    pair = LoopPair(load_network("mlp").lowered, TrainConfig(), SETTINGS)
     controller = LapsController(pair.writes)
     count = 0
 
@@ -186,7 +186,7 @@ def test_other_weights_fail(name: str) -> None:
 
 
 def test_requests_become_programs() -> None:
-    pair = LoopPair(MLP, TrainConfig(), SETTINGS)
+    pair = LoopPair(load_network("mlp").lowered, TrainConfig(), SETTINGS)
     work, replies, programs = copy.deepcopy(pair.asked).batches(*_images(1)), None, []
     controller = LapsController(pair.writes)
     while True:

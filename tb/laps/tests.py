@@ -7,7 +7,6 @@ docstring.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -16,10 +15,10 @@ import pyuvm
 
 from host.closed_loop import Format, Query, Request
 from host.closed_loop import Update as TensorUpdate
-from host.digits import load_digits
+from host.data import load_data
 from host.fixed import accuracy, batches, order_rng
-from host.layers import NETWORKS
-from host.settings import SETTINGS, TRAININGS
+from host.network import load_network
+from host.settings import SETTINGS
 from models.common import floats
 from models.laps.config import (
     ADDR_BITS,
@@ -600,13 +599,14 @@ class closed_loop(LapsTest):
     in every iteration, the same weights at the end. Config: `iterations` (22, an epoch), `net` (mlp, cnn)."""
 
     async def body(self) -> None:
-        net = chosen(self.run_info.config, "net", "mlp", tuple(NETWORKS))
+        net = chosen(self.run_info.config, "net", "mlp", ("mlp", "cnn"))
         iterations = chosen(self.run_info.config, "iterations", 22, range(1, 10_001))
         seed = self.run_info.seed
-        self.data = load_digits(seed)
+        network = load_network(net)
+        self.data = load_data(network.data, network, seed)
         images = len(self.data.train_pixels)
-        config = replace(TRAININGS[net], seed=seed, epochs=iterations)  # an epoch is an iteration at least
-        self.pair = LoopPair(NETWORKS[net], config, SETTINGS)
+        config = network.config(images, seed, epochs=iterations)  # an epoch is an iteration at least
+        self.pair = LoopPair(network.lowered, config, SETTINGS)
         self.read = {"ord_rsp": 0, "upd_rsp": 0}  # records of the traces
         await self.play(settings_program(self.pair.writes))
         order = islice(batches(images, config, order_rng(config)), iterations)

@@ -15,7 +15,6 @@ from flow.commands.train import Job, check_job
 from flow.core.blocks import get_block
 from flow.core.simulate import run
 from flow.core.targets import run_target
-from host.digits import load_digits
 from host.fixed import Step
 from host.mapper import ModelBackend
 from host.trainer import drive
@@ -33,7 +32,7 @@ from tb.top.training import Plan, Span, batch_of, save_captures, span_at
 
 def _step(plan: Plan, params: TopParams) -> Step:
     """The first iteration on the value model."""
-    trainer, backend, data = plan.trainer(params), ModelBackend(Processor(params)), load_digits(plan.seed)
+    trainer, backend, data = plan.trainer(params, 1437), ModelBackend(Processor(params)), plan.load()
     drive(trainer.start(), backend)
     chosen = batch_of(plan, 0, len(data.train_labels))
     return drive(trainer.iteration(data.train_pixels[chosen], data.train_labels[chosen]), backend)

@@ -33,7 +33,7 @@ def test_cycles_are_counted_by_what_the_compute_engine_did() -> None:
 
 def test_a_checkpoint_of_another_arithmetic_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "1.ckpt"
-    save_checkpoint(path, training.Plan().trainer(TopParams()))
+    save_checkpoint(path, training.Plan().trainer(TopParams(), 1437))
     assert load_checkpoint(path).batch == 64
     monkeypatch.setattr(training, "fingerprint", lambda: "another")
     with pytest.raises(ValueError, match="whose floating point differs") as caught:

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pyuvm
 
-from host.digits import load_digits
 from host.trainer import Batches
 from models.common.formats import YBits
 from models.common.slices import operand_range
@@ -879,12 +878,12 @@ class training(TopTest):
         plan = TrainPlan(**{"seed": self.run_info.seed, **config.get("plan", {})})
         first, stop = config.get("first", 0), config.get("stop", 2)
         self.plan, self.first = plan, first
-        data = load_digits(plan.seed)
+        data = plan.load()
         if config.get("checkpoint_in"):
             trainer = load_checkpoint(Path(config["checkpoint_in"]))
             await self.drive(trainer.resume(segment_seed(plan, first)))
         else:
-            trainer = plan.trainer(self.params)
+            trainer = plan.trainer(self.params, len(data.train_labels))
             await self.drive(trainer.start(segment_seed(plan, first)))
         start = int(self.dut.cycle_o.value)
         marks = [self._commands()]

@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from host.data import load_data
+from host.digits import Digits
 from host.energy import Counts
 from host.fixed import Adam, FixedConfig, FloatNet, Step, TrainConfig, accuracy, init_layers, order_rng, train
-from host.layers import NETWORKS
 from host.mapper import Product
+from host.network import Network, load_network
 from host.optimiser import Rule
-from host.settings import SETTINGS, TRAININGS
+from host.settings import SETTINGS
 from host.trainer import OnProcessor, make_trainer
 from models.common.files import FileError, one_line, write_whole
 from models.common.floats import fingerprint
@@ -35,32 +37,48 @@ from tb.gemm.program import Product as PairProduct
 from tb.top.timing import Run
 
 ADAM_LR = 4e-3
-SEGMENT = {"mlp": 22, "cnn": 1}  # iterations of a simulation: what is traced of them has to fit memory
+SEGMENT = {"mlp": 22}  # iterations of a simulation, otherwise 1: what is traced of them has to fit memory
 TEST_BATCH = 60
 PHASES = ("fp", "bp", "wg", "optimiser", "plan", "other")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is trained: network, update rule, formats (`laps`: by LAPS; otherwise 8 bits, fraction lengths by LAPS)."""
+    """What is trained: network as `load_network` takes it, update rule, formats (`laps`: by LAPS; otherwise 8 bits,
+    fraction lengths by LAPS); data (empty: the network's own) and how many training and test images of it."""
 
     net: str = "mlp"
     optimiser: str = "momentum"
     laps: bool = True
     seed: int = 1
+    data: str = ""
+    images: Sequence[int] | None = None
 
     @property
-    def config(self) -> TrainConfig:
-        """Of the training."""
-        return replace(TRAININGS[self.net], seed=self.seed)
+    def network(self) -> Network:
+        """As it is declared. Raises `NetworkError`."""
+        return load_network(self.net)
+
+    @property
+    def source(self) -> str:
+        """Where data comes from."""
+        return self.data or self.network.data
+
+    def load(self) -> Digits:
+        """The data. Raises `DataError`, `DigitsError`."""
+        return load_data(self.source, self.network, self.seed, self.images)
+
+    def config(self, images: int, epochs: int = 1) -> TrainConfig:
+        """Of the training with so many training images."""
+        return self.network.config(images, self.seed, epochs)
 
     @property
     def rule(self) -> Rule | None:
         """None: the configuration's momentum."""
         return Rule(Mode.ADAM, ADAM_LR) if self.optimiser == "adam" else None
 
-    def trainer(self, params: TopParams) -> OnProcessor:
-        """A trainer at its start."""
+    def trainer(self, params: TopParams, images: int) -> OnProcessor:
+        """A trainer at its start, for so many training images."""
         settings = SETTINGS
         if not self.laps:
             eight = {
@@ -70,16 +88,15 @@ class Plan:
             eight[TensorClass.ERROR] = replace(eight[TensorClass.ERROR], fl=7)
             pixels = replace(SETTINGS.pixels, n=2, fl=6, pin_n=True)
             settings = replace(SETTINGS, classes=eight, pixels=pixels)
-        return make_trainer(NETWORKS[self.net], self.config, settings, params, FixedConfig(), self.rule)
+        return make_trainer(self.network.lowered, self.config(images), settings, params, FixedConfig(), self.rule)
 
     def float32(self, data: Any, epochs: int) -> tuple[list[float], list[float]]:
         """(loss, accuracy) of every epoch of the same training in float32."""
-        layers = NETWORKS[self.net]
+        layers, config = self.network.lowered, self.config(len(data.train_labels), epochs)
         optimiser = (lambda params: Adam(params, ADAM_LR)) if self.optimiser == "adam" else None
-        net = FloatNet(layers, init_layers(layers, np.random.default_rng([self.seed, 0])), self.config, optimiser)
+        net = FloatNet(layers, init_layers(layers, np.random.default_rng([self.seed, 0])), config, optimiser)
         losses: list[list[float]] = [[] for _ in range(epochs)]
         shares: list[float] = []
-        config = replace(self.config, epochs=epochs)
         for done in train(net, data.train_pixels, data.train_labels, config, order_rng(config)):
             losses[done.epoch - 1].append(done.step.loss)
             if done.iteration == len(data.train_labels) // config.batch:
@@ -89,7 +106,7 @@ class Plan:
 
 def batch_of(plan: Plan, iteration: int, images: int) -> npt.NDArray[np.int64]:
     """Images of an iteration (from 0 on) of the whole training."""
-    config = plan.config
+    config = plan.config(images)
     epoch, at = divmod(iteration, images // config.batch)
     rng = order_rng(config)
     for _ in range(epoch + 1):
