@@ -179,16 +179,16 @@ def _fitting(data: Digits, what: str, network: Network) -> Digits:
         least = network.batch if name == "training" else 1
         if len(y) < least:
             raise DataError(f"{what}: {len(y)} {name} images, and a {'batch' if least > 1 else 'test'} takes {least}")
-        if y.min() < 0 or y.max() >= network.classes:
-            raise DataError(
-                f"{what}: labels {y.min()} to {y.max()}, and the network has {network.classes} outputs, for 0 to "
-                f"{network.classes - 1}"
-            )
         given, wanted = x.shape[1:], network.inputs
         if int(np.prod(given)) != int(np.prod(wanted)) or (len(given) == 3 and len(wanted) == 3 and given != wanted):
             raise DataError(
                 f"{what}: {name} images of {_shown(given)}, and the network takes {_shown(wanted)}"
                 + (" (rows x columns x channels)" if len(wanted) == 3 else "")
+            )
+        if y.min() < 0 or y.max() >= network.classes:
+            raise DataError(
+                f"{what}: labels {y.min()} to {y.max()}, and the network has {network.classes} outputs, for 0 to "
+                f"{network.classes - 1}"
             )
     train, test = (x.reshape(len(x), -1) for x in (data.train_pixels, data.test_pixels))
     return Digits(train, data.train_labels, test, data.test_labels)

@@ -40,6 +40,7 @@ from host.fixed import (
 from host.layers import Layer
 from host.network import Network as Declared
 from host.network import load_network
+from models.laps.config import LapsParams
 from studies.make_tensors import count_issues
 
 POLL = 0.2  # seconds
@@ -222,6 +223,8 @@ def run_all(
     DigitsError, DataError, NetworkError, TrainingError.
     """
     network, data = task.load(seeds[0])
+    if any(each.settings for each in variants) and len(network.lowered) > LapsParams().layers:
+        raise TrainingError(f"{len(network.lowered)} layers: LAPS has {LapsParams().layers}")
     total = len(variants) * len(seeds) * epochs * (len(data.train_labels) // network.batch)
     context = multiprocessing.get_context("spawn")
     done, stop = context.Value("q", 0), context.Value("b", 0)

@@ -59,6 +59,12 @@ RUN_BY = {
         "make sim BLOCK=gemm CAPTURE=captures/step15/2-bp.npz OUT=y.npy":
             "host/test_torch.py::test_the_script_of_the_guide_replays_on_the_rtl",
     },
+    "train_yours.md": {
+        "make train-model NET=my_net.py IMAGES=6400/1000 EPOCHS=3":
+            "flow/commands/test_train_yours.py::test_the_guide_s_network_trains",
+        "make train NET=my_net.py IMAGES=64/60":
+            "flow/commands/test_train_yours.py::test_a_training_of_a_user_s_network_on_the_rtl",
+    },
     "glossary.md": {},
     "outside.md": {},  # test_package.py follows it
 }  # fmt: skip
