@@ -108,14 +108,18 @@ def draw(path: Path, net: str, outcomes: Sequence[Outcome]) -> None:
 
 def train_model(task: Task, epochs: int, seeds: Sequence[int], jobs: int, picture: Path) -> dict[str, Any]:
     """Trains, prints the table, draws the picture; the report. Raises UserError."""
+    try:
+        task.load(seeds[0])
+    except (DataError, DigitsError, NetworkError) as error:
+        raise UserError(str(error)) from None
     console = Console(width=None if Console().is_terminal else 110)
     percent = TextColumn("{task.percentage:.0f} %")
     columns = (TextColumn("{task.description}"), BarColumn(), percent, TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task(f"{len(VARIANTS) * len(seeds)} trainings", total=None)
+        bar = progress.add_task(f"{len(VARIANTS) * len(seeds)} trainings", total=None)
 
         def tell(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total)
+            progress.update(bar, completed=done, total=total)
 
         try:
             outcomes = run_all(task, epochs, seeds, jobs, VARIANTS, tell)
