@@ -11,11 +11,19 @@ import time
 from collections.abc import Callable, Iterator
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 LINE_SECONDS = 20.0  # between lines of a task where there is no terminal
 
 Update = Callable[..., None]  # update(done, total=None, what=None)
+
+
+class _Count(MofNCompleteColumn):
+    """How many of how many; nothing where the end is not known."""
+
+    def render(self, task: Task) -> Text:
+        return Text() if task.total is None else super().render(task)
 
 
 class Teller:
@@ -46,7 +54,7 @@ class Teller:
         with self._lock:
             if self._bars is None:
                 columns = (
-                    TextColumn("{task.description}", markup=False), BarColumn(30), MofNCompleteColumn(),
+                    TextColumn("{task.description}", markup=False), BarColumn(30), _Count(),
                     TimeElapsedColumn(),
                 )  # fmt: skip
                 self._bars = Progress(*columns, console=self.console, transient=True)

@@ -50,6 +50,7 @@ def test_bars_on_a_terminal():
     text = out.getvalue()
     assert "3/4" in text
     assert "[two]" in text
+    assert "/?" not in text
     assert text.rstrip().endswith("after")
 
 
