@@ -46,6 +46,8 @@ RUN_BY = {
             "tb/ran/test_own_rtl.py::test_an_independent_quant_register_passes_every_check",
         "make sim BLOCK=ran TEST=smoke RTL=tb/ran/example_rtl/pipeline.f CHECK=value":
             "tb/ran/test_own_rtl.py::test_another_pipeline_passes_by_value_and_not_by_cycle",
+        "make sim BLOCK=gemm TEST=smoke RTL=tb/ran/example_rtl/pipeline.f CHECK=value":
+            "tb/gemm/test_own_rtl.py::test_another_pipeline_passes_by_value",
         "make sim BLOCK=ran TEST=smoke RTL=tb/ran/example_rtl/pipeline.f":
             "tb/ran/test_own_rtl.py::test_another_pipeline_passes_by_value_and_not_by_cycle",
     },
