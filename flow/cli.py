@@ -55,6 +55,9 @@ ALL_BLOCKS = "all"
 JUNIT = REPORTS / "pytest.xml"
 
 
+MODEL_VARIANTS = ("float32", "16 bits", "12 bits", "8 bits", "8/8/4 bits", "LAPS")  # of train-model
+
+
 class _Choice(click.ParamType):
     """One of a few values; says which in its help and its error."""
 
@@ -1006,6 +1009,7 @@ def _train_model(
     EPOCHS: int,
     SEED: int,
     SEEDS: int,
+    ONLY: tuple[str, ...],
     REPORT: Path | None,
     JOBS: int,
 ) -> int:
@@ -1014,7 +1018,7 @@ def _train_model(
     from studies.measure import Task
 
     picture = REPORTS / "laps" / f"train_{name_of(NET)}.png"
-    content = train_model(Task(NET, DATA or "", IMAGES), EPOCHS, range(SEED, SEED + SEEDS), JOBS, picture)
+    content = train_model(Task(NET, DATA or "", IMAGES), EPOCHS, range(SEED, SEED + SEEDS), JOBS, picture, ONLY)
     print(f"picture: {shown(picture)}")
     _write_report(REPORT, content | {"picture": str(picture)})
     return 0
@@ -1203,6 +1207,7 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
                 _variable("EPOCHS", _Count(1000), "epochs of a training", 30),
                 _variable("SEED", _Seed(), "seed of everything that is random", 1),
                 _variable("SEEDS", _Count(), "average over so many seeds, SEED and those after it", 1),
+                _variable("ONLY", _Some(MODEL_VARIANTS), "only these, float32 and LAPS", "all"),
                 _report_variable(),
                 _variable("JOBS", _Count(), "trainings at the same time", 2),
             ],

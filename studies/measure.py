@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from rich import box
 from rich.table import Table
 
@@ -28,24 +32,29 @@ from host.fixed import (
     DynamicRule,
     FixedConfig,
     FixedNet,
+    FloatArray,
     FloatNet,
     Network,
     Step,
     TrainConfig,
     accuracy,
+    batches,
     init_layers,
     order_rng,
-    train,
 )
 from host.layers import Layer
 from host.network import Network as Declared
 from host.network import load_network
-from models.laps.config import LapsParams
+from models.common.files import FileError, write_whole
+from models.laps.config import LapsParams, TensorClass
 from studies.make_tensors import count_issues
 
 POLL = 0.2  # seconds
 TEST_BATCH = 500  # images
 COUNTED = 4  # the whole run's issues are those of every so many iterations; epoch 1 is counted in full
+MANY = 100  # iterations of an epoch, beyond which only every so many are counted, in epoch 1 too:
+SELDOM = 16
+SAVED = 60.0  # seconds between two checkpoints
 
 
 class TrainingError(RuntimeError):
@@ -136,46 +145,82 @@ class Task:
         return network, load_data(self.data or network.data, network, seed, self.images)
 
 
+@dataclass
+class _UnderWay:
+    """A training between two iterations."""
+
+    network: Network
+    done: int = 0  # iterations
+    total: Tally = field(default_factory=Tally)
+    first: Tally = field(default_factory=Tally)
+    shares: list[float] = field(default_factory=list)
+    losses: list[list[float]] = field(default_factory=list)
+    history: list[list[list[tuple[int, int]]]] = field(default_factory=list)
+
+    def iteration(self, epoch: int, pixels: FloatArray, labels: npt.NDArray[np.integer], often: bool) -> None:
+        """One iteration of epoch `epoch`; `often`: as in COUNTED, otherwise every SELDOM-th is counted."""
+        if epoch > len(self.losses):
+            self.losses.append([])
+        step = self.network.step(pixels, labels)
+        self.done += 1
+        self.losses[-1].append(step.loss)
+        self.total.add(step, count=len(self.losses[-1]) % (COUNTED if often else SELDOM) == 0)
+        if epoch == 1:
+            self.first.add(step, count=often or self.done % SELDOM == 0)
+        if isinstance(self.network, Driven):
+            table, count = self.network.loop.formats, len(self.network.loop.network.layers)
+            self.history.append([[tuple(table[at, cls]) for cls in TensorClass] for at in range(count)])
+
+
 def run(
     variant: Variant,
     task: Task,
     epochs: int,
     seed: int,
-    tick: Callable[[], None] = lambda: None,
+    tick: Callable[[int], None] = lambda count: None,
     every_epoch: bool = True,
+    keep: Path | None = None,
 ) -> Outcome:
-    """One training; `tick` is called after every iteration."""
+    """One training; `tick` is told of iterations done. With `keep`, a file, it goes on where it was interrupted."""
     declared, data = task.load(seed)
     layers, config = declared.lowered, declared.config(len(data.train_labels), seed, epochs)
-    network = variant.network(layers, config)
-    total, first = Tally(), Tally()
-    shares: list[float] = []
-    losses: list[list[float]] = []
-    history = []
+    state = _resumed(keep) or _UnderWay(variant.network(layers, config))
     last = len(data.train_labels) // config.batch
-    for done in train(network, data.train_pixels, data.train_labels, config, order_rng(config)):
-        if done.iteration == 1:
-            losses.append([])
-        losses[-1].append(done.step.loss)
-        total.add(done.step, count=done.iteration % COUNTED == 0)
-        if done.epoch == 1:
-            first.add(done.step)
-        if isinstance(network, Driven):
-            table = network.loop.formats
-            history.append([[tuple(table[at, cls]) for cls in range(4)] for at in range(len(layers))])
-        if done.iteration == last and (every_epoch or done.epoch == epochs):
-            shares.append(share_of(network, data))
-        tick()
+    tick(min(state.done, last * epochs))
+    saved = time.monotonic()
+    for number, (epoch, iteration, chosen) in enumerate(batches(len(data.train_labels), config, order_rng(config))):
+        if number < state.done:
+            continue
+        pixels, labels = data.train_pixels[chosen], data.train_labels[chosen]
+        state.iteration(epoch, pixels, labels, last <= MANY)
+        if iteration == last and (every_epoch or epoch == epochs):
+            state.shares.append(share_of(state.network, data))
+        if keep is not None and (iteration == last or time.monotonic() - saved > SAVED):
+            try:
+                write_whole(keep, pickle.dumps(state))
+            except FileError as error:
+                raise TrainingError(str(error)) from None
+            saved = time.monotonic()
+        tick(1)
     return Outcome(
         variant.name,
         seed,
-        shares,
-        [float(np.mean(each)) for each in losses],
-        total.bits,
-        total.speedup,
-        first.speedup,
-        history,
+        state.shares[:epochs],
+        [float(np.mean(each)) for each in state.losses[:epochs]],
+        state.total.bits,
+        state.total.speedup,
+        state.first.speedup,
+        state.history[: last * epochs],
     )
+
+
+def _resumed(keep: Path | None) -> _UnderWay | None:
+    """What `run` left; None: nothing that can be read."""
+    try:
+        state = None if keep is None else pickle.loads(keep.read_bytes())
+    except Exception:  # damaged bytes make pickle raise almost anything
+        return None
+    return state if isinstance(state, _UnderWay) else None
 
 
 def share_of(network: Network, data: Digits) -> float:
@@ -197,16 +242,17 @@ def _start_worker(done: Any, stop: Any) -> None:
     _shared[:] = [done, stop]
 
 
-def _tick() -> None:
+def _tick(count: int) -> None:
     done, stop = _shared
     if stop.value:
         raise KeyboardInterrupt
     with done.get_lock():
-        done.value += 1
+        done.value += count
 
 
-def _work(variant: Variant, task: Task, epochs: int, seed: int) -> Outcome:
-    return run(variant, task, epochs, seed, _tick)
+def _work(variant: Variant, task: Task, epochs: int, seed: int, folder: Path | None) -> Outcome:
+    name = variant.name.replace("/", "-").replace(" ", "-")
+    return run(variant, task, epochs, seed, _tick, keep=None if folder is None else folder / f"{name}-{seed}.pickle")
 
 
 def run_all(
@@ -216,8 +262,10 @@ def run_all(
     jobs: int,
     variants: Sequence[Variant],
     tell: Callable[[int, int], None] = lambda done, total: None,
+    folder: Path | None = None,
 ) -> list[Outcome]:
-    """Every variant with every seed, variant by variant; `tell` is called with iterations done and to do.
+    """Every variant with every seed, variant by variant; `tell` is called with iterations done and to do. `folder`:
+    each training is kept there, and goes on where it was interrupted.
 
     Trainings run in processes of their own, each on one thread, so that float32 sums have one order. Raises
     DigitsError, DataError, NetworkError, TrainingError.
@@ -226,6 +274,8 @@ def run_all(
     if any(each.settings for each in variants) and len(network.lowered) > LapsParams().layers:
         raise TrainingError(f"{len(network.lowered)} layers: LAPS has {LapsParams().layers}")
     total = len(variants) * len(seeds) * epochs * (len(data.train_labels) // network.batch)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("spawn")
     done, stop = context.Value("q", 0), context.Value("b", 0)
     threads = os.environ.get("OPENBLAS_NUM_THREADS")
@@ -236,7 +286,9 @@ def run_all(
                 # The widest and so the slowest come first.
                 order = sorted(range(len(variants)), key=lambda at: -_width(variants[at]))
                 futures = {
-                    (at, seed): pool.submit(_work, variants[at], task, epochs, seed) for at in order for seed in seeds
+                    (at, seed): pool.submit(_work, variants[at], task, epochs, seed, folder)
+                    for at in order
+                    for seed in seeds
                 }
                 waiting = set(futures.values())
                 while waiting:

@@ -20,6 +20,7 @@ def make(monkeypatch, capsys, tmp_path):
     """Calls the target the way the Makefile does: (exit status, stdout, stderr)."""
     monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
     monkeypatch.setattr(cli, "REPORTS", tmp_path / "reports")
+    monkeypatch.setattr(train_model, "BUILD", tmp_path)
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
 
@@ -91,6 +92,38 @@ def test_a_picture_that_cannot_be_written(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(UserError, match="cannot write"):
         train_model.train_model(Task("mlp"), 1, [1], 1, tmp_path / "file" / "p.png")
+
+
+def test_variants_are_those_that_the_command_knows():
+    assert tuple(each.name for each in train_model.VARIANTS) == cli.MODEL_VARIANTS
+
+
+class Stops(Exception):
+    """In the middle of a training."""
+
+
+def test_an_interrupted_training_goes_on_to_the_same_figures(tmp_path, monkeypatch):
+    laps, task = train_model.VARIANTS[-1], Task("mlp", images=(640, 60))
+    whole = measure.run(laps, task, 2, 1)
+    ticks = []
+
+    def stop(count):
+        ticks.append(count)
+        if len(ticks) == 15:
+            raise Stops
+
+    monkeypatch.setattr(measure, "SAVED", 0.0)
+    keep = tmp_path / "kept" / "a.pickle"
+    keep.parent.mkdir()
+    with pytest.raises(Stops):
+        measure.run(laps, task, 2, 1, stop, keep=keep)
+    ticks.clear()
+    assert measure.run(laps, task, 2, 1, ticks.append, keep=keep) == whole
+    assert ticks == [14, 1, 1, 1, 1, 1, 1]
+    ticks.clear()
+    assert measure.run(laps, task, 1, 1, ticks.append, keep=keep).accuracy == whole.accuracy[:1]
+    keep.write_bytes(b"damaged")
+    assert measure.run(laps, task, 2, 1, keep=keep) == whole
 
 
 def test_a_training_that_fails_ends_all_of_them(monkeypatch):

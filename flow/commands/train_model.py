@@ -5,6 +5,7 @@ What `make train-model` does. Errors: UserError, one line.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,16 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from host.data import DataError
+from host.data import DataError, files_of
 from host.digits import DigitsError
 from host.fixed import FixedConfig
-from host.network import NetworkError, name_of
+from host.network import NetworkError, load_network, name_of, path_of
 from host.settings import SETTINGS
+from models.common.floats import fingerprint
 from models.laps.config import TensorClass
 from studies.measure import Outcome, Task, TrainingError, Variant, rows_of, run_all, table_of
 from tb.lib.errors import UserError
+from tb.lib.paths import BUILD, source_files
 
 VARIANTS = (
     Variant("float32"),
@@ -106,23 +109,37 @@ def draw(path: Path, net: str, outcomes: Sequence[Outcome]) -> None:
     plt.close(figure)
 
 
-def train_model(task: Task, epochs: int, seeds: Sequence[int], jobs: int, picture: Path) -> dict[str, Any]:
-    """Trains, prints the table, draws the picture; the report. Raises UserError."""
+def folder_of(task: Task) -> Path:
+    """Where trainings are kept; its name covers what decides about their bits, but for variant and seed."""
+    digest = hashlib.sha256(repr((task, fingerprint())).encode())
+    own = [path_of(task.net)[0], *files_of(task.data or load_network(task.net).data)]
+    for path in (*source_files(("models", "host", "studies", "requirements.txt"), {".py", ".txt"}), *own):
+        if not path.name.startswith("test_"):
+            digest.update(path.read_bytes())
+    return BUILD / "train_model" / f"{name_of(task.net)}-{digest.hexdigest()[:12]}"
+
+
+def train_model(
+    task: Task, epochs: int, seeds: Sequence[int], jobs: int, picture: Path, names: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Trains what `names` names (float32 and LAPS always; nothing: all), prints the table, draws the picture; the
+    report. Raises UserError."""
     try:
         task.load(seeds[0])
     except (DataError, DigitsError, NetworkError) as error:
         raise UserError(str(error)) from None
+    chosen = [each for each in VARIANTS if not names or each.name in {*names, "float32", "LAPS"}]
     console = Console(width=None if Console().is_terminal else 110)
     percent = TextColumn("{task.percentage:.0f} %")
     columns = (TextColumn("{task.description}"), BarColumn(), percent, TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
-        bar = progress.add_task(f"{len(VARIANTS) * len(seeds)} trainings", total=None)
+        bar = progress.add_task(f"{len(chosen) * len(seeds)} trainings", total=None)
 
         def tell(done: int, total: int) -> None:
             progress.update(bar, completed=done, total=total)
 
         try:
-            outcomes = run_all(task, epochs, seeds, jobs, VARIANTS, tell)
+            outcomes = run_all(task, epochs, seeds, jobs, chosen, tell, folder_of(task))
         except (DataError, DigitsError, NetworkError, TrainingError) as error:
             raise UserError(str(error)) from None
     net = name_of(task.net)
