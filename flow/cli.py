@@ -55,6 +55,7 @@ ALL_BLOCKS = "all"
 JUNIT = REPORTS / "pytest.xml"
 
 
+ROUNDS = {"stochastic": "stochastic", "nearest": "nearest-even"}  # of errors, in host.fixed's words
 MODEL_VARIANTS = ("float32", "16 bits", "12 bits", "8 bits", "8/8/4 bits", "LAPS")  # of train-model
 
 
@@ -927,8 +928,11 @@ def _train(
     EPOCHS: int,
     OPT: str,
     LAPS: bool,
+    ROUND: str,
     SEED: int,
     CORES: int,
+    SAMPLE: str | None,
+    JOBS: int,
     ENERGY: Path | None,
     CAPTURE: Path | None,
     CAPTURE_AT: int | None,
@@ -947,11 +951,13 @@ def _train(
         raise UserError(f"ENERGY={error}" if ENERGY else str(error)) from error
     if CAPTURE_AT is not None and CAPTURE is None:
         raise UserError("CAPTURE_AT says which iteration CAPTURE= saves: give CAPTURE, the folder, too")
-    plan = Plan(NET, OPT, LAPS, SEED, DATA or "", IMAGES)
+    plan = Plan(NET, OPT, LAPS, SEED, DATA or "", IMAGES, ROUNDS[ROUND])
     data = prepared(plan, TopParams(cores=CORES))
     job = Job(plan, EPOCHS, get_block("top").resolve_params({"CORES": CORES}), CAPTURE, (CAPTURE_AT or 1) - 1)
     per_epoch = len(data.train_labels) // plan.network.batch
     check_job(job, per_epoch)
+    if SAMPLE is not None:
+        return _train_sampled(job, data, per_epoch, SAMPLE, JOBS, REPORT)
     records = train(job, per_epoch)
     report = content(records, per_epoch, plan.float32(data, EPOCHS), TopParams(cores=CORES), energies)
     short = name_of(NET)
@@ -969,6 +975,25 @@ def _train(
         first = definition("CAPTURE", shown(CAPTURE / "fp1.npz"))
         print(f"captures: {shown(CAPTURE)}; make sim BLOCK=gemm {first} replays the first")
     _write_report(REPORT, report)
+    return 0
+
+
+def _train_sampled(job: Any, data: Any, per_epoch: int, share: str, jobs: int, report: Path | None) -> int:
+    from flow.commands.sample import parse_sample, sample, table_of
+
+    if job.plan.rounding != ROUNDS["nearest"]:
+        raise UserError(
+            "SAMPLE needs ROUND=nearest: random bits are drawn in the order in which jobs complete, which no model can"
+            " know ahead of the RTL"
+        )
+    if job.capture:
+        raise UserError("SAMPLE takes no CAPTURE: leave one of them out")
+    done = sample(job, data, per_epoch, parse_sample(share), jobs)
+    Console(width=max(100, Console().width)).print(table_of(done))
+    checks = ", ".join(f"{count:,} {kind}" for kind, count in done["checks"].items())
+    print(f"checks: {checks}; mismatches: {done['mismatches']}")
+    print(f"each of {len(done['verified'])} iterations ends in the state in which the next one began ahead")
+    _write_report(report, done)
     return 0
 
 
@@ -1173,6 +1198,9 @@ def _commands(block: Block | None = None) -> dict[str, click.Command]:
                 _variable("EPOCHS", _Count(1000), "epochs of a training on the RTL", 1),
                 _variable("OPT", _Choice(("momentum", "adam")), "update rule", "momentum"),
                 _variable("LAPS", _Flag(), "LAPS chooses precision (0: 8 bits)", True),
+                _variable("ROUND", _Choice(tuple(ROUNDS)), "rounding of errors", "stochastic"),
+                _variable("SAMPLE", click.STRING, "train in the model, verify a share (1/50) or all on the RTL"),
+                _jobs_variable("simulations of SAMPLE"),
                 _variable("SEED", _Seed(), "seed of everything that is random", 1),
                 _variable("CORES", _Choice((1, 2, 4)), "pairs of IOSS core and RAN", 1),
                 _variable("ENERGY", _File(), "energies and assumptions in place of data/energy/horowitz45.hjson"),

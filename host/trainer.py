@@ -418,14 +418,14 @@ class OnProcessor:
             if address != LAPS_SEED
         ]
         answer = yield program.actions
-        self._kept = (
+        self.kept = (
             [take(answer) for take in states],
             [(address, answer.read[place][0]) for address, place in words],
         )
 
     def resume(self, seed: int) -> Batches:
         """Brings a processor after reset to where `suspend` left one; random numbers start from `seed`."""
-        states, words = self._kept
+        states, words = self.kept
         self.mapper.scheduler = Scheduler(self.top)
         program = self.mapper.program()
         program.write(Reg.SEED, seed)

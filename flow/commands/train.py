@@ -97,7 +97,7 @@ def train(job: Job, per_epoch: int) -> list[dict[str, Any]]:
             record_path, checkpoint = folder / f"{stop}.json", folder / f"{stop}.ckpt"
             capture = job.capture is not None and first <= job.capture_at < stop
             epoch = f"epoch {first // per_epoch + 1} of {job.epochs}"
-            record = None if capture else _kept(record_path, checkpoint)
+            record = None if capture else kept(record_path, checkpoint)
             if record is None:
                 follow = _follower(folder / "progress", partial(update, what=epoch), first)
                 config = {
@@ -113,7 +113,7 @@ def train(job: Job, per_epoch: int) -> list[dict[str, Any]]:
                 result = run(
                     block, "verilator", "training", job.plan.seed, job.params, config, label="train", tick=follow
                 )
-                record = _record(result)
+                record = record_of(result)
                 write_whole(record_path, json.dumps(record))
                 # A segment's traces are large, and checked.
                 for path in result.run_dir.rglob("*.bin"):
@@ -142,7 +142,7 @@ def _hand_over(captured: Path, folder: Path) -> None:
     shutil.rmtree(captured)
 
 
-def _kept(record_path: Path, checkpoint: Path) -> dict[str, Any] | None:
+def kept(record_path: Path, checkpoint: Path) -> dict[str, Any] | None:
     """The record of a segment that an earlier command finished; None if there is none, or a file of it is damaged."""
     try:
         record = read_json(record_path)
@@ -152,7 +152,8 @@ def _kept(record_path: Path, checkpoint: Path) -> dict[str, Any] | None:
     return record
 
 
-def _record(result: RunResult) -> dict[str, Any]:
+def record_of(result: RunResult) -> dict[str, Any]:
+    """What is kept of a segment. Raises `TrainError` if it failed."""
     if not result.passed or result.result is None:
         raise TrainError("\n".join([result.summary(), *capture_lines(result.result)]))
     report = result.result["report"]

@@ -67,11 +67,13 @@ from tb.top.sequences import (
 )
 from tb.top.trace import AXIL_DTYPE, CMD_DTYPE, M_DTYPE
 from tb.top.training import (
+    PLANNED,
     TEST_BATCH,
     Span,
     batch_of,
     counter_record,
     cycles_by_phase,
+    least_checks,
     load_checkpoint,
     save_captures,
     save_checkpoint,
@@ -887,13 +889,14 @@ class training(TopTest):
             await self.drive(trainer.start(segment_seed(plan, first)))
         start = int(self.dut.cycle_o.value)
         marks = [self._commands()]
-        steps = []
+        steps, done = [], []
         for iteration in range(first, stop):
             chosen = batch_of(plan, iteration, len(data.train_labels))
             begin = int(self.dut.cycle_o.value)
             self.under_way = iteration, begin, trainer
             step = await self.drive(trainer.iteration(data.train_pixels[chosen], data.train_labels[chosen]))
             steps.append(step_record(step, trainer))
+            done.append(step)
             end = int(self.dut.cycle_o.value)
             self.spans.append(Span(iteration, begin, end, step.products, tuple(trainer.gemm_commands)))
             self.under_way = None
@@ -902,6 +905,8 @@ class training(TopTest):
             if config.get("progress"):
                 with Path(config["progress"]).open("a", encoding="utf-8") as file:
                     print(json.dumps({"iteration": iteration, "loss": step.loss}), file=file)
+        if plan.net not in PLANNED:  # the testplan speaks of the digits
+            self.minimum = least_checks(done)
         self.marks = (*marks, self._commands())
         record: dict[str, Any] = {
             "first": first, "stop": stop, "train_cycles": int(self.dut.cycle_o.value) - start, "steps": steps,

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from host.data import load_data
 from host.digits import Digits
 from host.energy import Counts
-from host.fixed import Adam, FixedConfig, FloatNet, Step, TrainConfig, accuracy, init_layers, order_rng, train
+from host.fixed import Adam, FixedConfig, FloatNet, Rounding, Step, TrainConfig, accuracy, init_layers, order_rng, train
 from host.mapper import Product
 from host.network import Network, load_network
 from host.optimiser import Rule
@@ -37,6 +37,7 @@ from tb.gemm.program import Product as PairProduct
 from tb.top.timing import Run
 
 ADAM_LR = 4e-3
+PLANNED = ("mlp", "cnn")  # networks whose least comparisons are in the testplan
 SEGMENT = {"mlp": 22}  # iterations of a simulation, otherwise 1: what is traced of them has to fit memory
 TEST_BATCH = 60
 PHASES = ("fp", "bp", "wg", "optimiser", "plan", "other")
@@ -53,6 +54,7 @@ class Plan:
     seed: int = 1
     data: str = ""
     images: Sequence[int] | None = None
+    rounding: str = Rounding.STOCHASTIC.value  # of errors
 
     @property
     def network(self) -> Network:
@@ -79,7 +81,7 @@ class Plan:
 
     def trainer(self, params: TopParams, images: int) -> OnProcessor:
         """A trainer at its start, for so many training images."""
-        settings = SETTINGS
+        settings, fixed = SETTINGS, FixedConfig(error_rounding=Rounding(self.rounding))
         if not self.laps:
             eight = {
                 cls: replace(each, n=2, pin_n=True) if cls != TensorClass.GRADIENT else each
@@ -88,7 +90,7 @@ class Plan:
             eight[TensorClass.ERROR] = replace(eight[TensorClass.ERROR], fl=7)
             pixels = replace(SETTINGS.pixels, n=2, fl=6, pin_n=True)
             settings = replace(SETTINGS, classes=eight, pixels=pixels)
-        return make_trainer(self.network.lowered, self.config(images), settings, params, FixedConfig(), self.rule)
+        return make_trainer(self.network.lowered, self.config(images), settings, params, fixed, self.rule)
 
     def float32(self, data: Any, epochs: int) -> tuple[list[float], list[float]]:
         """(loss, accuracy) of every epoch of the same training in float32."""
@@ -213,6 +215,35 @@ def load_checkpoint(path: Path) -> OnProcessor:
     if not isinstance(trainer, OnProcessor):
         raise FileError(path, f"damaged checkpoint (it holds {type(trainer).__name__})")
     return trainer
+
+
+def least_checks(steps: Sequence[Step]) -> dict[str, int]:
+    """What a segment of any network must at least compare: every result, and of the jobs (rows of a tile) a share, as
+    those that masks or zeros skip have no slice."""
+    shapes = [gemm.shape for step in steps for gemm in step.gemms]
+    jobs = sum(m * -(-n // LANES) for m, _, n in shapes)
+    return {"value": sum(m * n for m, _, n in shapes), "slice": max(1, jobs // 8), "cycle": max(1, jobs // 2)}
+
+
+def same_state(mine: OnProcessor, other: OnProcessor) -> str:
+    """What differs first between two suspended trainers; nothing: an empty string."""
+    (states, words), (theirs, said) = mine.kept, other.kept
+    names = [tensor.name for tensor in (*mine.tensors, *mine.bias_tensors)]
+    for name, one, two in zip(names, states, theirs, strict=True):
+        for what, a, b in zip("wmv", one, two, strict=True):
+            if not np.array_equal(a, b):
+                return f"{what} of {name}"
+    if words != said:
+        address = next(a for (a, x), (_, y) in zip(words, said, strict=True) if x != y)
+        return f"LAPS' register {address:#x}"
+    if any(not np.array_equal(a, b) for a, b in zip(mine.biases, other.biases, strict=True)):
+        return "biases on the host"
+    for name, one, two in zip(
+        names, (*mine.tensors, *mine.bias_tensors), (*other.tensors, *other.bias_tensors), strict=True
+    ):
+        if one.moments != two.moments:
+            return f"fraction lengths of {name}"
+    return "formats" if mine.formats != other.formats else ""
 
 
 def words_between(begin: Counts, end: Counts) -> dict[str, dict[str, int]]:
