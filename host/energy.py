@@ -15,7 +15,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +164,14 @@ class Counts:
     dense_tile_writes: int = 0
     dense_reads: dict[Buffer, int] = field(default_factory=_by_buffer)
     dense_writes: dict[Buffer, int] = field(default_factory=_by_buffer)
+
+    def since(self, before: Counts) -> Counts:
+        """What was counted after `before`."""
+        out: dict[str, Any] = {}
+        for each in fields(self):
+            now, then = getattr(self, each.name), getattr(before, each.name)
+            out[each.name] = {key: now[key] - then[key] for key in now} if isinstance(now, dict) else now - then
+        return Counts(**out)
 
 
 class Meter:

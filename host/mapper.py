@@ -100,7 +100,7 @@ def extents(command: Command, params: TopParams) -> list[Extent]:
         case Opt():
             words = -(-command.config.n // STATE_A_WORD)
             copies = -(-command.config.n // COPIES_A_WORD)
-            out = [Extent(each, 0, command.state, command.state + words, True) for each in STATES]
+            out = [Extent(each, 0, command.state, command.state + words, True) for each in command.states]
             out.append(Extent(Buffer.Y, 0, command.gradients, command.gradients + words, False))
             out.append(Extent(Buffer.Y, 0, command.copies, command.copies + copies, True))
             return out

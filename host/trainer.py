@@ -5,7 +5,8 @@ methods are generators of batches of actions (host.mapper) that are sent the ans
 the value model or, with `await`, the RTL. An iteration
 
 1. asks for the plans of its GEMMs, then sends the statistics of weights and pixels;
-2. fp1 .. : results leave in the planned format and move LAPS by themselves; the last one leaves raw: the logits;
+2. fp1 .. : results leave in the planned format and move LAPS by themselves; the last one leaves raw, in 32 bits where
+   they hold every sum: the logits;
 3. for the last layer .. 1: wg, whose raw sums stay in Y as gradients, and bp, which moves LAPS by itself; statistics of
    gradients are counted by the host, as raw sums have none; then OPT passes over weights and biases;
 4. says that a step is done and reads the table.
@@ -76,6 +77,7 @@ from host.mapper import (
     Product,
     Program,
     Scheduler,
+    signed32,
     words32,
 )
 from host.optimiser import HostError, Rule
@@ -530,7 +532,7 @@ class OnProcessor:
             key = Key(self.wires.gives[at], ACTIVATION)
             if last or layer.linear or layer.add:
                 self.totals.host_finished += training and not last
-                product, fmt, shift = replace(self._product(gemm), out=RAW64), None, 0
+                product, fmt, shift = replace(self._product(gemm), out=_raw(gemm, bias)), None, 0
             else:
                 product, fmt, shift = self._result(gemm, key, training)
             outcome = self.mapper.product(program, replace(product, bias=bias))
@@ -741,8 +743,8 @@ class OnProcessor:
 
     def _optimise(
         self, program: Program, waiting: _Gradient | None, copies: list[TableFormat]
-    ) -> list[tuple[int, Tensor, OptcConfig, Callable[[Answer], Any], Callable[[Answer], State] | None]]:
-        """Passes over the weights and biases of a layer."""
+    ) -> list[tuple[int, Tensor, OptcConfig, Callable[[Answer], Any], int | None]]:
+        """Passes over the weights and biases of a layer; last of each: the store of a bias."""
         if waiting is None:
             return []
         at, dy = waiting.at, waiting.dy
@@ -766,23 +768,31 @@ class OnProcessor:
                 self.totals.rescales += 1
                 program.issue(tensor.command(rescale))
             take = self._pass(program, tensor, config)
-            state = self.mapper.store_state(program, tensor.state, tensor.layout.count) if is_bias else None
-            out.append((at, tensor, config, take, state))
+            words = program.store(Buffer.SW, tensor.state, tensor.layout.words) if is_bias else None
+            out.append((at, tensor, config, take, words))
         return out
 
     def _after(self, passed: list[Any], answer: Answer, weights: list[_Weights]) -> None:
         """Takes what passes gave: the next weights, and biases."""
-        for at, tensor, config, take, state in passed:
-            if state is None:
+        for at, tensor, config, take, words in passed:
+            if words is None:
                 weights[at] = self._take_weights(at, config, take(answer))
             else:
                 tensor.moments.done(config, take(answer)[0])
                 self._note(config, take(answer)[0])
-                self.biases[at] = np.ldexp(state(answer).w.astype(np.float64), -config.fl_w)
+                w = signed32(answer.stored[words], tensor.layout.count)
+                self.biases[at] = np.ldexp(w.astype(np.float64), -config.fl_w)
 
     def _take_table(self, words: Sequence[int]) -> None:
         for key in self.formats:
             self.formats[key] = _format(words[2 * (4 * key.layer + key.cls)])
+
+
+def _raw(gemm: GemmTensors, bias: I64) -> Format:
+    """The shorter raw format that holds every sum of a product."""
+    x, w = (int(np.abs(each.astype(np.int64)).max(initial=0)) for each in (gemm.x, gemm.w))
+    largest = gemm.shape[1] * x * w + int(np.abs(bias).max(initial=0))
+    return RAW32 if largest <= S31 else RAW64
 
 
 def _format(word: int) -> TableFormat:

@@ -53,8 +53,13 @@ def test_a_training_goes_on_to_the_same_bits_and_reports(tmp_path: Path, monkeyp
         assert report["words"][kind] == {name: sum(each[name] for each in by_epoch) for name in report["words"][kind]}
         assert report["epoch1"]["words"][kind] == by_epoch[0]
         assert min(report["words"][kind][name] for name in ("x", "w", "y", "sw", "sm")) > 0
-    # What is read to judge accuracy and to suspend belongs to no iteration.
-    assert report["words"]["read"]["x"] < sum(each["energy_counts"]["reads"]["0"] for each in both)
+    for name in ("ours", "fp16", "int16"):
+        assert report["energy"][name] == pytest.approx(sum(each["energy"][name] for each in report["epochs"]))
+    assert report["epoch1"]["energy"] == report["epochs"][0]["energy"]
+    assert report["epoch1"]["utilisation"] == report["epochs"][0]["split"]["utilisation"]
+    # Momentum leaves Sv alone; what is read to judge accuracy and to suspend belongs to no iteration.
+    assert report["words"]["read"]["sv"] < report["words"]["read"]["sm"]
+    assert both[0]["energy_counts"]["issues"] == both[0]["counters"]["issues"]
 
     images = pictures(report, both)
     page = write_page(report, "a training", images, tmp_path / "report" / "train.html").read_text(encoding="utf-8")

@@ -34,7 +34,8 @@ PHASE_LABELS = {
 }
 PRODUCTS = ("fp", "bp", "wg")  # phases in which the cores work on products
 EPOCH1 = (
-    "speedup", "speedup_whole", "split", "average_bits", "accuracy", "cycles", "cycles_with_host", "words",
+    "speedup", "speedup_whole", "split", "utilisation", "average_bits", "accuracy", "cycles", "cycles_with_host",
+    "words", "energy",
 )  # fmt: skip
 PART_LABELS = {
     "multiply": "multipliers", "accumulate": "accumulators", "tiles": "tile memories", "drain": "drains",
@@ -108,6 +109,23 @@ def words(records: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
     }
 
 
+def energy(records: Sequence[Mapping[str, Any]], energies: Energies, params: TopParams) -> dict[str, Any]:
+    """Of all iterations, pJ: ours and those of the dense arrays, whole and by part; how many times less ours is."""
+    counts = energy_counts(records)
+    mine = processor_energy(counts, energies, params)
+    dense = {name: dense_energy(counts, energies, params, name == "fp16") for name in ("fp16", "int16")}
+    return {
+        "ours": sum(mine.values()),
+        **{name: sum(each.values()) for name, each in dense.items()},
+        "parts": {"ours": mine, **dense},
+        "ratio_fp16": ratio(dense["fp16"], mine),
+        "ratio_int16": ratio(dense["int16"], mine),
+        "ratio_fp16_gemms": ratio(dense["fp16"], mine, GEMM_PARTS),
+        "largest_part": largest_part(mine),
+        "source": energies.name,
+    }
+
+
 def merged(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Several segments as one record: steps in order, counters added up."""
     names = records[0]["counters"]
@@ -150,16 +168,14 @@ def content(
                 "speedup": float(np.prod(list(parts.values()))),
                 "speedup_whole": whole_speedup(mine, params),
                 "split": parts,
+                "utilisation": parts["utilisation"],
                 "words": words(mine),
+                "energy": energy(mine, energies, params),
             }
         )
     whole = merged(records)
     parts, steps, counters = split(whole, rows), whole["steps"], whole["counters"]
-    counts = energy_counts(records)
-    mine = processor_energy(counts, energies, params)
-    dense = {name: dense_energy(counts, energies, params, name == "fp16") for name in ("fp16", "int16")}
     cycles, seconds = sum(r["cycles"] for r in records), sum(sum(r["seconds"].values()) for r in records)
-    losses = {name: value for name, value in parts.items() if name == "utilisation"}
     stalls = {name: counters[name] for name in ("stall_operand", "stall_ran")}
     return {
         "accuracy": by_epoch[-1]["accuracy"],
@@ -173,19 +189,10 @@ def content(
         "speedup_split": parts,
         "speedup_whole": whole_speedup(records, params),
         "words": words(records),
-        "utilisation": losses["utilisation"],
+        "utilisation": parts["utilisation"],
         "stalls": stalls,
         "largest_loss": largest_loss(parts, counters, rows),
-        "energy": {
-            "ours": sum(mine.values()),
-            **{name: sum(each.values()) for name, each in dense.items()},
-            "parts": {"ours": mine, **dense},
-            "ratio_fp16": ratio(dense["fp16"], mine),
-            "ratio_int16": ratio(dense["int16"], mine),
-            "ratio_fp16_gemms": ratio(dense["fp16"], mine, GEMM_PARTS),
-            "largest_part": largest_part(mine),
-            "source": energies.name,
-        },
+        "energy": energy(records, energies, params),
         "mismatches": sum(r["mismatches"] for r in records),
         "checks": {kind: sum(r["checks"][kind] for r in records) for kind in records[0]["checks"]},
         "simulated_cycles": cycles,

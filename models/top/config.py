@@ -16,7 +16,7 @@ from models.common.formats import CONTAINER, YBits
 from models.ioss.config import CoreParams
 from models.ioss.config import Descriptor as CoreDescriptor
 from models.laps.config import LEGAL_LAYERS
-from models.optc.config import OptcConfig
+from models.optc.config import Mode, OptcConfig
 from models.ran.config import RanDescriptor, RanParams, Start
 
 LEGAL_CORES = (1, 2, 4)
@@ -263,6 +263,11 @@ class Opt(Command):
     gradients: int = 0
     copies: int = 0
     config: OptcConfig
+
+    @property
+    def states(self) -> tuple[Buffer, ...]:
+        """Buffers that it reads and writes: momentum has no second moment."""
+        return STATES if self.config.mode == Mode.ADAM else STATES[:2]
 
     def words(self) -> list[int]:
         """Sixteen 32-bit words."""

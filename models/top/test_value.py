@@ -377,12 +377,13 @@ def test_plan_and_update():
     assert p.execute(raw).error is None
 
 
+@pytest.mark.parametrize("mode", list(Mode))
 @pytest.mark.parametrize("rounding", [Round.NEAREST, Round.STOCHASTIC])
-def test_opt(rounding):
+def test_opt(rounding, mode):
     rng = np.random.default_rng(3)
     n = 21
     config = OptcConfig(
-        Mode.ADAM, n, 28, 30, 30, 29, Scalar.of(0.1), Scalar.of(1e-3, 63), Scalar.of(1e-3), copy_shift=20,
+        mode, n, 28, 30, 30, 29, Scalar.of(0.1), Scalar.of(1e-3, 63), Scalar.of(1e-3), copy_shift=20,
         copy_round=rounding,
     )  # fmt: skip
     state = State(*(rng.integers(0 if at == 2 else -(1 << 24), 1 << 24, n) for at in range(3)))
@@ -393,15 +394,20 @@ def test_opt(rounding):
         p.memory(buffer)[5:11].view("<i4").reshape(-1)[:] = np.pad(values, (0, 3), constant_values=-1)
     p.memory(Buffer.Y)[7:13].view("<i4").reshape(-1)[:n] = g
     p.memory(Buffer.Y)[100:104] = 0xEE
-    assert p.execute(Opt(state=5, gradients=7, copies=100, config=config)).error is None
+    done = p.execute(Opt(state=5, gradients=7, copies=100, config=config))
+    assert done.error is None
+    adam = mode == Mode.ADAM
     want = update(
         config,
-        state,
+        state if adam else state._replace(v=np.zeros_like(state.v)),
         g,
         Lfsr(4, engine_seed(9, OPTC_ENGINE)).draw(6).reshape(-1)[:n] if rounding == Round.STOCHASTIC else None,
     )
     for buffer, values in zip((Buffer.SW, Buffer.SM, Buffer.SV), want.state, strict=True):
-        assert p.memory(buffer)[5:11].view("<i4").reshape(-1).tolist() == [*values.tolist(), 0, 0, 0]
+        moved = adam or buffer != Buffer.SV  # momentum leaves v alone
+        after = [*values.tolist(), 0, 0, 0] if moved else [*state.v.tolist(), -1, -1, -1]
+        assert p.memory(buffer)[5:11].view("<i4").reshape(-1).tolist() == after
+        assert done.activity.reads[buffer] == done.activity.writes[buffer] == 6 * moved
     copies = p.memory(Buffer.Y)[100:104].view("<i2").reshape(-1)
     assert copies.tolist() == [*want.y.tolist(), 0, 0, 0, *[-0x1112] * 8]
     assert [p.read(Reg.OPT_STAT + 4 * at) for at in range(8)] == opt_words(want.statistics)

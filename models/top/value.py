@@ -45,6 +45,7 @@ from models.top.config import (
     PER_CORE,
     QUEUE_DEPTH,
     SLOTS,
+    STATES,
     STORABLE,
     WORD_BYTES,
     Action,
@@ -457,17 +458,19 @@ class Processor:
         if code != OptcCode.OK:
             return Code.OPTC, int(code)
         n, words = config.n, -(-config.n // OPT_LANES)
-        kinds = ("<i4", "<i4", "<u4")
+        kinds = dict(zip(command.states, ("<i4", "<i4", "<u4"), strict=False))
         read = [
             self._read(activity, buffer, command.state, words).view(kind).reshape(-1)[:n].astype(np.int64)
-            for buffer, kind in zip((Buffer.SW, Buffer.SM, Buffer.SV), kinds, strict=True)
+            for buffer, kind in kinds.items()
         ]
+        if len(read) < len(STATES):
+            read.append(np.zeros(n, np.int64))
         g = self._read(activity, Buffer.Y, command.gradients, words).view("<i4").reshape(-1)[:n].astype(np.int64)
         draw = None
         if config.copy_round == Round.STOCHASTIC:
             draw = self._opt_draws.draw(words).reshape(-1)[:n]
         done = update(config, State(*read), g, draw)
-        for buffer, kind, values in zip((Buffer.SW, Buffer.SM, Buffer.SV), kinds, done.state, strict=True):
+        for (buffer, kind), values in zip(kinds.items(), done.state, strict=False):
             whole = np.zeros(words * OPT_LANES, np.int64)  # padding lanes leave as 0
             whole[:n] = values
             self._write(activity, buffer, command.state, whole.astype(kind).view(np.uint8))

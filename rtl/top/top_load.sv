@@ -22,8 +22,8 @@ module top_load #(
   output logic [top_pkg::AddrW-1:0] addr_o,
   output logic [7:0]                write_o,        // by buffer number
   output logic [Cores-1:0]          cores_o,        // that take it (W, M)
-  input  logic                      y_free_i,       // compute leaves Y's, the state's write port alone
-  input  logic                      s_free_i
+  input  logic                      y_free_i,       // compute leaves the write port alone: of Y, of Sw, Sm, Sv
+  input  logic [2:0]                s_free_i
 );
   localparam logic [1:0] Idle = 2'd0, Run = 2'd1, Swallow = 2'd2, Done = 2'd3;
   logic [1:0] state_q;
@@ -55,7 +55,8 @@ module top_load #(
   assign last_word = count_q + 16'd1 == words;
 
   logic port_free;
-  assign port_free = (target == 3'(top_pkg::BufY)) ? y_free_i : (target >= 3'(top_pkg::BufSw)) ? s_free_i : 1'b1;
+  assign port_free = (target == 3'(top_pkg::BufY)) ? y_free_i : (target == 3'(top_pkg::BufSw)) ? s_free_i[0] :
+      (target == 3'(top_pkg::BufSm)) ? s_free_i[1] : (target == 3'(top_pkg::BufSv)) ? s_free_i[2] : 1'b1;
   assign s_ready_o = (state_q == Run && port_free) || state_q == Swallow;
   assign take = s_valid_i && s_ready_o;
   assign addr_o = addr[top_pkg::AddrW-1:0];

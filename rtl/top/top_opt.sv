@@ -1,4 +1,5 @@
 // Optimiser pass: state and gradients from the buffers through the OPTC and back (docs/top/reference.md, OPT). Four parameters a cycle.
+// Momentum has no second moment: Sv is neither read nor written, and its ports are free.
 module top_opt #(
   parameter int YWords = 16384,
   parameter int SWords = 4096
@@ -21,7 +22,7 @@ module top_opt #(
   output logic [4*top_pkg::AddrW-1:0] addr_o,
   input  logic [4*top_pkg::BeatW-1:0] data_i,
   // write ports: state, and half a word of Y
-  output logic                      s_we_o,
+  output logic [2:0]                s_we_o,        // Sw, Sm, Sv
   output logic [top_pkg::AddrW-1:0] s_addr_o,
   output logic [3*top_pkg::BeatW-1:0] s_data_o,
   output logic [7:0]                y_we_o,
@@ -36,9 +37,11 @@ module top_opt #(
   logic        refused_q, range_q;
   logic [3:0]  code_q;
   logic [optc_pkg::CfgW-1:0] cfg;
+  logic momentum;
   logic [BeatsW-1:0] beats;
   logic [15:0] s_addr, g_addr, c_addr;
   assign cfg = cmd_i[96 +: optc_pkg::CfgW];
+  assign momentum = !cfg[0];
   top_beats u_beats (
     .n_i    (cfg[optc_pkg::CfgN +: optc_pkg::CountW]),
     .beats_o(beats)
@@ -92,7 +95,7 @@ module top_opt #(
         left_q <= '0;
         word_q <= '0;
       end else if (start_i) begin
-        left_q <= beats;
+        left_q <= (f == 2 && momentum) ? '0 : beats;
         word_q <= {1'b0, (f == 3) ? g_addr : s_addr};
       end else if (more && ready) begin
         left_q <= left_q - BeatsW'(1);
@@ -100,7 +103,7 @@ module top_opt #(
       end
     end
   end
-  assign in_valid = valid == '1;
+  assign in_valid = (valid | {1'b0, momentum, 2'b00}) == '1;
 
   optc_core #(
     .Lanes(4)
@@ -118,7 +121,7 @@ module top_opt #(
     .in_ready_o        (in_ready),
     .in_w_i            (fetched[0 +: 128]),
     .in_m_i            (fetched[128 +: 128]),
-    .in_v_i            (fetched[256 +: 128]),
+    .in_v_i            (momentum ? '0 : fetched[256 +: 128]),
     .in_g_i            (fetched[384 +: 128]),
     .out_valid_o       (out_valid),
     .out_ready_i       (1'b1),
@@ -158,7 +161,7 @@ module top_opt #(
   );
   assign s_outside = s_word_q >= WordW'(SWords);
   assign c_outside = c_word_q >= WordW'(YWords);
-  assign s_we_o = out_valid && !s_outside;
+  assign s_we_o = (out_valid && !s_outside) ? {!momentum, 2'b11} : '0;
   assign s_addr_o = s_word_q[top_pkg::AddrW-1:0];
   assign s_data_o = {out_v, out_m, out_w};
   assign y_we_o = (!out_valid || c_outside) ? '0 : c_upper_q ? 8'hf0 : 8'h0f;
@@ -188,7 +191,7 @@ module top_opt #(
         c_upper_q <= !c_upper_q;
       end
       if (out_valid && (s_outside || c_outside)) range_q <= 1'b1;
-      if (in_valid && in_ready && range != '0) range_q <= 1'b1;
+      if (in_valid && in_ready && (range & {1'b1, !momentum, 2'b11}) != '0) range_q <= 1'b1;
       case (state_q)
         Idle: if (start_i) begin
           refused_q <= 1'b0;

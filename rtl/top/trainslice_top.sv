@@ -147,7 +147,8 @@ module trainslice_top #(
   logic [AddrW-1:0] load_addr;
   logic [7:0]       load_write;
   logic [Cores-1:0] load_cores;
-  logic             y_free, s_free;
+  logic             y_free;
+  logic [2:0]       s_free;             // Sw, Sm, Sv
   top_load #(
     .Cores (Cores),
     .XWords(XWords),
@@ -268,7 +269,7 @@ module trainslice_top #(
   // ---- OPTC ----------------
   logic [3:0]         o_req;
   logic [4*AddrW-1:0] o_addr;
-  logic               o_s_we;
+  logic [2:0]         o_s_we;
   logic [AddrW-1:0]   o_s_addr, o_y_addr;
   logic [3*BeatW-1:0] o_s_data;
   logic [7:0]         o_y_we;
@@ -373,7 +374,7 @@ module trainslice_top #(
   assign y_read = p_req != '0 || o_req[3];
   assign y_write = r_req != '0 || o_y_we != '0;
   assign y_free = !y_write;
-  assign s_free = !o_s_we;
+  assign s_free = ~o_s_we;
   assign store_grant = {!o_req[2], !o_req[1], !o_req[0], 1'b1, !y_read, 3'b000};
   top_mem #(
     .Words(YWords)
@@ -404,9 +405,9 @@ module trainslice_top #(
       .clk_i,
       .re_i   (o_req[s] || store_read[5 + s]),
       .raddr_i(o_req[s] ? o_addr[AddrW*s +: AddrW] : store_addr),
-      .we_i   ({8{o_s_we || load_write[5 + s]}}),
-      .waddr_i(o_s_we ? o_s_addr : load_addr),
-      .wdata_i(o_s_we ? o_s_data[BeatW*s +: BeatW] : s_axis_tdata_i),
+      .we_i   ({8{o_s_we[s] || load_write[5 + s]}}),
+      .waddr_i(o_s_we[s] ? o_s_addr : load_addr),
+      .wdata_i(o_s_we[s] ? o_s_data[BeatW*s +: BeatW] : s_axis_tdata_i),
       .rdata_o(read_data[BeatW*(2 + s) +: BeatW])
     );
   end

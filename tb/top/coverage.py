@@ -269,6 +269,7 @@ OVERLAPS = CoverGroup(
         Coverpoint.ranges("lost", "cycles in a row", 1, 2),
         Cross("ports", ("port", "lost")),
         Coverpoint("cores", ("results", "partial sums"), "a core that waits for one before it"),
+        Coverpoint("unused", ("load", "store"), "of Sv, a word in a cycle in which a momentum pass has Sw's port"),
     ),
     "engines at the same time, and ports that two of them want",
 )  # fmt: skip
@@ -606,6 +607,9 @@ class Sampler:
                 names = ("results", "copies") if engine == "load" else ("partial sums", "gradients")
                 port = names[int(kind == KINDS.index("OPT"))]
             self._add("overlaps", port=PORTS[engine, port], lost=self._bin("overlaps", "lost", lost))
+
+        for engine in sorted(run.beside):
+            self._add("overlaps", unused=("load", "store").index(engine))
 
     def _compute_at(self, cycle: int) -> int:
         """Bin of `KINDS` of what compute does in a cycle; `NO_BIN` if nothing or a refused command."""

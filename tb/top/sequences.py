@@ -12,6 +12,7 @@ from host.mapper import extents
 from models.common.formats import YBits
 from models.common.rounding import Round
 from models.laps.config import Entry
+from models.optc.config import Mode
 from models.optc.config import RspCode as OptcCode
 from models.top.config import (
     CMD_WORDS,
@@ -228,9 +229,9 @@ def fill(rng: np.random.Generator, serial: Serial, params: TopParams) -> None:
         serial.load(Buffer.Y, first, np.zeros((1500, 16), np.uint8))
 
 
-def random_pass(rng: np.random.Generator, serial: Serial, n: int) -> Opt:
+def random_pass(rng: np.random.Generator, serial: Serial, n: int, mode: Mode | None = None) -> Opt:
     """Loads state and gradients of `n` parameters, with anything after them in the last word; the pass over them."""
-    config = random_config(rng, n)
+    config = random_config(rng, n, mode)
     beats = -(-n // 4)
     padded = np.full((4, 4 * beats), 0x5A5A_5A5A, np.int64)
     padded[:, :n] = np.stack(random_state(rng, n))

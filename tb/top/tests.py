@@ -22,7 +22,7 @@ from models.ioss.config import LEGAL_REDUCE
 from models.ioss.config import RowCounter as CoreRow
 from models.ioss.value import pack_jobs, pack_tile
 from models.laps.config import Entry
-from models.optc.config import Scalar
+from models.optc.config import Mode, Scalar
 from models.top.config import (
     CMD_WORDS,
     LANES,
@@ -81,7 +81,7 @@ from tb.top.training import (
     span_at,
     step_record,
     totals,
-    words_between,
+    words_of,
 )
 from tb.top.training import (
     Plan as TrainPlan,
@@ -579,8 +579,9 @@ class ports(BoundedTest):
         long = {**small, "m": 8, "k": 6 * params.depth, "y_bits": 5, "shift": 0, "relu": False, "y_unsigned": False}
         sums = random_product(rng, serial, params, **long, y_first=200)
         for n in (1, 2, 4, 30)[: self.run_info.config.get("rounds")]:
-            opt = random_pass(rng, serial, n)
-            for into, store in ((Buffer.Y, Buffer.Y), (Buffer.SM, Buffer.SM), (Buffer.SW, Buffer.SV)):
+            opts = [random_pass(rng, serial, n, mode) for mode in Mode]
+            pairs = ((Buffer.Y, Buffer.Y), (Buffer.SM, Buffer.SM), (Buffer.SW, Buffer.SV), (Buffer.SV, Buffer.SW))
+            for into, store in pairs:
                 waits = serial.waits()
                 words = random_words(rng, 360)
                 serial.add(
@@ -588,7 +589,7 @@ class ports(BoundedTest):
                 )
                 from_ = 13000 if store == Buffer.Y else 3000
                 serial.add(Store(target=store, first=from_, count=360, **waits), waits=False)
-                for command in (one, opt, one):
+                for command in (one, *opts, one):
                     serial.add(replace(command, **{**waits, "wait_compute": serial.done[1] % 256}), waits=False)
         waits = serial.waits()
         serial.add(replace(sums, **waits), waits=False)
@@ -953,11 +954,12 @@ class training(TopTest):
             self.report["captures"] = self._capture(self.run_info.run_dir / "captures", span) if span else []
         if self.failure:
             return
-        counts = self.env.scoreboard.meter.counts
-        counts.issues = sum(int(core[0][:, CoreRow.ISSUES].sum()) for (core, _) in self.counters or [])
-        self.report["segment"]["energy_counts"] = asdict(counts)
         if verdict.first is None:
-            self.report["segment"]["words"] = words_between(*self.env.scoreboard.marked)
+            before, after = self.env.scoreboard.marked
+            counts = after.since(before)
+            counts.issues = self.report["segment"]["counters"]["issues"]  # there are none before the first iteration
+            self.report["segment"]["energy_counts"] = asdict(counts)
+            self.report["segment"]["words"] = words_of(counts)
             self.report["segment"]["phases"] = cycles_by_phase(self.env.scoreboard.run, self.spans)
         if verdict.first is None and hasattr(self, "suspended"):
             trainer, path = self.suspended

@@ -19,6 +19,7 @@ from models.top.config import (
     BIAS_WORDS,
     MASKS_A_WORD,
     PSUM_WORDS,
+    STATES,
     Buffer,
     Code,
     Command,
@@ -169,19 +170,28 @@ class Run:
     told: list[int] = field(init=False, default_factory=list)  # when a GEMM's did
     told_offer: list[int] = field(init=False, default_factory=list)  # and when LAPS saw it
     lost: list[tuple[str, int, int]] = field(init=False, default_factory=list)  # who waited for a port, since, cycles
+    beside: set[str] = field(init=False, default_factory=set)  # loads and stores of Sv beside a momentum pass
     y_read: Bools = field(init=False)  # cycles in which compute has a port
     y_write: Bools = field(init=False)
-    s_read: Bools = field(init=False)
-    s_write: Bools = field(init=False)
+    s_read: dict[Buffer, Bools] = field(init=False)
+    s_write: dict[Buffer, Bools] = field(init=False)
 
     def __post_init__(self) -> None:
-        for name in ("y_read", "y_write", "s_read", "s_write"):
+        for name in ("y_read", "y_write"):
             setattr(self, name, np.zeros(self.end + 1, bool))
+        for name in ("s_read", "s_write"):
+            setattr(self, name, {buffer: np.zeros(self.end + 1, bool) for buffer in STATES})
 
     def note_lost(self, who: str, asked: I64, got: I64) -> None:
         """Notes words that were granted later than asked for."""
         for at in np.flatnonzero((got > asked) & (got < self.end)):
             self.lost.append((who, int(asked[at]), int(got[at] - asked[at])))
+
+    def note_beside(self, who: str, ports: dict[Buffer, Bools], got: I64) -> None:
+        """Notes words of Sv that were granted while a momentum pass had the port of Sw."""
+        cycles = got[got < self.end]
+        if (ports[Buffer.SW][cycles] & ~ports[Buffer.SV][cycles]).any():
+            self.beside.add(who)
 
     def carried_out(self, engine: Engine) -> list[tuple[Any, int, int]]:
         """(command, code, start) of the engine's commands, those that were seen to start."""
@@ -301,10 +311,12 @@ class Checker:
         at = np.arange(count)
         inside = request < run.end
         run.y_read[request[inside & (command.gradients + at < run.params.y_words)]] = True
-        run.s_read[request[inside & (command.state + at < run.params.s_words)]] = True
+        for buffer in command.states:
+            run.s_read[buffer][request[inside & (command.state + at < run.params.s_words)]] = True
         out = run.optc.answers["out"][first : first + count]
         at = at[: len(out)]
-        run.s_write[out[command.state + at < run.params.s_words]] = True
+        for buffer in command.states:
+            run.s_write[buffer][out[command.state + at < run.params.s_words]] = True
         run.y_write[out[command.copies + at // 2 < run.params.y_words]] = True
         return offers(request, accept)
 
@@ -445,12 +457,12 @@ class Checker:
             count = len(stream)
             offer = run.s.offer[at : at + count]
             at += count
-            blocked = (
-                run.y_write if command.target == Buffer.Y else run.s_write if command.target >= Buffer.SW else nothing
-            )
+            blocked = run.y_write if command.target == Buffer.Y else run.s_write.get(Buffer(command.target), nothing)
             swallowed = np.arange(len(offer)) >= command.count
             asked, got = granted(np.maximum(offer, begun + 1), offer, blocked, swallowed, chained=False)
             run.note_lost("load Y" if command.target == Buffer.Y else "load state", asked, got)
+            if command.target == Buffer.SV:
+                run.note_beside("load", run.s_write, got)
             words.append(got)
             ends.append(int(got[-1]) + 1 if len(got) == count else NEVER)
         self._same("word loaded", run.s.accept[run.s.accept >= 0], np.concatenate(words) if words else [])
@@ -468,10 +480,12 @@ class Checker:
             accept = run.m.accept[at : at + command.count]
             at += command.count
             buffer = Buffer(command.target)
-            blocked = run.y_read if buffer == Buffer.Y else nothing if buffer == Buffer.A else run.s_read
+            blocked = run.y_read if buffer == Buffer.Y else run.s_read.get(buffer, nothing)
             outside = command.first + np.arange(command.count) >= run.params.words_of(buffer)
             asked, got = granted(np.full(command.count, begun + 1, np.int64), accept, blocked, outside)
             run.note_lost("store Y" if buffer == Buffer.Y else "store state", asked, got)
+            if buffer == Buffer.SV:
+                run.note_beside("store", run.s_read, got)
             words.append(offers(got, accept))
             ends.append(int(accept[-1]) + 1 if len(accept) == command.count else NEVER)
         offered = np.concatenate(words) if words else np.zeros(0, np.int64)

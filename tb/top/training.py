@@ -246,11 +246,11 @@ def same_state(mine: OnProcessor, other: OnProcessor) -> str:
     return "formats" if mine.formats != other.formats else ""
 
 
-def words_between(begin: Counts, end: Counts) -> dict[str, dict[str, int]]:
-    """Words (128 bits) that were `read` and `written` between two counts, by buffer."""
+def words_of(counts: Counts) -> dict[str, dict[str, int]]:
+    """Words (128 bits) that were `read` and `written`, by buffer."""
     return {
-        kind: {buffer.name.lower(): after[buffer] - before[buffer] for buffer in Buffer}
-        for kind, before, after in (("read", begin.reads, end.reads), ("written", begin.writes, end.writes))
+        kind: {buffer.name.lower(): words[buffer] for buffer in Buffer}
+        for kind, words in (("read", counts.reads), ("written", counts.writes))
     }
 
 
