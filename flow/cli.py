@@ -782,10 +782,39 @@ def _synth_variables(block: Block) -> list[click.Parameter]:
         _block_variable(),
         *_param_variables(block),
         _variable("GATES", _Flag(), "estimate gates too, which takes minutes", False),
+        _variable("MAP", _Flag(), "map to standard cells instead: area, memories, longest path (minutes)", False),
+        _variable("DENSE", _Flag(), "with MAP: dense 16-bit integer and FP16 arrays beside the block", False),
         _timeout_variable(DEFAULT_TIMEOUT),
         _jobs_variable("syntheses"),
         _report_variable(),
     ]
+
+
+def _map(block: Block, params: dict[str, int], dense: bool, timeout: float, report: Path | None) -> int:
+    from flow.commands.dense import DENSE, KINDS
+    from flow.commands.mapping import area_table, map_all, module_table, path_lines
+
+    facts: dict[str, Any] = {"block": block.name}
+    shared = {
+        name: value for name, value in params.items() if name in DENSE.params and value in DENSE.params[name].legal
+    }
+    beside = {name: (DENSE, {**shared, **kind}) for name, kind in KINDS.items()} if dense else {}
+    try:
+        mapped, others = map_all(block, params, beside, timeout)
+    except UserError as error:
+        _write_report(report, facts | {"parameters": params, "status": "error", "error": str(error)})
+        raise
+    console = _wide(120)
+    console.print(module_table(mapped))
+    console.print(area_table({block.name: mapped, **others}))
+    print("\n".join(path_lines(mapped)))
+    facts |= {"status": "pass", **mapped.as_dict(), **{name: each.as_dict() for name, each in others.items()}}
+    _write_report(report, facts)
+    print(
+        f"PASS synth of {block.name}: {mapped.area / 1e6:.3f} mm2, {mapped.cells.total():,} cells, "
+        f"{mapped.memory_bits:,} memory bits ({mapped.unclocked_bits:,} read without a clock), {mapped.library}"
+    )
+    return 0
 
 
 def _synth_command(block: Block) -> click.Command:
@@ -793,6 +822,12 @@ def _synth_command(block: Block) -> click.Command:
         from flow.commands.synth import compared, comparison_table, cost_tables, shown_params, synthesise_all
 
         params = {name: values[name] for name in block.params}
+        if values["DENSE"] and not values["MAP"]:
+            raise UserError("DENSE=1 compares areas of cells: give MAP=1 too")
+        if values["MAP"] and values["GATES"]:
+            raise UserError("GATES=1 counts gates without a library, MAP=1 takes cells of one: give one of them")
+        if values["MAP"]:
+            return _map(block, params, values["DENSE"], values["TIMEOUT"], values["REPORT"])
         facts: dict[str, Any] = {"block": block.name}
         try:
             cost, variants = synthesise_all(block, params, values["GATES"], values["TIMEOUT"], values["JOBS"])
@@ -820,7 +855,7 @@ def _synth_command(block: Block) -> click.Command:
         "synth",
         callback=synth,
         params=_synth_variables(block),
-        help="synthesise a block: multipliers, flip-flops, memories, gates",
+        help="synthesise a block: multipliers, flip-flops, memories, gates, area and time",
     )
 
 

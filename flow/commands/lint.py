@@ -23,6 +23,7 @@ from pathlib import Path
 import hjson
 
 from flow.commands import filelists, limits, wordmap
+from flow.commands.dense import DENSE
 from flow.commands.regmap import stale_files
 from flow.core.blocks import all_blocks
 from flow.core.tools import verible_lint, verilator_root
@@ -204,7 +205,7 @@ def lint_pages() -> list[str]:
 
 def checks() -> list[tuple[str, Callable[[], list[str]]]]:
     """Every check by name; calling it gives its findings."""
-    blocks = all_blocks()
+    blocks = [*all_blocks(), DENSE]
     out: list[tuple[str, Callable[[], list[str]]]] = []
     for block in blocks:
         for params in ({}, *block.lint_params):

@@ -140,7 +140,7 @@ def shown_params(params: Mapping[str, int]) -> str:
     return " ".join(f"{name}={value}" for name, value in params.items())
 
 
-def _copy_sources(block: Block, folder: Path) -> tuple[list[str], list[str]]:
+def copy_sources(block: Block, folder: Path) -> tuple[list[str], list[str]]:
     """Copies RTL and include files into `folder`, the only place that Yosys' sandbox is sure to reach: (sources,
     include folders), relative to it."""
     sources: list[str] = []
@@ -216,7 +216,7 @@ def _read_gates(folder: Path, sources: Sequence[str]) -> tuple[Counter[str], dic
     return gates, kinds
 
 
-def _reason(log: Path) -> str:
+def reason(log: Path) -> str:
     """The line of Yosys' log that says what is wrong: slang's first error, else the first finding of its `check`, else
     its own error, else the last line."""
     lines = [line.strip() for line in log.read_text(errors="replace", encoding="utf-8").splitlines() if line.strip()]
@@ -250,7 +250,7 @@ def prepare() -> None:
     if timed_out:
         raise UserError(f"Yosys was not ready after {PREPARE_TIMEOUT:.0f} s: see {shown(log)}")
     if status:
-        raise UserError(f"Yosys does not start: {_reason(log)}")
+        raise UserError(f"Yosys does not start: {reason(log)}")
 
 
 def synthesise(block: Block, given: Mapping[str, int], gates: bool = False, timeout: float = DEFAULT_TIMEOUT) -> Cost:
@@ -278,7 +278,7 @@ def synthesise(block: Block, given: Mapping[str, int], gates: bool = False, time
     with locked(folder.with_name(folder.name + ".lock")):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        sources, includes = _copy_sources(block, folder)
+        sources, includes = copy_sources(block, folder)
         (folder / "script.ys").write_text(_script(block, params, sources, includes, gates), encoding="utf-8")
         log = folder / "yosys.log"
         print(f"synth {what}: {step}", flush=True)
@@ -291,7 +291,7 @@ def synthesise(block: Block, given: Mapping[str, int], gates: bool = False, time
                 f"parameters{', or leave GATES out' if gates else ''}"
             )
         if status:
-            raise UserError(f"Yosys does not take {what}: {_reason(log)} (log: {shown(log)})")
+            raise UserError(f"Yosys does not take {what}: {reason(log)} (log: {shown(log)})")
         cost = read_netlist(json.loads((folder / "netlist.json").read_text(encoding="utf-8")), params)
         if gates:
             cost.gates, cost.gate_kinds = _read_gates(folder, sources)

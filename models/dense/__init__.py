@@ -1,0 +1,1 @@
+"""Models of the dense arrays that the processor is compared with."""

@@ -1,0 +1,1 @@
+"""Test of the dense arrays that the processor is compared with."""
