@@ -14,25 +14,40 @@ module ioss_skip_count (
   localparam int Slices = trainslice_pkg::MaxSlices;
   localparam int CountW = 10;   // at most 32 * 4 (4 bits) or 8 * 16 (16 bits) pairs a beat, 128
 
-  logic [CountW-1:0] elements, x_found, both, below, total;
+  logic [CountW-1:0] elements, x_found, both, below, total, dense;
+  logic [5:0]        pairs;
 
-  always_comb begin
-    elements = CountW'($countones(live_i));
+  // Ones of 32 bits by halves: added one after the other they would be a chain of 31 adders.
+  function automatic logic [5:0] ones(input logic [Values-1:0] bits);
+    logic [2*16-1:0] twos;
+    logic [3*8-1:0]  fours;
+    logic [4*4-1:0]  eights;
+    logic [5*2-1:0]  halves;
+    for (int n = 0; n < 16; n++) twos[2*n +: 2] = 2'(bits[2*n]) + 2'(bits[2*n+1]);
+    for (int n = 0; n < 8; n++) fours[3*n +: 3] = 3'(twos[4*n +: 2]) + 3'(twos[4*n+2 +: 2]);
+    for (int n = 0; n < 4; n++) eights[4*n +: 4] = 4'(fours[6*n +: 3]) + 4'(fours[6*n+3 +: 3]);
+    for (int n = 0; n < 2; n++) halves[5*n +: 5] = 5'(eights[8*n +: 4]) + 5'(eights[8*n+4 +: 4]);
+    return 6'(halves[4:0]) + 6'(halves[9:5]);
+  endfunction
+
+  always_comb begin : p_count
+    logic [5:0] met;
+    elements = CountW'(ones(live_i));
     x_found  = '0;
     both     = '0;
     below    = '0;
     for (int i = 0; i < Slices; i++) begin
-      x_found = x_found + CountW'($countones(x_nz_i[Values * i +: Values] & live_i));
+      x_found = x_found + CountW'(ones(x_nz_i[Values * i +: Values] & live_i));
       for (int j = 0; j < Slices; j++) begin
-        both = both + CountW'($countones(x_nz_i[Values * i +: Values] & w_nz_i[Values * j +: Values] & live_i));
-        if (i + j < 32'(min_order_i)) begin
-          below = below + CountW'($countones(x_nz_i[Values * i +: Values] & w_nz_i[Values * j +: Values] & live_i));
-        end
+        met  = ones(x_nz_i[Values * i +: Values] & w_nz_i[Values * j +: Values] & live_i);
+        both = both + CountW'(met);
+        if (i + j < 32'(min_order_i)) below = below + CountW'(met);
       end
     end
-    total = elements * CountW'(x_slices_i) * CountW'(w_slices_i);
   end
+  assign pairs = 6'(x_slices_i) * 6'(w_slices_i);
+  assign total = elements * CountW'(pairs);
+  assign dense = CountW'(w_slices_i) * x_found;
 
-  assign count_o = masked_i ? {{(3 * CountW) {1'b0}}, total} :
-      {below, CountW'(w_slices_i) * x_found - both, total - CountW'(w_slices_i) * x_found, {CountW{1'b0}}};
+  assign count_o = masked_i ? {{(3 * CountW) {1'b0}}, total} : {below, dense - both, total - dense, {CountW{1'b0}}};
 endmodule
