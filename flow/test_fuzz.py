@@ -32,6 +32,7 @@ TARGETS += ("waves", "watch", "net", "net", "mutate", "list", "help")
 WORK = (
     "flow.core.simulate.run",
     "flow.commands.synth.synthesise_all",
+    "flow.commands.mapping.map_all",
     "flow.commands.train.train",
     "flow.commands.train_model.train_model",
     "flow.commands.regress.regress",
