@@ -99,14 +99,21 @@ class _Number(click.ParamType):
     """A finite number from `least` to `most` (None: no end); its name says so unless it has one."""
 
     def __init__(
-        self, kind: type[float], least: float | None = None, most: float | None = None, name: str = ""
+        self,
+        kind: type[float],
+        least: float | None = None,
+        most: float | None = None,
+        name: str = "",
+        words: Sequence[str] = (),
     ) -> None:
-        self.kind, self.least, self.most = kind, least, most
+        self.kind, self.least, self.most, self.words = kind, least, most, tuple(words)
         ends = ["" if end is None else f"{end:.12g}" for end in (least, most)]
         self.range = "..".join(ends) if any(ends) else ""
-        self.name = name or self.range or {int: "integer", float: "float"}[kind]
+        self.name = "|".join((*self.words, name or self.range or {int: "integer", float: "float"}[kind]))
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value in self.words:
+            return value
         try:
             number = self.kind(value)
         except (ValueError, OverflowError):
@@ -320,8 +327,8 @@ def _jobs_variable(what: str = "simulations") -> click.Option:
 
 def _option_variable(option: Option) -> click.Option:
     kinds: dict[str, click.ParamType] = {
-        "int": _Number(int, option.least, option.most),
-        "float": _Number(float, option.least, option.most),
+        "int": _Number(int, option.least, option.most, words=option.words),
+        "float": _Number(float, option.least, option.most, words=option.words),
         "str": click.STRING,
         "flag": _Flag(),
         "in_file": _File(),

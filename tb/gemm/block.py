@@ -11,12 +11,13 @@ import numpy as np
 from models.common.files import FileError, read_array
 from models.common.formats import YBits
 from models.common.rounding import RAND_BITS, Round
-from models.common.tensors import TensorError
+from models.common.tensors import TensorError, exact_matmul
 from models.ran.config import sum_bound
 from tb.gemm.capture import MAX_BIAS, Capture
 from tb.gemm.coverage import functional_coverage
 from tb.gemm.program import MOST_JOBS_OF_A_STAGE, gemm_params
 from tb.gemm.report import print_report
+from tb.gemm.tensors import least_shift
 from tb.gemm.testlist import TESTS
 from tb.ioss.block import PARAMS as CORE_PARAMS
 from tb.ioss.block import RTL as CORE_RTL
@@ -42,6 +43,8 @@ def _final(options: dict[str, Any]) -> dict[str, Any]:
             if options[name]:
                 raise UserError(f"Y_BITS={options['Y_BITS']} gives raw sums: leave {name} out, or take Y_BITS=4..16")
     most = options["PARAMS"]["ACC_W"] - 1
+    if options["SHIFT"] == "auto":
+        options = {**options, "SHIFT": _shift(options)}
     if not 0 <= options["SHIFT"] <= most:
         raise UserError(f"SHIFT={options['SHIFT']} is not legal: choose 0..{most}")
     return {
@@ -52,6 +55,18 @@ def _final(options: dict[str, Any]) -> dict[str, Any]:
         "rand_bits": RAND_BITS.index(options["RAND_BITS"]),
         "shift": options["SHIFT"],
     }
+
+
+def _shift(options: dict[str, Any]) -> int:
+    """What SHIFT=auto stands for; printed."""
+    x, w = check_operands(options)
+    sums = exact_matmul(x, w)
+    if options["BIAS"]:
+        _check_bias(options["BIAS"], w.shape[1])
+        sums += read_array(options["BIAS"]).astype(np.int64)
+    shift = least_shift(sums, options["Y_BITS"], options["Y_UNSIGNED"], options["RELU"])
+    print(f"SHIFT={shift}: the smallest with which no sum saturates")
+    return shift
 
 
 def _check_bias(path: Path, columns: int) -> int:
@@ -148,7 +163,15 @@ BLOCK = Block(
         *OPERAND_OPTIONS,
         Option("Y_BITS", "precision of the results; 32: sums, saturated, 64: exact sums", "int", 64, tuple(FORMATS)),
         Option("Y_UNSIGNED", "results are unsigned", "flag", False),
-        Option("SHIFT", "results are sums / 2^SHIFT, rounded", "int", 0, least=0, most=63),
+        Option(
+            "SHIFT",
+            "results are sums / 2^SHIFT, rounded; auto: none saturates",
+            "int",
+            0,
+            least=0,
+            most=63,
+            words=("auto",),
+        ),
         Option("ROUND", "rounding", "str", "nearest", tuple(ROUNDS)),
         Option("RAND_BITS", "random bits of stochastic rounding", "int", 16, RAND_BITS),
         Option("STOCHASTIC_SEED", "seed of the random generators", "int", 1, least=0, most=(1 << 32) - 1),

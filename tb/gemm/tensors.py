@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from models.common.formats import YBits
 from models.common.rounding import Round
@@ -26,16 +27,23 @@ def shipped(config: dict[str, Any]) -> list[tuple[str, GemmTensors]]:
     ]
 
 
+def least_shift(sums: npt.NDArray[np.int64], bits: int, unsigned: bool, relu: bool) -> int:
+    """The smallest shift with which no sum saturates in results of `bits` bits, rounded to nearest. Where results are
+    unsigned or ReLU is on, sums below 0 do not count."""
+    largest = int(np.abs(np.maximum(sums, 0) if relu or unsigned else sums).max(initial=1))
+    width = bits if unsigned else bits - 1
+    shift = max(0, largest.bit_length() - width)
+    # Rounding up may pass the bound that the bits alone would keep.
+    return shift + int((largest + (1 << shift) // 2 >> shift) > (1 << width) - 1)
+
+
 def tensor_product(which: str, tensors: GemmTensors, rows: int | None, reduce_factor: int = 1) -> Product:
     """A shipped product with results of 8 bits: the smallest shift that saturates nothing; ReLU in the forward pass."""
     part = slice(rows)
     x = tensors.x[part]
     forward = tensors.name.startswith("fp")
     exact = x.astype(np.int64) @ tensors.w
-    largest = int(np.abs(np.maximum(exact, 0) if forward else exact).max(initial=1))
-    shift = max(0, largest.bit_length() - (8 if forward else 7))
-    # Rounding up may pass the bound that the bits alone would keep.
-    shift += int((largest + (1 << shift) // 2 >> shift) > (255 if forward else 127))
+    shift = least_shift(exact, 8, forward, forward)
     return Product(
         x,
         tensors.w,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from flow.core.targets import run_target
 from models.common.files import save_arrays
+from tb.gemm.tensors import least_shift
 
 _sim = partial(run_target, "sim", BLOCK="gemm")
 
@@ -54,12 +56,38 @@ def test_eight_bits_are_exactly_rounded(tmp_path: Path) -> None:
     assert ((y >= low.clip(0, 15)) & (y <= (low + 1).clip(0, 15))).all()
 
 
+@pytest.mark.parametrize("unsigned", [False, True])
+def test_the_least_shift_saturates_nothing_and_one_less_does(unsigned: bool) -> None:
+    """Every largest sum about powers of two, where rounding carries."""
+    for largest in (1, 127, 128, 255, 256, 509, 510, 511, 512, 1 << 20, (1 << 20) - 1, 65407, 65408):
+        for bits in (4, 8, 12, 16):
+            sums = np.array([largest, 0 if unsigned else 1 - largest], np.int64)
+            top = (1 << (bits if unsigned else bits - 1)) - 1
+            shift = least_shift(sums, bits, unsigned, False)
+            assert (largest + (1 << shift) // 2) >> shift <= top
+            assert shift == 0 or (largest + (1 << shift - 1) // 2) >> shift - 1 > top
+    assert least_shift(np.array([-5000, 3]), 8, False, True) == 0
+
+
+def test_a_shift_that_is_chosen(tmp_path: Path) -> None:
+    x, w, _ = _operands(12, 60, 18)
+    files = save_arrays(tmp_path, X=x, W=w) | {"OUT": tmp_path / "y.npy"}
+    done = _sim(W_BITS=12, Y_BITS=8, SHIFT="auto", ROUND="nearest", **files)
+    assert done.returncode == 0, done.stdout + done.stderr
+    exact = x.astype(np.int64) @ w
+    shift = int(re.search(r"SHIFT=(\d+): the smallest", done.stdout).group(1))
+    assert np.load(files["OUT"]).tolist() == [[round(Fraction(int(each), 1 << shift)) for each in row] for row in exact]
+    assert 64 <= np.abs(np.load(files["OUT"])).max() <= 127
+
+
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
         ({"Y_BITS": 64, "SHIFT": 3}, "gives raw sums: leave SHIFT out"),
         ({"Y_BITS": 32, "RELU": 1}, "gives raw sums: leave RELU out"),
         ({"Y_BITS": 8, "SHIFT": 40}, "SHIFT=40 is not legal: choose 0..39"),
+        ({"Y_BITS": 64, "SHIFT": "auto"}, "gives raw sums: leave SHIFT out"),
+        ({"Y_BITS": 8, "SHIFT": "most"}, "SHIFT=most: 'most' is not a valid integer"),
         ({"Y_BITS": 7}, "choose one of 4, 8, 12, 16, 32, 64"),
         ({"X_BITS": 16, "W_BITS": 16}, "take ACC_W=48"),
         ({"BIAS": "x"}, "BIAS must be a vector of 6 integers"),

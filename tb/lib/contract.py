@@ -29,9 +29,9 @@ class Option:
     """A make variable that `make sim` takes for one block beside the common ones.
 
     `kind`: `int`, `float`, `str`, `flag` (0 or 1), `in_file` (must exist), `out_file`. `choices` limits an `int` or
-    `str`, `least` and `most` an `int` or `float`. A variable that is not given arrives in `Block.sim_options` as
-    `default`. The only `out_file` is OUT: a test whose configuration has a true `out` keeps an array
-    (`BlockTest.keep`), which the command writes there.
+    `str`, `least` and `most` an `int` or `float`, which may also be one of `words`. A variable that is not given
+    arrives in `Block.sim_options` as `default`. The only `out_file` is OUT: a test whose configuration has a true
+    `out` keeps an array (`BlockTest.keep`), which the command writes there.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Option:
     choices: tuple[Any, ...] = ()
     least: float | None = None
     most: float | None = None
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
