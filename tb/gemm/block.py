@@ -21,7 +21,7 @@ from tb.gemm.tensors import least_shift
 from tb.gemm.testlist import TESTS
 from tb.ioss.block import PARAMS as CORE_PARAMS
 from tb.ioss.block import RTL as CORE_RTL
-from tb.ioss.operands import OPERAND_OPTIONS, check_operands, operand_config, own_tensors
+from tb.ioss.operands import OPERAND_OPTIONS, check_operands, in_integers, operand_config, own_tensors
 from tb.lib.blockdef import COVERAGE_GOALS, INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
 from tb.lib.contract import Block, Option
 from tb.lib.errors import UserError
@@ -43,8 +43,6 @@ def _final(options: dict[str, Any]) -> dict[str, Any]:
             if options[name]:
                 raise UserError(f"Y_BITS={options['Y_BITS']} gives raw sums: leave {name} out, or take Y_BITS=4..16")
     most = options["PARAMS"]["ACC_W"] - 1
-    if options["SHIFT"] == "auto":
-        options = {**options, "SHIFT": _shift(options)}
     if not 0 <= options["SHIFT"] <= most:
         raise UserError(f"SHIFT={options['SHIFT']} is not legal: choose 0..{most}")
     return {
@@ -58,15 +56,13 @@ def _final(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shift(options: dict[str, Any]) -> int:
-    """What SHIFT=auto stands for; printed."""
+    """What SHIFT=auto stands for."""
     x, w = check_operands(options)
     sums = exact_matmul(x, w)
     if options["BIAS"]:
         _check_bias(options["BIAS"], w.shape[1])
         sums += read_array(options["BIAS"]).astype(np.int64)
-    shift = least_shift(sums, options["Y_BITS"], options["Y_UNSIGNED"], options["RELU"])
-    print(f"SHIFT={shift}: the smallest with which no sum saturates")
-    return shift
+    return least_shift(sums, options["Y_BITS"], options["Y_UNSIGNED"], options["RELU"])
 
 
 def _check_bias(path: Path, columns: int) -> int:
@@ -109,8 +105,12 @@ def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         return _captured(options)
     if not own_tensors(BLOCK, options):
         return listed_test(BLOCK, HERE, options)
+    options, notes = in_integers(options)
     params = options["PARAMS"]
     x, w = check_operands(options)
+    if options["SHIFT"] == "auto" and FORMATS[options["Y_BITS"]] < YBits.RAW32:
+        options["SHIFT"] = _shift(options)
+        notes.append(f"SHIFT={options['SHIFT']}: the smallest with which no sum saturates")
     final = _final(options)
     bias = _check_bias(options["BIAS"], w.shape[1]) if options["BIAS"] else 0
     k, n_x, n_w = x.shape[1], options["X_BITS"] // 4, options["W_BITS"] // 4
@@ -127,6 +127,7 @@ def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
             "split X by rows"
         )
     bias_file = str(options["BIAS"]) if options["BIAS"] else None
+    print(*notes, sep="\n", end="\n" * bool(notes))
     own = {"bias": bias_file, "final": final, "seed": options["STOCHASTIC_SEED"]}
     return "user_tensors", {**operand_config(options), **own}
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from flow.core.targets import run_target
+from host.net.quantise import quantise
 from models.common.files import save_arrays
 from tb.gemm.tensors import least_shift
 
@@ -78,6 +79,36 @@ def test_a_shift_that_is_chosen(tmp_path: Path) -> None:
     shift = int(re.search(r"SHIFT=(\d+): the smallest", done.stdout).group(1))
     assert np.load(files["OUT"]).tolist() == [[round(Fraction(int(each), 1 << shift)) for each in row] for row in exact]
     assert 64 <= np.abs(np.load(files["OUT"])).max() <= 127
+
+
+def test_floats_are_quantised_by_the_rule_of_make_net(tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    x, w = rng.random((6, 40)).astype(np.float32), rng.normal(size=(40, 9))
+    files = save_arrays(tmp_path, X=x, W=w) | {"OUT": tmp_path / "y.npy"}
+    done = _sim(X_BITS=8, W_BITS=12, **files)
+    assert done.returncode == 0, done.stdout + done.stderr
+    q_x, q_w = quantise(x, 8), quantise(w, 12)
+    assert (q_x.unsigned, q_w.unsigned) == (True, False)
+    assert np.array_equal(np.load(files["OUT"]), q_x.q.astype(np.int64) @ q_w.q)
+    assert f"X: floats as 8 bits, unsigned; value = integer * {q_x.scale:.9g}" in done.stdout
+    assert f"W: floats as 12 bits, signed; value = integer * {q_w.scale:.9g}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("x", "variables", "words"),
+    [
+        (np.array([[1.0, np.nan]]), {}, "holds values that are NaN or infinite"),
+        (np.array([[1.0, -np.inf]]), {}, "holds values that are NaN or infinite"),
+        (np.array([[1.0, -2.0]]), {"X_UNSIGNED": 1}, "X holds negative values: leave X_UNSIGNED out"),
+        (np.zeros((0, 2)), {}, "elements are float64"),
+        (np.ones(2), {}, "a matrix has 2 dimensions"),
+    ],
+)
+def test_floats_that_are_no_operands(tmp_path: Path, x: np.ndarray, variables: dict[str, object], words: str) -> None:
+    done = _sim(**save_arrays(tmp_path, X=x, W=np.ones((2, 3), np.int8)), **variables)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 from models.ioss.config import LEGAL_DEPTH, LEGAL_LANES, LEGAL_ROWS
 from tb.ioss.coverage import functional_coverage
-from tb.ioss.operands import OPERAND_OPTIONS, check_operands, operand_config, own_tensors
+from tb.ioss.operands import OPERAND_OPTIONS, check_operands, in_integers, operand_config, own_tensors
 from tb.ioss.report import print_report
 from tb.ioss.testlist import TESTS
 from tb.lib.blockdef import COVERAGE_GOALS, INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
@@ -25,7 +25,9 @@ def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """
     if not own_tensors(BLOCK, options):
         return listed_test(BLOCK, HERE, options)
+    options, notes = in_integers(options)
     check_operands(options)
+    print(*notes, sep="\n", end="\n" * bool(notes))
     return "user_tensors", operand_config(options)
 
 

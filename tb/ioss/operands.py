@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from host.captures import MAX_ISSUES
+from host.net.quantise import quantise
+from models.common.files import FileError, read_array, save_array
 from models.common.tensors import TensorError, load_matrix
 from models.ioss.config import LEGAL_REDUCE
 from tb.lib.contract import Block, Option
 from tb.lib.errors import UserError
+from tb.lib.paths import BUILD
 
 BITS = (4, 8, 12, 16)
 OPERAND_OPTIONS = (
-    Option("X", "broadcast matrix (M x K), .npy of integers", "in_file"),
-    Option("W", "stationary matrix (K x N), .npy of integers", "in_file"),
+    Option("X", "broadcast matrix (M x K), .npy of integers, or of floats", "in_file"),
+    Option("W", "stationary matrix (K x N), .npy of integers, or of floats", "in_file"),
     Option("X_BITS", "precision of X", "int", 8, BITS),
     Option("W_BITS", "precision of W", "int", 8, BITS),
     Option("X_UNSIGNED", "X is unsigned", "flag", False),
@@ -25,6 +29,36 @@ OPERAND_OPTIONS = (
     Option("COMPENSATE", "compensate what MIN_ORDER drops", "flag", False),
     Option("REDUCE_FACTOR", "rows that share a job's K", "int", 1, LEGAL_REDUCE),
 )
+
+
+def in_integers(options: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The same options, with matrices of floats quantised by the rule of docs/net.md; a line for each.
+
+    Their integers go to build/quantised/, by their content. Raises `UserError` for NaN and infinity, and for a sign
+    that the options deny.
+    """
+    options, notes = dict(options), []
+    for name in ("X", "W"):
+        try:
+            array = read_array(options[name])
+        except FileError:
+            continue  # the check of the operands says so, too
+        if array.dtype.kind != "f" or not array.size:
+            continue
+        try:
+            made = quantise(array, options[f"{name}_BITS"])
+        except ValueError:
+            raise UserError(f"{name} ({options[name]}) holds values that are NaN or infinite") from None
+        if options[f"{name}_UNSIGNED"] and not made.unsigned:
+            raise UserError(f"{name}_UNSIGNED=1, and {name} holds negative values: leave {name}_UNSIGNED out")
+        digest = hashlib.sha256(repr(made.q.shape).encode() + made.q.tobytes()).hexdigest()[:16]
+        path = BUILD / "quantised" / f"{name.lower()}-{digest}.npy"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_array(path, made.q)
+        options |= {name: path, f"{name}_UNSIGNED": made.unsigned}
+        kind = "unsigned" if made.unsigned else "signed"
+        notes.append(f"{name}: floats as {made.bits} bits, {kind}; value = integer * {made.scale:.9g}")
+    return options, notes
 
 
 def own_tensors(block: Block, options: dict[str, Any]) -> bool:
