@@ -17,6 +17,7 @@ from flow.core import makevars, plain, surroundings
 from flow.core.blocks import get_block
 from flow.core.simulate import build, run
 from flow.core.targets import run_target
+from flow.core.tools import ensure_simulator
 from tb.lib.paths import ROOT
 from tb.lib.replay import definition
 
@@ -103,6 +104,16 @@ def _key_of_verilator(toy, monkeypatch):
         with pytest.raises(ZeroDivisionError):
             build(toy, "verilator")
     return seen[0]
+
+
+@pytest.mark.parametrize(("version", "libraries"), [("Debian clang version 14.0.6", "-latomic"), ("c++ 12.2.0", None)])
+def test_clang_links_with_what_it_calls(monkeypatch, version, libraries):
+    monkeypatch.setattr("flow.core.tools._first_line", lambda *_: version)
+    monkeypatch.setattr(surroundings, "OURS", dict(surroundings.MATPLOTLIB))
+    ensure_simulator("verilator")
+    environment = {"LDLIBS": "-lnowhere"}
+    surroundings.clean(environment)
+    assert environment.get("LDLIBS") == libraries
 
 
 def test_plots_take_nothing_from_a_users_settings(tmp_path):

@@ -25,7 +25,7 @@ from rich.table import Table
 
 from flow.core.plain import plain, plain_text, temporary
 from flow.core.simulate import locked
-from flow.core.tools import ensure_simulator, tool_versions, verilator_root
+from flow.core.tools import ensure_simulator, link_settings, tool_versions, verilator_root
 from models.common.files import write_whole
 from tb.lib.contract import Block
 from tb.lib.errors import UserError
@@ -101,7 +101,7 @@ def _make(
             capture_output=True,
             text=True,
             check=False,
-            env={"VERILATOR_ROOT": str(root), "PATH": os.environ.get("PATH", os.defpath)},
+            env={"VERILATOR_ROOT": str(root), "PATH": os.environ.get("PATH", os.defpath), **link_settings()},
             encoding="utf-8",
             errors="replace",
         )

@@ -18,6 +18,8 @@ MATPLOTLIB = {
     "MATPLOTLIBRC": str(ROOT / "flow" / "core" / "matplotlibrc"),
     "MPLCONFIGDIR": str(BUILD / "matplotlib"),
 }
+# What is set in place of what is removed; tools.py adds what this machine's compiler needs.
+OURS = dict(MATPLOTLIB)
 _FOREIGN = re.compile(
     r"PYTHON(?!PYCACHEPREFIX$|UNBUFFERED$|HASHSEED$|PATH$).*"
     r"|MPL.*|MATPLOTLIB.*"
@@ -36,10 +38,10 @@ COMPILER = (
 
 
 def clean(environment: MutableMapping[str, str] = os.environ, keep: Collection[str] = ()) -> None:
-    """Removes what is not ours to heed, but what is in `keep`, and sets what plots need."""
+    """Removes what is not ours to heed, but what is in `keep`, and sets `OURS`."""
     for name in [name for name in environment if _FOREIGN.fullmatch(name) and name not in keep]:
         del environment[name]
-    environment.update(MATPLOTLIB)
+    environment.update(OURS)
 
 
 def compiler_settings() -> dict[str, str]:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import find_libpython
 
+from flow.core import surroundings
 from models.common.floats import fingerprint
 from tb.lib.errors import UserError
 from tb.lib.paths import BUILD
@@ -71,6 +72,7 @@ def ensure_simulator(sim: str) -> None:
     if sim == "verilator":
         require_programs({"c++": "g++", "make": "make"}, "Verilator")
         verilator_root()
+        surroundings.OURS.update(link_settings())
         return
     if shutil.which("iverilog") is None:
         _install_icarus()
@@ -112,6 +114,11 @@ def _first_line(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False, encoding="utf-8", errors="replace")
     lines = (done.stdout or done.stderr).strip().splitlines()
     return lines[0] if lines else ""
+
+
+def link_settings() -> dict[str, str]:
+    """What make needs to know to link with this compiler: clang calls libatomic for what g++ folds."""
+    return {"LDLIBS": "-latomic"} if "clang" in _first_line("c++", "--version") else {}
 
 
 def tool_versions(sim: str) -> dict[str, str]:
