@@ -34,6 +34,7 @@ WORK = (
     "flow.commands.synth.synthesise_all",
     "flow.commands.mapping.map_all",
     "flow.commands.train.train",
+    "flow.commands.sample.sample",
     "flow.commands.train_model.train_model",
     "flow.commands.regress.regress",
     "flow.commands.coverage.cover",
