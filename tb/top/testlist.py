@@ -52,7 +52,7 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry("resets", "every engine in a run", icarus_config={"cases": 2}, late=("icarus",)),
     TestEntry("limits", "every limit in a run", params=({}, TWO), icarus_config={"every": 8}),
     TestEntry("limits", "as smoke", params=(FOUR,), sims=("icarus",), icarus_config={"every": 12}, late=("icarus",)),
-    TestEntry("far", "every limit in a run of 350,000 cycles", sims=("verilator",)),
+    TestEntry("far", "every limit in a run of 500,000 cycles", sims=("verilator",)),
     TestEntry("padding", "both kinds in a run", params=({}, TWO), icarus_config={"kinds": 1}, late=("icarus",)),
     TestEntry("reset_in_the_middle", "seven resets a run", icarus_config={"resets": 1}, late=("icarus",)),
     TestEntry(
