@@ -88,6 +88,7 @@ module ioss_row #(
     .wr_we_i,
     .wr_elem_i,
     .wr_nz_i,
+    .rd_en_i   (issue),
     .rd_bank_i (tile_bank),
     .rd_k_i    (k),
     .rd_elem_o (w_elem),
@@ -138,13 +139,14 @@ module ioss_row #(
   );
 
   // ---- operand register ----------------
-  logic              op_valid_q, op_null_q, op_last_q, op_bank_q, op_x_sign_q;
+  // The stationary operands' is the output register of the tile memory; slice j is taken after it.
+  logic              op_valid_q, op_null_q, op_last_q, op_bank_q, op_x_sign_q, op_at_min_q;
+  logic [1:0]        op_j_q;
   logic [SliceW-1:0] op_x_q;
   logic [OrderW-1:0] op_order_q;
   logic [TagW-1:0]   op_tag_q;
-  logic [Lanes-1:0]  op_mask_q, op_w_sign_q, op_comp_q;
-  logic [Lanes*SliceW-1:0] op_w_q, w_slice;
-  logic [Lanes-1:0]  w_sign;
+  logic [Lanes-1:0]  op_mask_q, w_sign, w_comp;
+  logic [Lanes*SliceW-1:0] w_slice;
 
   assign prod_ready = !prod_valid_o || prod_ready_i;
   assign op_ready   = !op_valid_q || prod_ready;
@@ -154,7 +156,7 @@ module ioss_row #(
   localparam int GranuleW = GroupValues * ElemW;
   localparam int PlaneW = GroupValues * SliceW;
   for (genvar g = 0; g < Lanes / GroupValues; g++) begin : gen_operand
-    assign w_slice[PlaneW * g +: PlaneW]          = w_elem[GranuleW * g + PlaneW * 32'(j) +: PlaneW];
+    assign w_slice[PlaneW * g +: PlaneW]          = w_elem[GranuleW * g + PlaneW * 32'(op_j_q) +: PlaneW];
     assign w_sign[GroupValues * g +: GroupValues] = w_elem[GranuleW * g + PlaneW * 4 +: GroupValues];
   end
 
@@ -169,6 +171,8 @@ module ioss_row #(
     return found;
   endfunction
 
+  assign w_comp = op_at_min_q ? nonzero(w_elem) : '0;
+
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       op_valid_q  <= 1'b0;
@@ -180,9 +184,8 @@ module ioss_row #(
       op_order_q  <= '0;
       op_tag_q    <= '0;
       op_mask_q   <= '0;
-      op_w_sign_q <= '0;
-      op_comp_q   <= '0;
-      op_w_q      <= '0;
+      op_j_q      <= '0;
+      op_at_min_q <= 1'b0;
     end else begin
       if (op_ready) op_valid_q <= full;
       if (issue) begin
@@ -194,9 +197,8 @@ module ioss_row #(
         op_order_q  <= OrderW'(i) + OrderW'(j);
         op_tag_q    <= tag;
         op_mask_q   <= mask;
-        op_w_sign_q <= w_sign;
-        op_comp_q   <= at_min ? nonzero(w_elem) : '0;
-        op_w_q      <= w_slice;
+        op_j_q      <= j;
+        op_at_min_q <= at_min;
       end
     end
   end
@@ -232,7 +234,7 @@ module ioss_row #(
     end else begin
       if (prod_ready) prod_valid_o <= op_valid_q;
       if (prod_ready && op_valid_q) begin
-        prod_data_o  <= products(op_x_q, op_x_sign_q, op_w_q, op_w_sign_q, op_comp_q, op_mask_q | {Lanes{op_null_q}});
+        prod_data_o  <= products(op_x_q, op_x_sign_q, w_slice, w_sign, w_comp, op_mask_q | {Lanes{op_null_q}});
         prod_order_o <= op_order_q;
         prod_last_o  <= op_last_q;
         prod_null_o  <= op_null_q;

@@ -2,7 +2,8 @@
 //
 // Values are stored in four memories, one per granule (8 positions of a superword of 32 values; layout: slice_unpack), so that a
 // beat of any precision is one write. The map is kept per lane because a job's out_mask decides which lanes keep a slice pair alive: it
-// costs a quarter of the operand memory, and makes the skip decision exact. Reads are combinational; callers register them.
+// costs a quarter of the operand memory, and makes the skip decision exact. Operands are read with the clock, as an SRAM is: they are there in
+// the cycle after `rd_en_i` and stay until the next. The map is read combinationally.
 module ioss_tile_mem #(
   parameter int Lanes = 16,
   parameter int Depth = 128,
@@ -18,7 +19,8 @@ module ioss_tile_mem #(
   input  logic [trainslice_pkg::BeatValues*trainslice_pkg::ElemW-1:0] wr_elem_i,
   input  logic [trainslice_pkg::BeatW-1:0]      wr_nz_i,
 
-  // Operand read: element k, all lanes
+  // Operand read: element k, all lanes, in the next cycle
+  input  logic rd_en_i,
   input  logic rd_bank_i,
   input  logic [$clog2(Depth)-1:0] rd_k_i,
   output logic [Lanes*trainslice_pkg::ElemW-1:0] rd_elem_o,
@@ -46,16 +48,22 @@ module ioss_tile_mem #(
   for (genvar g = 0; g < Groups; g++) begin : gen_mem
     localparam int GW = GroupValues * ElemW;
     logic [GW-1:0] mem_q [2 << TileSwW];
+    logic [GW-1:0] read_q;
     always_ff @(posedge clk_i) begin
       if (wr_en_i && wr_we_i[g]) mem_q[{wr_bank_i, wr_sw_i}] <= wr_elem_i[GW * g +: GW];
+      if (rd_en_i) read_q <= mem_q[{rd_bank_i, rd_k_i[KW-1:KRowsLog2]}];
     end
-    assign rd_word[GW * g +: GW] = mem_q[{rd_bank_i, rd_k_i[KW-1:KRowsLog2]}];
+    assign rd_word[GW * g +: GW] = read_q;
   end
 
   if (KRows == 1) begin : gen_one_row
     assign rd_elem_o = rd_word;
   end else begin : gen_rows
-    assign rd_elem_o = rd_word[Lanes * ElemW * 32'(rd_k_i[KRowsLog2-1:0]) +: Lanes * ElemW];
+    logic [KRowsLog2-1:0] row_q;
+    always_ff @(posedge clk_i) begin
+      if (rd_en_i) row_q <= rd_k_i[KRowsLog2-1:0];
+    end
+    assign rd_elem_o = rd_word[Lanes * ElemW * 32'(row_q) +: Lanes * ElemW];
   end
 
   // ---- map ----------------

@@ -103,6 +103,14 @@ module ran_banks #(
     end
   end
 
+  // Of an entry's two banks at most one adds in a cycle: they share the adders.
+  logic [W-1:0] sum [Rows];
+  for (genvar e = 0; e < Rows; e++) begin : gen_sum
+    logic [W-1:0] old;
+    assign old    = acc_q[PlaceW'(Banks == 2 ? 2 * e + 32'(add_bank_i[e]) : e)];
+    assign sum[e] = plus(old, add_i[Lanes*TreeW*e +: Lanes*TreeW]);
+  end
+
   for (genvar p = 0; p < 2 * Rows; p++) begin : gen_place
     localparam int Entry = p / 2;
     localparam int Bank = p % 2;
@@ -136,7 +144,7 @@ module ran_banks #(
           if (swap_i && place_i == 6'(p)) begin
             acc_q[At] <= '0;
           end else if (adds) begin
-            acc_q[At] <= plus(acc_q[At], add_i[Lanes*TreeW*Entry +: Lanes*TreeW]);
+            acc_q[At] <= sum[Entry];
           end
         end
       end
