@@ -45,7 +45,7 @@ def _figure(name: str) -> dict[str, str]:
     return next(figure for figure in RESULTS["figures"] if name in figure["name"])
 
 
-def _trained(row: str) -> list[str]:
+def trained(row: str) -> list[str]:
     """Accuracy, float32, bits, speed-up, in epoch 1, utilisation, energy of a row of the training page."""
     line = next(line for line in TRAINING.splitlines() if line.startswith(f"| {row} |"))
     return [cell.strip().removesuffix(" %") for cell in line.split("|")[2:9]]
@@ -83,8 +83,8 @@ def test_a_figure_without_a_place_is_refused(change: Callable[[dict[str, Any]], 
 def test_the_results_are_those_of_the_pages() -> None:
     for net in ("MLP", "CNN"):
         key = net.lower()
-        assert _figure("speed-up")[key] == _trained(f"{net}, 1")[4]
-        mean = _trained(f"{net}, mean")
+        assert _figure("speed-up")[key] == trained(f"{net}, 1")[4]
+        mean = trained(f"{net}, mean")
         assert _figure("energy")[key] == f"{float(mean[6]):.1f} times"
         assert _figure("accuracy")[key] == f"{float(mean[0]):.1f} % ({float(mean[1]):.1f} %)"
     for figure in RESULTS["figures"]:
