@@ -36,7 +36,7 @@ cover: depth {cover_depth}
 smtbmc z3
 [script]
 read -formal -sv {names}
-prep -top {top}
+prep{flatten} -top {top}
 [files]
 {files}
 """
@@ -112,7 +112,7 @@ def prove(block: Block, proof: Proof, *, src_root: Path = ROOT, timeout: float =
         names = " ".join(path.name for path in sources)
         text = _SBY.format(
             depth=proof.depth, cover_depth=proof.cover_depth, names=names, top=proof.top,
-            files="\n".join(path.name for path in sources),
+            files="\n".join(path.name for path in sources), flatten=" -flatten" * proof.inside,
         )  # fmt: skip
         (folder / "p.sby").write_text(text, encoding="utf-8")
         tools = [f"--{option}={_program(f'yowasp-{name}')}" for option, name in (

@@ -19,7 +19,12 @@ NARROW_LEFT = ("left_o - CountW'(Lanes);", "CountW'(23'(left_o - CountW'(Lanes))
 NARROW = ("all_q[c] + CtrW'(event_i[6*c +: 6]);", "{1'b0, all_q[c][CtrW-2:0] + 31'(event_i[6*c +: 6])};")
 NARROW_SKIPS = ("skip_q[c] <= skip_q[c] + acc_q[c];", "skip_q[c] <= CtrW'(31'(skip_q[c] + acc_q[c]));")
 
-SOURCE = {"top_tiles": "top_compute"}  # where it is not the proof's name
+WRITE_FREE = ("write_complete && (!axil_bvalid_o || axil_bready_i);", "write_complete;")
+ANSWER_LOST = ("if (answered && !req_write_o) begin", "if (answered && !req_write_o && rsp_code_i != 2'd3) begin")
+TIES_UP = ("<< (shift - 6'd1)) - (AccW+1)'(!odd);", "<< (shift - 6'd1));")
+AT_LIMIT = ("if (value > high) begin", "if (value >= high) begin")
+
+SOURCE = {"top_tiles": "top/top_compute", "top_axil": "top/top_axil"}  # where it is not of block and proof
 
 
 @pytest.mark.parametrize(
@@ -31,6 +36,10 @@ SOURCE = {"top_tiles": "top_compute"}  # where it is not the proof's name
         ("top", "top_beats", NARROW_BEATS, "enough"),
         ("top", "top_tiles", NARROW_TILES, "columns_fit"),
         ("ran", "ran_counters", NARROW, "counts"),
+        ("regs", "top_axil", WRITE_FREE, "room"),
+        ("regs", "top_axil", ANSWER_LOST, "reads"),
+        ("ran", "ran_round", TIES_UP, "rounded"),
+        pytest.param("ran", "ran_saturate", AT_LIMIT, "overflows", marks=pytest.mark.late),
         pytest.param("ioss", "ioss_counters", NARROW_SKIPS, "skips_high", marks=pytest.mark.late),
     ],
 )
@@ -39,7 +48,7 @@ def test_a_fault_breaks_the_proof(tmp_path: Path, name: str, module: str, fault:
     proof = next(each for each in block.proofs if each.name == module)
     folder = tmp_path / f"{module}_fault"
     shutil.copytree(ROOT / "rtl", folder / "rtl")
-    path = folder / "rtl" / name / f"{SOURCE.get(module, module)}.sv"
+    path = folder / "rtl" / f"{SOURCE.get(module, f'{name}/{module}')}.sv"
     text = path.read_text(encoding="utf-8")
     assert text.count(fault[0]) == 1
     path.write_text(text.replace(*fault), encoding="utf-8")

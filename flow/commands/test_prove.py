@@ -73,7 +73,7 @@ def test_a_file_that_is_missing(toy: Block) -> None:
         prove(toy, Proof("toy", "toy", ("tb/none.sv",)))
 
 
-LONG = {"ran_counters", "top_number", "ioss_counters"}  # more than ten seconds
+LONG = {"ran_counters", "ran_round", "ran_saturate", "top_number", "ioss_counters"}  # more than ten seconds
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ module ran_round #(
       if (cfg[ran_pkg::CfgRelu] && t[AccW]) t = '0;
       out[AccW*l +: AccW] = t[AccW-1:0];
     end
-    return out;
+    rounded = out;
   endfunction
 
   assign z_o = rounded(sum_i, cfg_i, draw_i);

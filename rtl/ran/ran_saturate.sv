@@ -19,7 +19,7 @@ module ran_saturate #(
     logic [5:0] length;
     length = '0;
     for (int i = 0; i < AccW; i++) if (value[i]) length = 6'(i + 1);
-    return length;
+    bit_length = length;
   endfunction
 
   function automatic logic [W+StatW-1:0] result(input logic [Lanes*AccW-1:0] z, input logic [ran_pkg::CfgW-1:0] cfg);
@@ -76,7 +76,7 @@ module ran_saturate #(
       endcase
     end
     max_bit = bit_length(largest[AccW-1:0]);
-    return {overflow, zeros, max_bit, sum_abs, out};
+    result = {overflow, zeros, max_bit, sum_abs, out};
   endfunction
 
   assign {overflow_o, zeros_o, max_bit_o, sum_abs_o, packed_o} = result(z_i, cfg_i);

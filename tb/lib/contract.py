@@ -58,13 +58,15 @@ class RunSpec:
 @dataclass(frozen=True)
 class Proof:
     """A module of assumptions, assertions and covers around RTL: `sources` in compile order, `depth` of the induction,
-    `cover_depth`: clocks within which every cover must be reached."""
+    `cover_depth`: clocks within which every cover must be reached; `inside`: it names
+    registers of its instances, by wires with the attribute hierconn."""
 
     name: str
     top: str
     sources: tuple[str, ...]
     depth: int = 3
     cover_depth: int = 12
+    inside: bool = False
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,16 @@ BLOCK = Block(
     coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),
     coverage_goals=COVERAGE_GOALS,
     proofs=(
+        *(
+            Proof(
+                name,
+                f"{name}_proof",
+                (*STATS[:1], "rtl/ran/ran_pkg.sv", f"rtl/ran/{name}.sv", f"tb/ran/formal/{name}_proof.sv"),
+                depth=2,
+                cover_depth=3,
+            )
+            for name in ("ran_round", "ran_saturate")
+        ),
         Proof("stat_join", "stat_join_proof", (*STATS[:2], "tb/ran/formal/stat_join_proof.sv")),
         Proof("ran_stats", "ran_stats_proof", (*STATS, "tb/ran/formal/ran_stats_proof.sv"), depth=8),
         Proof(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tb.lib.blockdef import COVERAGE_GOALS, INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
-from tb.lib.contract import Block, Param
+from tb.lib.contract import Block, Param, Proof
 from tb.lib.report import print_figures
 from tb.lib.testlist import block_runs
 from tb.regs.coverage import functional_coverage
@@ -52,6 +52,16 @@ BLOCK = Block(
     tests=TESTS,
     coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),
     coverage_goals=COVERAGE_GOALS,
+    proofs=(
+        Proof(
+            "top_axil",
+            "top_axil_proof",
+            ("rtl/common/ts_assert.svh", "rtl/top/top_axil.sv", "tb/regs/formal/top_axil_proof.sv"),
+            depth=4,
+            cover_depth=16,
+            inside=True,
+        ),
+    ),
     no_value_check="what a read returns depends on the cycle of the events",
     check=check,
 )
