@@ -95,16 +95,16 @@ module ts_unruly_host (
     for (int w = 0; w < Waves; w++) begin
       on[w]    = '0;
       off[w]   = '0;
-      level[w] = w != 3;
+      level[w] = 1'b0;
     end
     for (int k = 0; k < 3; k++) waiting[k] = 1'b0;
     awvalid_o = 1'b0;
     wvalid_o  = 1'b0;
     arvalid_o = 1'b0;
     s_valid_o = 1'b0;
-    bready_o  = 1'b1;
-    rready_o  = 1'b1;
-    m_ready_o = 1'b1;
+    bready_o  = 1'b0;
+    rready_o  = 1'b0;
+    m_ready_o = 1'b0;
     rst_no    = 1'b0;
   end
 
@@ -213,6 +213,7 @@ module ts_unruly_host (
         $fclose(log_fd);
         playing = 1'b0;
         done_o  = go_i;
+        for (int w = 0; w < 3; w++) level[w] = 1'b0;   // nothing is taken that nobody logs
         for (int c = 0; c < Offers; c++) begin
           valid[c] = 1'b0;
           counting[c] = 1'b0;

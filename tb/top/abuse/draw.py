@@ -44,14 +44,15 @@ FREE_NAMES = [name for name in HEAD if name != "target"]
 
 @dataclass(frozen=True)
 class Mix:
-    """What programs consist of: at most `items`, of these kinds (names of the functions below), which may come several
-    times."""
+    """What programs consist of: `least` to `items` items of these kinds (names of the functions below), which may come
+    several times."""
 
     kinds: tuple[str, ...]
-    items: int = 10
+    items: int = 12
+    least: int = 5
 
 
-COMMANDS = ("push", "push", "push", "words", "words", "hold")
+COMMANDS = (*["push"] * 6, "words", "words", "hold")
 ACCESSES = ("push", "push", "words", "laps", "update", "access", "access")
 MIXES = {
     "commands": Mix((*COMMANDS, "laps", "update")),
@@ -197,7 +198,7 @@ def programs(mix: Mix, params: TopParams) -> st.SearchStrategy[list[Item]]:
     }  # fmt: skip
     made = {name: kinds[name]() for name in dict.fromkeys(mix.kinds)}
     item = st.sampled_from(mix.kinds).flatmap(made.__getitem__)
-    return st.lists(item, min_size=1, max_size=mix.items)
+    return st.lists(item, min_size=mix.least, max_size=mix.items)
 
 
 def kinds_of(program: Sequence[Item]) -> set[str]:
