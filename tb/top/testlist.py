@@ -60,7 +60,7 @@ TESTS: tuple[TestEntry, ...] = (
         "eight programs a second",
         params=(SMALL,),
         config={"mix": "everything", "programs": 500},
-        icarus_config={"programs": 2},
+        icarus_config={"programs": 1},
     ),
     *(
         TestEntry(
