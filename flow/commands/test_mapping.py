@@ -131,7 +131,7 @@ def netlist_of(text: str, folder: Path, top: str) -> dict[str, Any]:
     prepare()
     (folder / "t.sv").write_text(text, encoding="utf-8")
     command = [str(yosys()), "-q", "-p", f"read_slang -j 1 --keep-hierarchy --top {top} t.sv; write_json t.json"]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, encoding="utf-8")
     found: dict[str, Any] = json.loads((folder / "t.json").read_text(encoding="utf-8"))
     return found
 
@@ -193,7 +193,7 @@ def test_yosys_reads_the_library_of_memories(tmp_path: Path) -> None:
     (tmp_path / "m.lib").write_text(liberty(shapes, OSU018), encoding="utf-8")
     prepare()
     command = [str(yosys()), "-p", "read_liberty -lib m.lib; ls =A:blackbox"]
-    done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, encoding="utf-8")
     assert all(macro.name in done.stdout for macro in shapes)
 
 

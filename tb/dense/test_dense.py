@@ -37,7 +37,7 @@ def compiled(path: Path, floating: int, sources: list[Path]) -> Path:
     values = {"Rows": ROWS, "Lanes": LANES, "Depth": DEPTH, "Floating": floating}
     command = ["iverilog", "-g2012", "-s", "tb_dense", "-o", str(path)]
     command += [f"-Ptb_dense.{name}={value}" for name, value in values.items()]
-    subprocess.run([*command, *map(str, sources)], check=True, capture_output=True, text=True)
+    subprocess.run([*command, *map(str, sources)], check=True, capture_output=True, encoding="utf-8")
     return path
 
 
@@ -63,7 +63,12 @@ def played(program: Path, folder: Path, products: list[Product], shift: int, pau
     given = {"tiles": len(tiles), "xs": len(xs), "ys": ys, "shift": shift, "pauses": int(pauses), "seed": seed}
     plusargs = [f"+{name}={value}" for name, value in given.items()]
     done = subprocess.run(
-        ["vvp", "-n", str(program), *plusargs], cwd=folder, check=True, capture_output=True, text=True, timeout=120
+        ["vvp", "-n", str(program), *plusargs],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
     )
     assert "DONE" in done.stdout, done.stdout + done.stderr
     lines = (folder / "ys.hex").read_text(encoding="utf-8").split()
@@ -144,7 +149,7 @@ def test_a_sum_starts_anew_without_a_bubble(build: dict[int, Path], tmp_path: Pa
     played(build[0], tmp_path, [Product(x, w)], 0, False, 1)
     log = subprocess.run(
         ["vvp", "-n", str(build[0]), f"+tiles={DEPTH}", f"+xs={20 * DEPTH}", f"+ys={20 * ROWS}", "+shift=0",
-         "+pauses=0", "+seed=1"], cwd=tmp_path, check=True, capture_output=True, text=True, timeout=120,
+         "+pauses=0", "+seed=1"], cwd=tmp_path, check=True, capture_output=True, encoding="utf-8", timeout=120,
     )  # fmt: skip
     cycles = int(log.stdout.split("DONE ")[1].split()[0])
     assert cycles <= DEPTH + 20 * DEPTH + 2 * ROWS + 8
