@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from models.common.files import FileError, read_hjson
+from models.common.slices import values_per_beat
+from models.ioss.config import tile_beats
 from models.optc.config import Mode
 from models.top.config import LANES, PSUM_WORDS, WORD_BYTES, Buffer, Command, Gemm, Load, Opt, TopParams
 from models.top.value import Result
@@ -27,6 +29,8 @@ from models.top.value import Result
 DEFAULT = Path(__file__).parents[1] / "data" / "energy" / "horowitz45.hjson"
 WORD_BITS = 8 * WORD_BYTES
 TILE_BANKS = 2
+RING_BYTES = 256  # of windows (docs/top/windows.md)
+DENSE_SLICES = 4
 RULES = {Mode.MOMENTUM: "momentum", Mode.ADAM: "adam"}
 POINTS = ("add", "mult", "fp_add", "fp_mult", "sram")
 
@@ -150,8 +154,9 @@ class Counts:
     """Sums over commands. Words have 128 bits.
 
     issues: slice pairs, each on all lanes; macs: products of elements, padding lanes included; outputs: results of all
-    chunks; tile_writes: words written into tile memories, every copy counted; tile_words: into one; `dense_`: what the
-    dense array would have done; parameters: by rule.
+    chunks; tile_writes: words written into tile memories, every copy counted; window_words: written into rings of
+    windows; window_beats: made of two words of such a ring; `dense_`: what the dense array would have done; parameters:
+    by rule.
     """
 
     issues: int = 0
@@ -164,6 +169,10 @@ class Counts:
     dense_tile_writes: int = 0
     dense_reads: dict[Buffer, int] = field(default_factory=_by_buffer)
     dense_writes: dict[Buffer, int] = field(default_factory=_by_buffer)
+    window_words: int = 0
+    window_beats: int = 0
+    dense_window_words: int = 0
+    dense_window_beats: int = 0
 
     def since(self, before: Counts) -> Counts:
         """What was counted after `before`."""
@@ -172,6 +181,12 @@ class Counts:
             now, then = getattr(self, each.name), getattr(before, each.name)
             out[each.name] = {key: now[key] - then[key] for key in now} if isinstance(now, dict) else now - then
         return Counts(**out)
+
+
+def _window_words(command: Gemm, spans: Sequence[tuple[int, int]], words: int) -> int:
+    """Words of 16-bit images that windows (from, to) need, each span read anew."""
+    ranges = [command.windows.words(DENSE_SLICES, lo, hi - 1, words) for lo, hi in spans]
+    return sum(high - low for low, high in ranges)
 
 
 class Meter:
@@ -217,18 +232,32 @@ class Meter:
         counts.outputs += m * tiles * LANES * len(command.chunks(params))
         copies = params.rows // command.reduce_factor
         bias = 4 * tiles if command.biases else 0
-        counts.tile_writes += (activity.reads[Buffer.W] - bias) * copies
+        descs = [command.descriptors(params, at)[0] for at in range(len(command.chunks(params)))]
+        counts.tile_writes += tiles * sum(tile_beats(desc, params.core) for desc in descs) * copies
         values = WORD_BITS // 16
         tile = -(-k * LANES // values)
-        vectors = m * -(-k // values)
+        vector = -(-k // values)
         counts.dense_tile_writes += tiles * tile * copies
+        counts.window_words += activity.window_words
+        counts.window_beats += activity.window_beats
+        x_loaded = x_read = m * vector
+        w_loaded = w_read = tiles * tile
+        images = -(-command.image_words * values_per_beat(command.n_x if command.x_windows else command.n_w) // values)
+        if command.x_windows:
+            x_loaded, x_read = images, _window_words(command, [(0, m)], images)
+            counts.dense_window_words += x_read * tiles
+            counts.dense_window_beats += m * vector * tiles
+        if command.w_windows:
+            w_loaded, w_read = images, tiles * _window_words(command, command.chunks(params), images)
+            counts.dense_window_words += w_read
+            counts.dense_window_beats += tiles * tile
         psums = (len(command.chunks(params)) - 1) * m * tiles * PSUM_WORDS
-        dense_y = m * tiles * (LANES // values if not command.raw else LANES * 32 // WORD_BITS)
+        dense_y = m * tiles * (LANES // values if not command.raw else LANES * 32 // WORD_BITS) // (1 + command.narrow)
         new_x, new_w = (place in self._fresh for place in self._places(command))
         self._fresh.difference_update(self._places(command))
         for buffer, read, written in (
-            (Buffer.X, vectors * tiles, vectors * params.cores * new_x),
-            (Buffer.W, tiles * tile + bias, (tiles * tile + bias) * new_w),
+            (Buffer.X, x_read * tiles, x_loaded * params.cores * new_x),
+            (Buffer.W, w_read + bias, (w_loaded + bias) * new_w),
             (Buffer.M, activity.reads[Buffer.M], 0),
             (Buffer.Y, psums, psums + dense_y),
             (Buffer.A, 0, activity.writes[Buffer.A]),
@@ -250,6 +279,11 @@ def _buffers(energies: Energies, params: TopParams, reads: Mapping[Buffer, int],
     return total
 
 
+def _rings(energies: Energies, words: int, beats: int) -> float:
+    """Of windows: a beat is cut out of two words."""
+    return words * energies.sram(RING_BYTES, WORD_BITS, True) + 2 * beats * energies.sram(RING_BYTES, WORD_BITS)
+
+
 def _tile_bytes(params: TopParams) -> int:
     """Of a row's tile memory."""
     return TILE_BANKS * params.depth * LANES * 16 // 8
@@ -266,7 +300,8 @@ def processor_energy(counts: Counts, energies: Energies, params: TopParams) -> P
         "tiles": products * energies.sram(size, table["slice_bits"])
         + counts.tile_writes * energies.sram(size, WORD_BITS, True),
         "drain": counts.outputs * table["drain_adds"] * energies.add(params.acc_w),
-        "buffers": _buffers(energies, params, counts.reads, counts.writes),
+        "buffers": _buffers(energies, params, counts.reads, counts.writes)
+        + _rings(energies, counts.window_words, counts.window_beats),
         "optimiser": sum(count * energies.optimiser(rule) for rule, count in counts.parameters.items()),
     }
 
@@ -282,7 +317,8 @@ def dense_energy(counts: Counts, energies: Energies, params: TopParams, floating
         "tiles": counts.macs * energies.sram(size, bits)
         + counts.dense_tile_writes * energies.sram(size, WORD_BITS, True),
         "drain": counts.outputs * table["drain_adds"] * energies.add(params.acc_w),
-        "buffers": _buffers(energies, params, counts.dense_reads, counts.dense_writes),
+        "buffers": _buffers(energies, params, counts.dense_reads, counts.dense_writes)
+        + _rings(energies, counts.dense_window_words, counts.dense_window_beats),
         "optimiser": sum(count * energies.dense_optimiser(rule) for rule, count in counts.parameters.items()),
     }
 

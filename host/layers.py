@@ -34,11 +34,23 @@ import numpy as np
 import numpy.typing as npt
 
 from models.common.floats import uniform
+from models.top.config import Windows
 
 Array = npt.NDArray[np.generic]
 BoolArray = npt.NDArray[np.bool_]
 Pair = tuple[int, int]  # rows, columns
+SHORT = 3  # channels of an image whose windows are made of joined rows
 INPUT = -1  # as a source: what the network is given
+
+
+@dataclass(frozen=True)
+class Images:
+    """What a lowered matrix is made of: its row number j is window number j of images with `values`, of which element i
+    is the matrix' column `order`[i]."""
+
+    windows: Windows
+    values: Array
+    order: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -111,6 +123,12 @@ class Dense(_Wired):
     def columns(self, x: Array) -> Array:
         """(R x k) from (batch x features)."""
         return x
+
+    def images(self, x: Array) -> None:
+        """Of `columns`: none."""
+
+    def back_images(self, dy: Array) -> None:
+        """Of `back_columns`: none."""
 
     def pool(self, y: Array, closed: BoolArray) -> tuple[Array, BoolArray, None]:
         """(batch x features) from (R x n), with the same of `closed` (ReLU' = 0), and what `spread` needs."""
@@ -212,6 +230,30 @@ class Conv(_Wired):
         windows = np.lib.stride_tricks.sliding_window_view(images, self.kernel, axis=(1, 2))
         windows = windows[:, :: stride[0], :: stride[1]]
         return windows.transpose(0, 1, 2, 4, 5, 3).reshape(-1, math.prod(self.kernel) * images.shape[3])
+
+    def images(self, x: Array) -> Images | None:
+        """Of `columns`; None: these are no windows that move alike in rows and columns."""
+        (rows, cols), (down, right), (border, edge) = self.size, self.stride, self.padding
+        if down != right:
+            return None
+        index = np.arange(self.shape[0])
+        if self.channels_in > SHORT or down > 1:
+            return Images(Windows(self.channels_in, cols, rows, *self.kernel, border, edge, down), x.reshape(-1), index)
+        # Rows of the kernel are so short that each would be a piece of its own: the host joins those of a column, and
+        # a row of the image has all that its windows need.
+        images = np.pad(x.reshape(-1, rows, cols, self.channels_in), ((0, 0), (border, border), (0, 0), (0, 0)))
+        joined = np.stack([images[:, at : at + self.made[0]] for at in range(self.kernel[0])], axis=3)
+        windows = Windows(self.kernel[0] * self.channels_in, cols, 1, 1, self.kernel[1], 0, edge)
+        order = index.reshape(*self.kernel, self.channels_in).transpose(1, 0, 2).reshape(-1)
+        return Images(windows, joined.reshape(-1), order)
+
+    def back_images(self, dy: Array) -> Images | None:
+        """Of `back_columns`; None: padding or stride make them no windows of dY."""
+        border, edge = (kernel - 1 - padding for kernel, padding in zip(self.kernel, self.padding, strict=True))
+        if self.stride != (1, 1) or min(border, edge) < 0:
+            return None
+        windows = Windows(self.channels_out, self.made[1], self.made[0], *self.kernel, border, edge)
+        return Images(windows, dy.reshape(-1), np.arange(self.back_length))
 
     def pool(self, y: Array, closed: BoolArray) -> tuple[Array, BoolArray, Any]:
         """(batch x features) from (R x n), with the same of `closed` (ReLU' = 0), and what `spread` needs.

@@ -13,15 +13,16 @@ next part comes in while one computes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple, Protocol
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from host.layers import Images
 from models.common.formats import YBits
 from models.common.rounding import Round
-from models.common.slices import check_range
+from models.common.slices import check_range, pack, values_per_beat
 from models.common.tensors import exact_matmul
 from models.ioss.config import tile_beats, vec_beats
 from models.ioss.value import pack_jobs, pack_tile
@@ -55,7 +56,6 @@ from models.top.config import (
     Store,
     TopParams,
     Write,
-    result_bytes,
 )
 from models.top.value import Orders, Processor, Result, Stats, mask_bits, mask_bytes
 
@@ -111,19 +111,21 @@ def extents(command: Command, params: TopParams) -> list[Extent]:
 
 def _gemm_extents(command: Gemm, params: TopParams) -> Iterator[Extent]:
     descs = [command.descriptors(params, at)[0] for at in range(len(command.chunks(params)))]
-    x_words = command.m * sum(vec_beats(desc) for desc in descs)
+    x_words = command.image_words if command.x_windows else command.m * sum(vec_beats(desc) for desc in descs)
     yield Extent(Buffer.X, 0, command.x_first, command.x_first + x_words, False)
     for core in range(params.cores):
         tiles = len(command.tiles_of(core, params.cores))
         if not tiles:
             continue
         w_words = tiles * sum(tile_beats(desc, params.core) for desc in descs)
+        if command.w_windows:
+            w_words = command.image_words
         spans = [(Buffer.W, core, command.w_first, w_words, False)]
         if command.biases:
             spans.append((Buffer.W, core, command.bias_first, BIAS_WORDS * tiles, False))
         if command.masks:
             spans.append((Buffer.M, core, command.mask_first, -(-tiles * command.m // MASKS_A_WORD), False))
-        words = -(-tiles * command.m * result_bytes(command.y_bits) // WORD_BYTES)
+        words = -(-tiles * command.m * command.result_size // WORD_BYTES)
         spans.append((Buffer.Y, 0, command.y_first + core * command.y_step, words, True))
         if command.write_masks:
             words = -(-tiles * command.m // MASKS_A_WORD)
@@ -288,7 +290,8 @@ class Product:
 
     `slot`: planned; operands and `out` must have the formats that the slot holds. `update`: entry of LAPS (4 * layer +
     class) that the results' statistics move. `masks`: the results' masks are wanted, too. `reduce_factor` None: the
-    smallest with which K needs no partial sums, if there is one.
+    smallest with which K needs no partial sums, if there is one. `x_images`, `w_images`: what rows of x or w are
+    windows of; the images are loaded instead where the processor can make the windows.
     """
 
     x: Operand
@@ -302,6 +305,8 @@ class Product:
     slot: int | None = None
     update: int | None = None
     masks: bool = False
+    x_images: Images | None = None
+    w_images: Images | None = None
     name: str = "product"
 
     @property
@@ -364,13 +369,14 @@ class Outcome:
             if len(answer.stored) <= part.store:
                 raise MapError(f"{self.product.name}: the answer has no stored words {part.store}")
             data = answer.stored[part.store].reshape(-1)
-            size = result_bytes(command.y_bits)
+            size, lanes = command.result_size, LANES // 2 if command.narrow else LANES
             rows = slice(part.m0, part.m0 + command.m)
             for core, at, tile in _scatter(command, self.params.cores):
                 first = WORD_BYTES * core * command.y_step + at * command.m * size
                 values = data[first : first + command.m * size].reshape(command.m, size)
                 columns = slice(part.n0 + LANES * tile, part.n0 + LANES * tile + LANES)
-                y[rows, columns] = unpack_results(values, command.y_bits, bool(command.y_unsigned), LANES)
+                kept = slice(columns.start, columns.start + lanes)
+                y[rows, kept] = unpack_results(values, command.y_bits, bool(command.y_unsigned), lanes)
                 if masks is not None and part.masks is not None:
                     first = WORD_BYTES * core * command.a_step + 2 * at * command.m
                     bits = answer.stored[part.masks].reshape(-1)[first : first + 2 * command.m]
@@ -379,7 +385,30 @@ class Outcome:
                 mine = Stats.of(answer.read[part.stat])
                 stats = mine if stats is None else stats.plus(mine)
         update = None if stats is None or self.product.update is None else (self.product.update, stats)
-        return ProductResult(y[:, :n], None if masks is None else masks[:, :n], update)
+        y, kept = y[:, :n], None if masks is None else masks[:, :n]
+        if self.product.w_images is not None:
+            back = np.argsort(self.product.w_images.order)
+            y, kept = y[:, back], None if kept is None else kept[:, back]
+        return ProductResult(y, kept, update)
+
+
+def _ordered(product: Product) -> Product:
+    """The product with elements of K, or columns, in the order of its images' windows."""
+    x, w = product.x, product.w
+    if product.x_images is not None:
+        order = product.x_images.order
+        x, w = replace(x, q=x.q[:, order]), replace(w, q=w.q[order])
+    if product.w_images is None:
+        return replace(product, x=x, w=w)
+    order = product.w_images.order
+    mask, bias = (None if each is None else each[..., order] for each in (product.mask, product.bias))
+    return replace(product, x=x, w=replace(w, q=w.q[:, order]), mask=mask, bias=bias)
+
+
+def _image_words(images: Images | None, n: int) -> U8:
+    """Words (words, 16) of values of `n` slices."""
+    assert images is not None
+    return pack(images.values.astype(np.int64), n)
 
 
 class _Ring:
@@ -459,9 +488,11 @@ class Mapper:
         self._check(product)
         factor = self._reduce_factor(product)
         outcome = Outcome(product, self.params)
+        product = _ordered(product)
         m_total, _, n_total = product.shape
         tiles = -(-n_total // LANES)
-        rows, columns = self._blocks(product, factor, gradients is not None)
+        in_place = gradients is not None
+        product, rows, columns = self._divided(product, factor, in_place)
         shared = m_total <= rows
         x_first: int | None = None
         blocks = [(t0, min(t0 + columns, tiles)) for t0 in range(0, tiles, columns)]
@@ -469,7 +500,7 @@ class Mapper:
         at = gradients
         for t0, t1 in blocks:
             n0, n1 = LANES * t0, min(LANES * t1, n_total)
-            base = self._command(product, factor, rows, n1 - n0)
+            base = self._command(product, factor, rows, n1 - n0, in_place)
             w_first, bias_first = self._load_w(program, product, base, n0, split)
             for m0 in range(0, m_total, rows):
                 m = min(rows, m_total - m0)
@@ -490,21 +521,37 @@ class Mapper:
                 outcome.parts.append(self._take(program, product, command, m0, n0, split, stored))
         return outcome
 
+    def _divided(self, product: Product, factor: int, in_place: bool) -> tuple[Product, int, int]:
+        """Rows and tiles of a command, and the product without images if these do not fit, or would be those of a
+        part: windows are counted from the first image on."""
+        m, _, n = product.shape
+        if product.x_images or product.w_images:
+            try:
+                rows, columns = self._blocks(product, factor, in_place)
+            except MapError:
+                rows = columns = 0
+            if (not product.x_images or rows == m) and (not product.w_images or columns >= -(-n // LANES)):
+                return product, rows, columns
+            product = replace(product, x_images=None, w_images=None)
+        return product, *self._blocks(product, factor, in_place)
+
     def fits(self, product: Product, in_place: bool = False) -> bool:
         """The product can be done; `in_place`: with results that stay in Y as gradients."""
         try:
             self._check(product)
-            self._blocks(product, self._reduce_factor(product), in_place)
+            self._divided(_ordered(product), self._reduce_factor(product), in_place)
         except MapError:
             return False
         return True
 
-    def layout(self, m: int, n: int) -> GradientLayout:
-        """Of a tensor whose gradient is a product (m, n) that stays in Y: tile by tile, whatever the formats."""
+    def layout(self, m: int, n: int, order: I64 | None = None) -> GradientLayout:
+        """Of a tensor whose gradient is a product (m, n) that stays in Y: tile by tile, whatever the formats. `order`:
+        that of the windows which its second operand is made of."""
         tiles = -(-n // LANES)
         column = np.arange(tiles * LANES)
         place = (column // LANES * m + np.arange(m)[:, None]) * LANES + column % LANES
-        return GradientLayout(place[:, :n], tiles * m * LANES)
+        place = place[:, :n]
+        return GradientLayout(place if order is None else place[:, np.argsort(order)], tiles * m * LANES)
 
     def _check(self, product: Product) -> None:
         name, (m, k, n) = product.name, product.shape
@@ -519,6 +566,13 @@ class Mapper:
                 check_range(each.q, 4 * each.n, each.unsigned)
             except ValueError as error:
                 raise MapError(f"{name}: {what}: {error}") from None
+        for what, each, of in (("X", product.x, product.x_images), ("W", product.w, product.w_images)):
+            if of is None:
+                continue
+            some = np.unique(np.r_[: min(64, len(each.q)), max(0, len(each.q) - 64) : len(each.q)])
+            made = of.windows.take(of.values, some, 0, len(of.order))
+            if len(of.order) != each.q.shape[1] or not np.array_equal(made, each.q[some][:, of.order]):
+                raise MapError(f"{name}: {what} is not what the windows of its images are")
         if product.mask is not None and product.mask.shape != (m, n):
             raise MapError(f"{name}: the mask has shape {product.mask.shape}, the result {(m, n)}")
         if product.bias is not None:
@@ -559,9 +613,17 @@ class Mapper:
             )
         return factor
 
-    def _command(self, product: Product, factor: int, m: int, n: int) -> Gemm:
-        out = product.out
+    def _command(self, product: Product, factor: int, m: int, n: int, in_place: bool = False) -> Gemm:
+        out, fields = product.out, dict[str, Any]()
+        # What is loaded of both operands cannot be windows: a command has one kind of images.
+        for which, operand, of in (("x", product.x, product.x_images), ("w", product.w, product.w_images)):
+            if of is None or fields or (which == "w" and self.params.cores > 1) or not of.windows.fit(operand.n):
+                continue
+            words = -(-len(of.values) // values_per_beat(operand.n))
+            if words <= MAX_COUNT:
+                fields = {f"{which}_windows": True, "image_words": words, **asdict(of.windows)}
         return Gemm(
+            **fields, narrow=n <= LANES // 2 and product.shape[2] == n and not in_place,
             m=m, k=product.shape[1], n=n, n_x=product.x.n, n_w=product.w.n, min_order=product.min_order,
             x_unsigned=product.x.unsigned, w_unsigned=product.w.unsigned, compensate=product.compensate,
             reduce_factor=factor, y_bits=out.y_bits, y_unsigned=out.unsigned, relu=out.relu, round=out.round,
@@ -579,7 +641,7 @@ class Mapper:
         return min(self.params.cores, command.tiles)
 
     def _y_words(self, command: Gemm) -> int:
-        each = -(-self._tile_count(command) * command.m * result_bytes(command.y_bits) // WORD_BYTES)
+        each = -(-self._tile_count(command) * command.m * command.result_size // WORD_BYTES)
         return each * self._used(command)
 
     def _needs(self, command: Gemm) -> dict[Buffer, int]:
@@ -588,9 +650,11 @@ class Mapper:
         descs = [command.descriptors(params, at)[0] for at in range(len(command.chunks(params)))]
         masks = -(-tiles * command.m // MASKS_A_WORD)
         psums = tiles * command.m * PSUM_WORDS * used if len(descs) > 1 else 0
+        x_words = command.m * sum(vec_beats(desc) for desc in descs)
+        w_words = tiles * sum(tile_beats(desc, params.core) for desc in descs)
         return {
-            Buffer.X: command.m * sum(vec_beats(desc) for desc in descs),
-            Buffer.W: tiles * (sum(tile_beats(desc, params.core) for desc in descs) + BIAS_WORDS * command.biases),
+            Buffer.X: command.image_words if command.x_windows else x_words,
+            Buffer.W: (command.image_words if command.w_windows else w_words) + tiles * BIAS_WORDS * command.biases,
             Buffer.M: masks if command.masks else 0,
             Buffer.Y: self._y_words(command) + psums,
             Buffer.A: masks * used if command.write_masks else 0,
@@ -611,7 +675,7 @@ class Mapper:
                 """The buffer that is too small."""
                 whole = rows >= m_total and columns >= tiles
                 width = min(n_total, columns * LANES)
-                needs = self._needs(self._command(product, factor, min(rows, m_total), width))
+                needs = self._needs(self._command(product, factor, min(rows, m_total), width, in_place))
                 if in_place:
                     needs[Buffer.Y] = 0 if len(self._chunks(product, factor)) == 1 else needs[Buffer.Y]
                 for buffer, words in needs.items():
@@ -649,12 +713,15 @@ class Mapper:
         return self._command(product, factor, 1, 1).chunks(self.params)
 
     def _load_x(self, program: Program, product: Product, command: Gemm, m0: int, split: bool) -> int:
-        x = product.x.q[m0 : m0 + command.m]
-        parts = []
-        for at, (lo, hi) in enumerate(command.chunks(self.params)):
-            desc = command.descriptors(self.params, at)[0]
-            parts.append(pack_jobs(desc, x[:, lo:hi]).reshape(-1, WORD_BYTES))
-        words = np.concatenate(parts)
+        if command.x_windows:
+            words = _image_words(product.x_images, command.n_x)
+        else:
+            x = product.x.q[m0 : m0 + command.m]
+            parts = []
+            for at, (lo, hi) in enumerate(command.chunks(self.params)):
+                desc = command.descriptors(self.params, at)[0]
+                parts.append(pack_jobs(desc, x[:, lo:hi]).reshape(-1, WORD_BYTES))
+            words = np.concatenate(parts)
         first = self._rings[Buffer.X].take(len(words), split)
         program.load(Buffer.X, first, words)
         return first
@@ -671,8 +738,10 @@ class Mapper:
         bias_first = first + most - BIAS_WORDS * self._tile_count(command) * command.biases
         for core in range(self._used(command)):
             tiles = command.tiles_of(core, params.cores)
-            parts = []
+            parts = [_image_words(product.w_images, command.n_w)] if command.w_windows else []
             for at, (lo, hi) in enumerate(command.chunks(params)):
+                if command.w_windows:
+                    break
                 desc = command.descriptors(params, at)[0]
                 parts += [pack_tile(desc, params.core, w[lo:hi, LANES * t : LANES * t + LANES]) for t in tiles]
             program.load(Buffer.W, first, np.concatenate(parts), core)

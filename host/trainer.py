@@ -63,7 +63,7 @@ from host.fixed import (
     transposed,
     without,
 )
-from host.layers import INPUT, Layer, check_layers, wires
+from host.layers import INPUT, Images, Layer, check_layers, wires
 from host.mapper import (
     RAW32,
     RAW64,
@@ -281,6 +281,7 @@ class _Forward:
     gemms: list[GemmTensors] = field(default_factory=list)
     orders: list[int] = field(default_factory=list)
     columns: list[Quantised] = field(default_factory=list)
+    images: list[Images | None] = field(default_factory=list)  # that columns are made of
     off: dict[int, Bools] = field(default_factory=dict)
     routes: dict[int, Any] = field(default_factory=dict)
     given: dict[int, Quantised] = field(default_factory=dict)  # what layers take, by the layer that gives it
@@ -370,12 +371,16 @@ class OnProcessor:
         self._slots: dict[str, tuple[int, PlanSlot]] = {}
         self.weights: list[_Weights] = []
         self.biases = [b.astype(np.float64) for b in params.biases]
-        self.tensors = [self._tensor(f"w{at + 1}", w.T) for at, w in enumerate(params.weights)]
+        self.tensors = [
+            self._tensor(f"w{at + 1}", w.T, layer)
+            for at, (w, layer) in enumerate(zip(params.weights, self.layers, strict=True))
+        ]
         self.bias_tensors = [self._tensor(f"b{at + 1}", b) for at, b in enumerate(params.biases)]
 
-    def _tensor(self, name: str, values: FloatArray) -> Tensor:
-        if values.ndim == 2:
-            layout = self.mapper.layout(*values.shape)
+    def _tensor(self, name: str, values: FloatArray, layer: Layer | None = None) -> Tensor:
+        if layer is not None:
+            images = layer.images(np.zeros((1, layer.features[0])))
+            layout = self.mapper.layout(*values.shape, None if images is None else images.order)
         else:
             layout = GradientLayout(np.arange(len(values)), len(values))
         places = [
@@ -523,6 +528,8 @@ class OnProcessor:
             w = self.weights[at].tensor
             fwd.columns.append(_moved(fwd.given[self.wires.source[at]], layer.columns))
             gemm = _gemm(f"fp{at + 1}", fwd.columns[-1], w)
+            images = layer.images(fwd.given[self.wires.source[at]].q)
+            fwd.images.append(images)
             fwd.gemms.append(gemm)
             fwd.orders.append(self.min_orders.get(gemm.name, 0))
             acc_fl = gemm.x_fl + gemm.w_fl
@@ -535,7 +542,7 @@ class OnProcessor:
                 product, fmt, shift = replace(self._product(gemm), out=_raw(gemm, bias)), None, 0
             else:
                 product, fmt, shift = self._result(gemm, key, training)
-            outcome = self.mapper.product(program, replace(product, bias=bias))
+            outcome = self.mapper.product(program, replace(product, bias=bias, x_images=images))
             self._note_product(outcome, training)
             answer = yield program.actions
             if fmt is not None:
@@ -644,8 +651,9 @@ class OnProcessor:
         gemm = _gemm(f"wg{at + 1}", _moved(dy, np.transpose), columns, transposed(self.layers[at].absent))
         back.wg.insert(0, gemm)
         whole, acc_fl = self._product(gemm), gemm.x_fl + gemm.w_fl
-        if self.mapper.fits(replace(whole, out=RAW32), True):
-            made = self.mapper.product(program, replace(whole, out=RAW32), self.tensors[at].gradients)
+        here = replace(whole, out=RAW32, w_images=fwd.images[at])
+        if self.mapper.fits(here, True):
+            made = self.mapper.product(program, here, self.tensors[at].gradients)
             self._note_product(made)
             return lambda answer: _Gradient(at, made.result(answer).y, acc_fl, dy, True)
         self.totals.cut += 1
@@ -689,11 +697,12 @@ class OnProcessor:
         w = Quantised(forward.w, forward.w_fl, forward.w_bits, forward.w_unsigned)
         mask = layer.to_rows(fwd.off[low])
         gemm = _gemm(f"bp{at + 1}", _moved(dy, layer.back_columns), _moved(w, layer.back_weights), mask)
+        images = layer.back_images(dy.q)
         back.bp.insert(0, gemm)
         key = Key(low, ERROR)
         if self.wires.adds[low]:
             self.totals.host_finished += 1
-            outcome = self.mapper.product(program, replace(self._product(gemm), out=RAW64))
+            outcome = self.mapper.product(program, replace(self._product(gemm), out=RAW64, x_images=images))
             self._note_product(outcome)
 
             def add(answer: Answer, _: list[tuple[int, Stats]]) -> None:
@@ -702,7 +711,7 @@ class OnProcessor:
 
             return add
         product, fmt, shift = self._result(gemm, key, True)
-        outcome = self.mapper.product(program, product)
+        outcome = self.mapper.product(program, replace(product, x_images=images))
         self._note_product(outcome)
 
         def take(answer: Answer, updates: list[tuple[int, Stats]]) -> None:

@@ -88,6 +88,18 @@ FIELDS: Mapping[int, Mapping[str, Bits]] = {
         "update": Bits(9, 7, 1),
         "y": Bits(9, 8, 10),
         "write_masks": Bits(9, 18, 1),
+        "x_windows": Bits(9, 19, 1),
+        "w_windows": Bits(9, 20, 1),
+        "narrow": Bits(9, 21, 1),
+        "channels": Bits(10, 0, 9),
+        "columns": Bits(10, 9, 8),
+        "rows": Bits(10, 17, 8),
+        "kernel_rows": Bits(11, 0, 4),
+        "kernel_columns": Bits(11, 4, 4),
+        "pad_rows": Bits(11, 8, 4),
+        "pad_columns": Bits(11, 12, 4),
+        "stride": Bits(11, 16, 4),
+        "image_words": Bits(12, 0, 16),
     },
 }
 

@@ -7,18 +7,23 @@ A command's fields are those of the page; `words` packs them, `of` unpacks them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import IntEnum
 from typing import Any, ClassVar, Self
 
+import numpy as np
+import numpy.typing as npt
+
 from models.common.commands import CMD_WORDS, FIELDS, HEAD, Bits, Engine, Operation
 from models.common.formats import CONTAINER, YBits
+from models.common.slices import values_per_beat
 from models.ioss.config import CoreParams
 from models.ioss.config import Descriptor as CoreDescriptor
 from models.laps.config import LEGAL_LAYERS
 from models.optc.config import Mode, OptcConfig
 from models.ran.config import RanDescriptor, RanParams, Start
 
+I64 = npt.NDArray[np.int64]
 LEGAL_CORES = (1, 2, 4)
 LANES = 16
 OPT_LANES = 4
@@ -34,6 +39,7 @@ STATE_A_WORD = 4
 COPIES_A_WORD = 8
 RAN_CODE = 16
 OPT_CFG_WORDS = 8
+WINDOW_SPAN = 448  # units of 4 bits, from a window's first value to its last
 ENGINE_SEEDS = (0, 0x85EB_CA6B, 0xC2B2_AE35, 0x27D4_EB2F, 0x1656_67B1)  # of cores 0 .. 3, of the OPTC
 OPTC_ENGINE = 4
 
@@ -78,6 +84,7 @@ class Code(IntEnum):
     GEMM = 6
     OPTC = 7
     UPDATE = 8
+    WINDOW = 9
 
 
 class Reg(IntEnum):
@@ -285,6 +292,94 @@ class Opt(Command):
         return cls(config=config, **values)
 
 
+@dataclass(frozen=True)
+class Windows:
+    """Windows of images that lie one after the other, row by row, `channels` values a column (docs/top/windows.md).
+
+    A window takes `kernel_rows` x `kernel_columns` columns; windows follow each other every `stride` columns and rows,
+    and reach `pad_rows`, `pad_columns` over the image's borders, where values are 0.
+    """
+
+    channels: int
+    columns: int
+    rows: int
+    kernel_rows: int
+    kernel_columns: int
+    pad_rows: int = 0
+    pad_columns: int = 0
+    stride: int = 1
+
+    @property
+    def places(self) -> tuple[int, int]:
+        """Windows of an image: rows and columns of them."""
+        high = self.rows + 2 * self.pad_rows - self.kernel_rows
+        wide = self.columns + 2 * self.pad_columns - self.kernel_columns
+        return high // self.stride + 1, wide // self.stride + 1
+
+    @property
+    def length(self) -> int:
+        """Values of a window."""
+        return self.kernel_rows * self.kernel_columns * self.channels
+
+    @property
+    def image(self) -> int:
+        """Values of an image."""
+        return self.rows * self.columns * self.channels
+
+    @property
+    def span(self) -> int:
+        """Values from a window's first to its last, as they lie."""
+        return ((self.kernel_rows - 1) * self.columns + self.kernel_columns) * self.channels
+
+    def fit(self, n: int) -> bool:
+        """Whether windows of values of `n` slices can be made."""
+        sizes = (self.channels, self.columns, self.rows, self.kernel_rows, self.kernel_columns, self.stride)
+        fields = FIELDS[Operation.GEMM]
+        if any(value >> fields[name].width for name, value in asdict(self).items()):
+            return False
+        if 0 in sizes or 2 * self.pad_rows >= self.kernel_rows or 2 * self.pad_columns >= self.kernel_columns:
+            return False
+        if self.kernel_rows > self.rows + 2 * self.pad_rows:
+            return False
+        if self.kernel_columns > self.columns + 2 * self.pad_columns:
+            return False
+        return self.span * 32 <= WINDOW_SPAN * values_per_beat(n)
+
+    def begins(self, jobs: I64) -> tuple[I64, I64, I64]:
+        """Of windows number `jobs`: image, first row and column, padding included."""
+        high, wide = self.places
+        image, place = np.divmod(jobs, high * wide)
+        row, column = np.divmod(place, wide)
+        return image, row * self.stride - self.pad_rows, column * self.stride - self.pad_columns
+
+    def first_value(self, jobs: I64) -> I64:
+        """Number of the value with which windows begin, as the images lie; padding too counts as if it lay there."""
+        image, row, column = self.begins(jobs)
+        return image * self.image + (row * self.columns + column) * self.channels
+
+    def take(self, values: npt.NDArray[np.integer], jobs: I64, first: int, count: int) -> npt.NDArray[np.integer]:
+        """Values `first` .. `first + count - 1` of windows `jobs`, (jobs, count), from images (values,); 0 for padding,
+        past the window's end and past that of the images."""
+        at = np.arange(first, first + count)
+        kernel_row, rest = np.divmod(at, self.kernel_columns * self.channels)
+        kernel_column, channel = np.divmod(rest, self.channels)
+        image, row, column = (each[:, None] for each in self.begins(jobs))
+        y, x = row + kernel_row, column + kernel_column
+        inside = (y >= 0) & (y < self.rows) & (x >= 0) & (x < self.columns) & (at < self.length)
+        place = image * self.image + (y * self.columns + x) * self.channels + channel
+        inside &= place < len(values)
+        return np.where(inside, np.append(values, 0)[np.where(inside, place, -1)], 0)
+
+    def words(self, n: int, first: int, last: int, image_words: int) -> tuple[int, int]:
+        """Words (from, to) of images of `n` slices that windows number `first` .. `last` make the processor read: in
+        order, from the first one's begin to one word past the last one's end, as far as there are images."""
+        begin, end = (int(each) for each in self.first_value(np.array([first, last], np.int64)))
+        a_word = values_per_beat(n)
+        low = min(max(begin // a_word, 0), image_words)
+        high = (end + self.span - 1) // a_word + 2
+        return low, max(min(high, image_words), low)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Gemm(Command):
     """Y = X W. Addresses in words; `y_step`, `a_step`, `psum_step`: between one core and the next."""
@@ -325,11 +420,41 @@ class Gemm(Command):
     update: bool = False
     y: int = 0
     write_masks: bool = False
+    x_windows: bool = False
+    w_windows: bool = False
+    narrow: bool = False
+    channels: int = 0
+    columns: int = 0
+    rows: int = 0
+    kernel_rows: int = 0
+    kernel_columns: int = 0
+    pad_rows: int = 0
+    pad_columns: int = 0
+    stride: int = 0
+    image_words: int = 0
+
+    @property
+    def windows(self) -> Windows:
+        """Of its images."""
+        return Windows(
+            self.channels, self.columns, self.rows, self.kernel_rows, self.kernel_columns, self.pad_rows,
+            self.pad_columns, self.stride,
+        )  # fmt: skip
+
+    def bad_windows(self, params: TopParams) -> bool:
+        """Whether it asks for windows that cannot be made: tiles of windows take one core."""
+        bad_x = self.x_windows and not self.windows.fit(self.n_x)
+        return bool(bad_x or (self.w_windows and (params.cores > 1 or not self.windows.fit(self.n_w))))
 
     @property
     def raw(self) -> bool:
         """Whether results leave as raw sums."""
         return self.y_bits in (YBits.RAW32, YBits.RAW64)
+
+    @property
+    def result_size(self) -> int:
+        """Bytes that a job's result takes in Y."""
+        return result_bytes(self.y_bits) // (2 if self.narrow else 1)
 
     @property
     def tiles(self) -> int:

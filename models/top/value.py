@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from models.common.generator import RESET_SEED, Lfsr
 from models.common.rounding import Round, bit_length
-from models.common.slices import split
+from models.common.slices import split, unpack
 from models.common.tensors import exact_matmul
 from models.ioss.config import Descriptor as CoreDescriptor
 from models.ioss.config import tile_beats, vec_beats
@@ -179,6 +179,8 @@ class Activity:
     jobs: int = 0
     outputs: int = 0
     parameters: int = 0
+    window_words: int = 0  # into the rings of windows, of all cores
+    window_beats: int = 0  # made of them
 
 
 @dataclass
@@ -367,6 +369,8 @@ class Processor:
             command = planned
         if code := command.check(self.params):
             return Code.GEMM, code
+        if command.bad_windows(self.params):
+            return Code.WINDOW, 0
         chunks = command.chunks(self.params)
         stats = Stats()
         for index in range(len(chunks)):
@@ -388,17 +392,29 @@ class Processor:
         self, command: Gemm, index: int, core: int, tiles: list[int], activity: Activity, order: Sequence[int] | None
     ) -> Stats:
         """One chunk of K on one core; statistics of what left."""
-        params, count, m = self.params, len(tiles), command.m
+        params, count, m, chunks = self.params, len(tiles), command.m, command.chunks(self.params)
         desc, ran = command.descriptors(params, index)
         before = [command.descriptors(params, each)[0] for each in range(index)]
         length, size = vec_beats(desc), tile_beats(desc, params.core)
-        at = command.x_first + sum(m * vec_beats(each) for each in before)
-        beats = self._read(activity, Buffer.X, at, m * length, core)
-        activity.reads[Buffer.X] += (count - 1) * m * length  # each tile reads it again
-        x = unpack_vectors(desc, beats.reshape(m, length, WORD_BYTES))
-        at = command.w_first + sum(count * tile_beats(each, params.core) for each in before)
-        beats = self._read(activity, Buffer.W, at, count * size, core).reshape(count, size, WORD_BYTES)
-        w = np.stack([unpack_tile(desc, params.core, tile) for tile in beats])
+        lo, hi = chunks[index]
+        if command.x_windows:
+            values = self._images(activity, Buffer.X, command, 0, m - 1, count, core)
+            x = command.windows.take(values, np.arange(m), lo, hi - lo)
+            activity.window_beats += count * m * length
+        else:
+            at = command.x_first + sum(m * vec_beats(each) for each in before)
+            beats = self._read(activity, Buffer.X, at, m * length, core)
+            activity.reads[Buffer.X] += (count - 1) * m * length  # each tile reads it again
+            x = unpack_vectors(desc, beats.reshape(m, length, WORD_BYTES))
+        if command.w_windows:
+            values = self._images(activity, Buffer.W, command, lo, hi - 1, count, core)
+            w = command.windows.take(values, np.arange(lo, hi), 0, LANES * count)
+            w = w.reshape(hi - lo, count, LANES).transpose(1, 0, 2)
+            activity.window_beats += count * size
+        else:
+            at = command.w_first + sum(count * tile_beats(each, params.core) for each in before)
+            beats = self._read(activity, Buffer.W, at, count * size, core).reshape(count, size, WORD_BYTES)
+            w = np.stack([unpack_tile(desc, params.core, tile) for tile in beats])
         masks = np.zeros((count, m, LANES), bool)
         if command.masks:
             words = -(-count * m // MASKS_A_WORD)
@@ -429,6 +445,20 @@ class Processor:
             0 if ran.raw else int(np.abs(y[live]).sum()), int(bit_length(z[live]).max(initial=0)),
         )  # fmt: skip
 
+    def _images(
+        self, activity: Activity, buffer: Buffer, command: Gemm, first: int, last: int, passes: int, core: int
+    ) -> npt.NDArray[np.int32]:
+        """Values of the images as windows `first` .. `last` need them, read anew in each pass; others are 0."""
+        of_x = buffer == Buffer.X
+        n, unsigned = (command.n_x, command.x_unsigned) if of_x else (command.n_w, command.w_unsigned)
+        low, high = command.windows.words(n, first, last, command.image_words)
+        words = np.zeros((high, WORD_BYTES), np.uint8)
+        at = command.x_first if of_x else command.w_first
+        words[low:] = self._read(activity, buffer, at + low, high - low, core)
+        activity.reads[buffer] += (passes - 1) * (high - low)
+        activity.window_words += passes * (high - low)
+        return unpack(words, n, bool(unsigned), np.int32)
+
     def _start(self, command: Gemm, ran: RanDescriptor, core: int, count: int, activity: Activity) -> I64:
         """Start values, (T, 1 or M, L)."""
         if ran.start == Start.BIAS:
@@ -444,10 +474,14 @@ class Processor:
         self, command: Gemm, ran: RanDescriptor, index: int, core: int, y: I64, off: Bools, activity: Activity
     ) -> None:
         """Results (J, L) and their masks go to their places."""
-        data = pack_results(y, ran.y_bits).reshape(-1)
+        data = pack_results(y, ran.y_bits)
         last = index == len(command.chunks(self.params)) - 1
+        size = result_bytes(ran.y_bits)
+        if last and command.narrow:
+            size = command.result_size
+            data = np.ascontiguousarray(data.reshape(len(y), -1)[:, :size])
         first = command.y_first + core * command.y_step if last else command.psum_first + core * command.psum_step
-        self._write(activity, Buffer.Y, first, data, size=result_bytes(ran.y_bits))
+        self._write(activity, Buffer.Y, first, data.reshape(-1), size=size)
         if last and command.write_masks:
             self._write(activity, Buffer.A, command.a_first + core * command.a_step, mask_bytes(off), size=2)
 

@@ -27,6 +27,8 @@ module top_compute #(
   output logic [2:0]                  min_order_o,
   output logic [2:0]                  y_bits_o,
   output logic [5:0]                  shift_o,
+  output logic [top_pkg::GeometryW-1:0] x_lengths_o,    // of windows
+  output logic [top_pkg::GeometryW-1:0] w_lengths_o,
   output logic [trainslice_pkg::StatW-1:0]   stat_o,          // of the last GEMM
   // LAPS
   output logic                        upd_valid_o,
@@ -203,13 +205,43 @@ module top_compute #(
   assign gemm_code = (ioss_code != '0) ? {1'b0, ioss_code} : (part_code != '0) ? {1'b1, part_code} :
       (last_code != '0) ? {1'b1, last_code} : '0;
 
+  // ---- windows ----------------
+  logic [1:0]                         window, window_good;   // of vectors, of tiles
+  logic [2*top_pkg::GeometryW-1:0]    lengths;
+  logic                               bad_window;
+  assign window = cmd[32*9 + 19 +: 2];
+  for (genvar g = 0; g < 2; g++) begin : gen_geometry
+    logic [2:0] slices;
+    logic       good;
+    logic [top_pkg::GeometryW-1:0] mine;
+    assign slices = (g == 0) ? n_x_o : n_w_o;
+    top_geometry u_geometry (
+      .slices_i        (slices),
+      .channels_i      (cmd[32*10 +: 9]),
+      .columns_i       (cmd[32*10 + 9 +: 8]),
+      .rows_i          (cmd[32*10 + 17 +: 8]),
+      .kernel_rows_i   (cmd[32*11 +: 4]),
+      .kernel_columns_i(cmd[32*11 + 4 +: 4]),
+      .pad_rows_i      (cmd[32*11 + 8 +: 4]),
+      .pad_columns_i   (cmd[32*11 + 12 +: 4]),
+      .stride_i        (cmd[32*11 + 16 +: 4]),
+      .good_o          (good),
+      .lengths_o       (mine)
+    );
+    assign lengths[top_pkg::GeometryW*g +: top_pkg::GeometryW] = mine;
+    assign window_good[g] = good;
+  end
+  assign x_lengths_o = lengths[0 +: top_pkg::GeometryW];
+  assign w_lengths_o = lengths[top_pkg::GeometryW +: top_pkg::GeometryW];
+  assign bad_window = (window & ~window_good) != '0 || (window[1] && Cores != 1);
+
   logic bad_op, bad_size;
   assign bad_op = cmd[7:4] != '0 ||
       (op != 4'(top_pkg::OpGemm) && op != 4'(top_pkg::OpOpt) && op != 4'(top_pkg::OpPlan));
   assign bad_size = op == 4'(top_pkg::OpGemm) &&
       (k == '0 || jobs == '0 || columns == '0 || jobs > 16'(top_pkg::MaxJobs));
   assign start_o = state_q == Idle && cmd_valid_i && !bad_op && !bad_size && op == 4'(top_pkg::OpGemm) &&
-      !bad_plan && gemm_code == '0;
+      !bad_plan && gemm_code == '0 && !bad_window;
   assign opt_start_o = state_q == Idle && cmd_valid_i && !bad_op && op == 4'(top_pkg::OpOpt);
   assign upd_valid_o = state_q == Update;
   assign ord_valid_o = state_q == Ask;
@@ -232,7 +264,8 @@ module top_compute #(
           detail_q <= '0;
           code_q   <= bad_op ? 4'(top_pkg::CmdOperation) : bad_size ? 4'(top_pkg::CmdSize) :
               (op == 4'(top_pkg::OpGemm) && bad_plan) ? 4'(top_pkg::CmdPlan) :
-              (op == 4'(top_pkg::OpGemm) && gemm_code != '0) ? 4'(top_pkg::CmdGemm) : 4'(top_pkg::CmdOk);
+              (op == 4'(top_pkg::OpGemm) && gemm_code != '0) ? 4'(top_pkg::CmdGemm) :
+              (op == 4'(top_pkg::OpGemm) && bad_window) ? 4'(top_pkg::CmdWindow) : 4'(top_pkg::CmdOk);
           if (!bad_op && !bad_size && op == 4'(top_pkg::OpGemm) && !bad_plan) detail_q <= gemm_code;
           left_q   <= '1;
           state_q  <= start_o ? Gemm : opt_start_o ? Opt :

@@ -54,6 +54,14 @@ module top_core #(
   input  logic        bias_i,
   input  logic        mask_i,
   input  logic        keep_i,           // write masks to A
+  input  logic        x_windows_i,      // vectors, the rows of tiles are windows of images
+  input  logic        w_windows_i,
+  input  logic        narrow_i,         // results leave with eight lanes
+  /* verilator lint_off UNUSEDSIGNAL */  // spare bits of words 10 .. 12
+  input  logic [95:0] window_i,
+  /* verilator lint_on UNUSEDSIGNAL */
+  input  logic [top_pkg::GeometryW-1:0] x_lengths_i,
+  input  logic [top_pkg::GeometryW-1:0] w_lengths_i,
   input  logic        seed_valid_i,
   input  logic [31:0] seed_i,
   // Y's read port, for partial sums
@@ -80,10 +88,10 @@ module top_core #(
   localparam int Lanes = top_pkg::Lanes;
   localparam int TagW = trainslice_pkg::TagW;
   localparam int WordW = top_pkg::WordW;
-  // Results in half words of Y, in words of masks in A, partial sums: jobs with greater numbers lie past the buffer's end.
-  localparam int HalfW = $clog2(YWords) + 1;
+  // Results in quarter words of Y, in words of masks in A, partial sums: jobs with greater numbers lie past the buffer's end.
+  localparam int PartW = $clog2(YWords) + 2;
   localparam int MaskW = $clog2(AWords) + 3;
-  localparam int NumW = (HalfW > MaskW) ? HalfW : MaskW;
+  localparam int NumW = (PartW > MaskW) ? PartW : MaskW;
   localparam int SumW = $clog2(YWords) - 3;
   localparam logic [1:0] Idle = 2'd0, Begin = 2'd1, Offer = 2'd2, Drain = 2'd3;
 
@@ -165,12 +173,16 @@ module top_core #(
   logic [top_pkg::AddrW-1:0] b_mem_addr, t_mem_addr;
   logic [top_pkg::BeatW-1:0] w_data, tile_data, bias_data;
   logic        tile_valid, tile_ready, tile_last, bias_valid, bias_ready, bias_last;
+  logic        t_valid, t_side, tw_valid, tw_last, tw_mem_req, tw_range;
+  logic [top_pkg::AddrW-1:0] tw_mem_addr;
+  logic [top_pkg::BeatW-1:0] t_data, tw_data;
   logic [2:0]  t_member;
   logic [15:0] t_beat, t_len;
-  logic        t_first_q;
+  logic        t_first_q, t_active, t_pass;
   assign t_done = t_tile_q == accepted_q;
   assign b_req = state_q[1] && !t_done && t_bias_q;
-  assign t_req = state_q[1] && !t_done && !t_bias_q;
+  assign t_active = state_q[1] && !t_done && !t_bias_q;
+  assign t_req = t_active && !w_windows_i;
   ioss_chunk_walker #(
     .ScaleLog2(4)
   ) u_tile_walker (
@@ -218,10 +230,10 @@ module top_core #(
       if (t_req && t_ready) begin
         t_addr_q  <= t_addr_next;
         t_first_q <= t_last;
-        if (t_last) begin
-          t_tile_q <= t_tile_q + 13'd1;
-          t_bias_q <= bias_i && first_q;
-        end
+      end
+      if ((t_req && t_ready && t_last) || t_pass) begin
+        t_tile_q <= t_tile_q + 13'd1;
+        t_bias_q <= bias_i && first_q;
       end
     end
   end
@@ -262,18 +274,54 @@ module top_core #(
     .mem_addr_o (t_mem_addr),
     .mem_gnt_i  (w_gnt_t),
     .mem_data_i (w_data),
-    .out_valid_o(tile_valid),
+    .out_valid_o(t_valid),
     .out_ready_i(tile_ready),
-    .out_data_o (tile_data),
-    .out_side_o (tile_last),
+    .out_data_o (t_data),
+    .out_side_o (t_side),
     .out_range_o(t_range)
   );
+  top_window #(
+    .Words(WWords),
+    .Tile (1)
+  ) u_tile_window (
+    .clk_i,
+    .rst_ni,
+    .start_i,
+    .chunk_i         (chunk_start),
+    .active_i        (t_active && w_windows_i),
+    .last_pass_i     (t_tile_q + 13'd1 == tiles_i),
+    .pass_o          (t_pass),
+    .first_i         (w_addr_i),
+    .words_i         (window_i[79:64]),
+    .jobs_i          (k_chunk),
+    .range_i         ((n_w_i <= 3'd1) ? 13'd16 : (n_w_i == 3'd2) ? 13'd32 : 13'd64),
+    .member_i        (13'(chunk)),
+    .columns_i       (window_i[16:9]),
+    .rows_i          (window_i[24:17]),
+    .kernel_rows_i   (window_i[35:32]),
+    .kernel_columns_i(window_i[39:36]),
+    .pad_rows_i      (window_i[43:40]),
+    .pad_columns_i   (window_i[47:44]),
+    .stride_i        (window_i[51:48]),
+    .lengths_i       (w_lengths_i),
+    .mem_req_o       (tw_mem_req),
+    .mem_addr_o      (tw_mem_addr),
+    .mem_data_i      (w_data),
+    .range_o         (tw_range),
+    .out_valid_o     (tw_valid),
+    .out_ready_i     (tile_ready),
+    .out_data_o      (tw_data),
+    .out_last_o      (tw_last)
+  );
+  assign tile_valid = w_windows_i ? tw_valid : t_valid;
+  assign tile_data = w_windows_i ? tw_data : t_data;
+  assign tile_last = w_windows_i ? tw_last : t_side;
   top_mem #(
     .Words(WWords)
   ) u_w (
     .clk_i,
-    .re_i   (b_mem_req || t_mem_req),
-    .raddr_i(b_mem_req ? b_mem_addr : t_mem_addr),
+    .re_i   (b_mem_req || t_mem_req || tw_mem_req),
+    .raddr_i(b_mem_req ? b_mem_addr : tw_mem_req ? tw_mem_addr : t_mem_addr),
     .we_i   ({8{load_we_i[1]}}),
     .waddr_i(load_addr_i),
     .wdata_i(load_data_i),
@@ -287,14 +335,18 @@ module top_core #(
   logic        v_req, v_ready, v_mem_req, v_last, v_first_q, v_range, last_job;
   logic [top_pkg::AddrW-1:0] v_mem_addr, m_mem_addr;
   logic [top_pkg::BeatW-1:0] x_data, vec_data, m_data, mask_word;
-  logic        fetched, vec_valid, vec_ready, vec_last;
+  logic        fetched, vec_valid, vec_ready, vec_last, vec_take, v_active, v_pass, v_valid, v_side, vw_valid, vw_last;
+  logic        vw_mem_req, vw_range;
+  logic [top_pkg::AddrW-1:0] vw_mem_addr;
+  logic [top_pkg::BeatW-1:0] v_data, vw_data;
   logic        m_req, m_ready, m_mem_req, mask_valid, mask_next, m_range, unused_side;
   logic [2:0]  lane_q;
   logic [top_pkg::MasksW-1:0] m_left_q;  // masks not asked for yet
   logic [2:0]  v_member;
   logic [15:0] v_beat, v_len;
   assign v_done = v_tile_q == accepted_q;
-  assign v_req = state_q[1] && !v_done;
+  assign v_active = state_q[1] && !v_done;
+  assign v_req = v_active && !x_windows_i;
   assign last_job = v_job_q + 16'd1 == jobs_i;
   ioss_chunk_walker #(
     .ScaleLog2(0)
@@ -354,6 +406,7 @@ module top_core #(
           if (last_job) v_tile_q <= v_tile_q + 13'd1;
         end
       end
+      if (v_pass) v_tile_q <= v_tile_q + 13'd1;
       if (m_req && m_ready) begin
         m_addr_q <= m_addr_next;
         m_left_q <= (m_left_q < top_pkg::MasksW'(8)) ? '0 : m_left_q - top_pkg::MasksW'(8);
@@ -376,18 +429,55 @@ module top_core #(
     .mem_addr_o (v_mem_addr),
     .mem_gnt_i  (1'b1),
     .mem_data_i (x_data),
-    .out_valid_o(fetched),
-    .out_ready_i(vec_ready && (!mask_i || mask_valid)),
-    .out_data_o (vec_data),
-    .out_side_o (vec_last),
+    .out_valid_o(v_valid),
+    .out_ready_i(vec_take),
+    .out_data_o (v_data),
+    .out_side_o (v_side),
     .out_range_o(v_range)
   );
+  top_window #(
+    .Words(XWords),
+    .Tile (0)
+  ) u_vector_window (
+    .clk_i,
+    .rst_ni,
+    .start_i,
+    .chunk_i         (chunk_start),
+    .active_i        (v_active && x_windows_i),
+    .last_pass_i     (v_tile_q + 13'd1 == tiles_i),
+    .pass_o          (v_pass),
+    .first_i         (x_addr_i),
+    .words_i         (window_i[79:64]),
+    .jobs_i,
+    .range_i         (13'(k_chunk) << ((n_x_i <= 3'd1) ? 2'd0 : (n_x_i == 3'd2) ? 2'd1 : 2'd2)),
+    .member_i        (13'(chunk) << ((n_x_i <= 3'd1) ? 2'd0 : (n_x_i == 3'd2) ? 2'd1 : 2'd2)),
+    .columns_i       (window_i[16:9]),
+    .rows_i          (window_i[24:17]),
+    .kernel_rows_i   (window_i[35:32]),
+    .kernel_columns_i(window_i[39:36]),
+    .pad_rows_i      (window_i[43:40]),
+    .pad_columns_i   (window_i[47:44]),
+    .stride_i        (window_i[51:48]),
+    .lengths_i       (x_lengths_i),
+    .mem_req_o       (vw_mem_req),
+    .mem_addr_o      (vw_mem_addr),
+    .mem_data_i      (x_data),
+    .range_o         (vw_range),
+    .out_valid_o     (vw_valid),
+    .out_ready_i     (vec_take),
+    .out_data_o      (vw_data),
+    .out_last_o      (vw_last)
+  );
+  assign vec_take = vec_ready && (!mask_i || mask_valid);
+  assign fetched = x_windows_i ? vw_valid : v_valid;
+  assign vec_data = x_windows_i ? vw_data : v_data;
+  assign vec_last = x_windows_i ? vw_last : v_side;
   top_mem #(
     .Words(XWords)
   ) u_x (
     .clk_i,
-    .re_i   (v_mem_req),
-    .raddr_i(v_mem_addr),
+    .re_i   (v_mem_req || vw_mem_req),
+    .raddr_i(vw_mem_req ? vw_mem_addr : v_mem_addr),
     .we_i   ({8{load_we_i[0]}}),
     .waddr_i(load_addr_i),
     .wdata_i(load_data_i),
@@ -511,9 +601,12 @@ module top_core #(
   logic [2*TagW-1:0]  out_tag;
   logic [2*Lanes-1:0] out_mask;
   logic [NumW-1:0]  r_number;
-  logic [NumW+3:0]  r_wide;              // half words up to the job's result
+  logic [NumW+4:0]  r_wide;              // quarter words up to the job's result
+  logic             r_narrow, r_drop;    // eight lanes leave; this beat holds none of them
   logic [WordW-1:0] r_first, a_word;
-  logic [HalfW:0]   r_half;
+  logic [PartW:0]   r_part;
+  logic [63:0]      r_half;
+  logic [7:0]       r_lanes;             // parts of the word, 16 bits each
   top_number #(
     .NumW(NumW)
   ) u_r_number (
@@ -530,16 +623,30 @@ module top_core #(
     .obs_passed_o()
     /* verilator lint_on PINCONNECTEMPTY */
   );
-  assign r_wide = (NumW + 4)'(r_number) << ((out_bits == 3'd0) ? 3'd0 : (out_bits == 3'd1) ? 3'd1 :
-      (out_bits <= 3'd3) ? 3'd2 : (out_bits == 3'd4) ? 3'd3 : 3'd4);
+  assign r_narrow = narrow_i && last_chunk;
+  assign r_wide = ((NumW + 5)'(r_number) << ((out_bits == 3'd0) ? 3'd1 : (out_bits == 3'd1) ? 3'd2 :
+      (out_bits <= 3'd3) ? 3'd3 : (out_bits == 3'd4) ? 3'd4 : 3'd5)) >> r_narrow;
+  assign r_drop = r_narrow && ((out_bits == 3'd2 || out_bits == 3'd3) ? r_beat_q[0] : (out_bits == 3'd4) ? r_beat_q[1] :
+      (out_bits == 3'd5) ? r_beat_q[2] : 1'b0);
   assign r_first = last_chunk ? y_addr_i : p_addr_i;
-  assign r_half = {1'b0, r_first[HalfW-2:0], 1'b0} + {1'b0, r_wide[HalfW-1:0]} + (HalfW + 1)'({r_beat_q, 1'b0});
-  assign r_outside = r_beyond || r_wide[NumW+3:HalfW] != '0 || r_first >= WordW'(YWords) || r_half[HalfW];
+  assign r_part = {1'b0, r_first[PartW-3:0], 2'b00} + {1'b0, r_wide[PartW-1:0]} + (PartW + 1)'({r_beat_q, 2'b00});
+  assign r_outside = !r_drop && (r_beyond || r_wide[NumW+4:PartW] != '0 || r_first >= WordW'(YWords) || r_part[PartW]);
   assign r_req_o = out_valid;
-  assign r_addr_o = top_pkg::AddrW'(r_half[HalfW-1:1]);
-  assign r_data_o = (out_bits != 3'd0) ? out_data : second_q ? {2{out_data[127:64]}} : {2{out_data[63:0]}};
-  assign r_we_o = (!out_valid || !r_gnt_i || r_outside) ? '0 :
-      (out_bits != 3'd0) ? '1 : r_half[0] ? 8'hf0 : 8'h0f;
+  assign r_addr_o = top_pkg::AddrW'(r_part[PartW-1:2]);
+  assign r_half = (out_bits == 3'd0 && second_q) ? out_data[127:64] : out_data[63:0];
+  always_comb begin
+    r_data_o = out_data;
+    r_lanes = 8'hff;
+    if (out_bits == 3'd0 || (out_bits == 3'd1 && r_narrow)) begin
+      r_data_o = {2{r_half}};
+      r_lanes = r_part[1] ? 8'hf0 : 8'h0f;
+      if (out_bits == 3'd0 && r_narrow) begin
+        r_data_o = {4{r_half[31:0]}};
+        r_lanes = 8'h03 << {r_part[1:0], 1'b0};
+      end
+    end
+  end
+  assign r_we_o = (out_valid && r_gnt_i && !r_outside && !r_drop) ? r_lanes : '0;
   assign out_ready = r_gnt_i && (out_jobs != 3'd2 || second_q);
   top_word #(
     .ByW(NumW - 3)
@@ -578,8 +685,8 @@ module top_core #(
       if (start_i) begin
         range_q <= 1'b0;
         stat_o  <= '0;
-      end else if ((tile_valid && tile_ready && t_range) || (bias_valid && bias_ready && b_range) ||
-                   (vec_valid && vec_ready && (v_range || (mask_i && m_range))) ||
+      end else if ((t_valid && tile_ready && t_range) || (bias_valid && bias_ready && b_range) || tw_range ||
+                   (v_valid && vec_take && v_range) || vw_range || (vec_valid && vec_ready && mask_i && m_range) ||
                    (psum_valid && psum_ready && p_range) ||
                    (out_valid && r_gnt_i && (r_outside || (keep_i && last_chunk && out_last && a_outside)))) begin
         range_q <= 1'b1;

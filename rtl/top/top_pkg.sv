@@ -40,6 +40,12 @@ package top_pkg;
   parameter int CmdGemm = 6;
   parameter int CmdOptc = 7;
   parameter int CmdUpdate = 8;
+  parameter int CmdWindow = 9;
+
+  // Windows: words of the ring; the longest one, so that it fits wherever it begins, with a word asked for ahead; lengths (top_geometry).
+  parameter int WindowRing = 16;
+  parameter int WindowSpan = 448;
+  parameter int GeometryW = 181;
 
   parameter int Lanes = 16;
   parameter int MaxJobs = 16383;

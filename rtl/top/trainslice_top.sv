@@ -186,6 +186,7 @@ module trainslice_top #(
   logic [Cores*13-1:0]      tiles;
   logic [5:0]               last_lanes, shift;
   logic [2:0]               n_x, n_w, min_order, y_bits;
+  logic [top_pkg::GeometryW-1:0] x_lengths, w_lengths;
   logic                     gemm_upd_valid, gemm_upd_ready, ord_valid, ord_ready, ord_rsp_valid, laps_upd_ready;
   logic [RefW-1:0]          gemm_upd_ref, ord_x, ord_w, ord_y;
   logic [15:0]              ord_k;
@@ -206,6 +207,7 @@ module trainslice_top #(
     .core_range_i(core_range), .core_stat_i(core_stat),
     .tiles_o(tiles), .has_last_o(has_last), .last_lanes_o(last_lanes), .n_x_o(n_x), .n_w_o(n_w),
     .min_order_o(min_order), .y_bits_o(y_bits), .shift_o(shift), .stat_o(stat),
+    .x_lengths_o(x_lengths), .w_lengths_o(w_lengths),
     .upd_valid_o(gemm_upd_valid), .upd_ready_i(gemm_upd_ready), .upd_ref_o(gemm_upd_ref),
     .upd_rsp_valid_i(laps_upd_rsp && gemm_asked_q), .upd_rsp_code_i(laps_upd_code),
     .ord_valid_o(ord_valid), .ord_ready_i(ord_ready), .ord_x_o(ord_x), .ord_w_o(ord_w), .ord_y_o(ord_y),
@@ -345,7 +347,9 @@ module trainslice_top #(
       .n_x_i(n_x), .n_w_i(n_w), .min_order_i(min_order), .x_unsigned_i(cmd[265]), .w_unsigned_i(cmd[266]),
       .compensate_i(cmd[267]), .reduce_i(cmd[271:268]), .y_bits_i(y_bits), .y_unsigned_i(cmd[275]),
       .relu_i(cmd[276]), .round_i(cmd[278:277]), .rand_bits_i(cmd[280:279]), .shift_i(shift), .bias_i(cmd[287]),
-      .mask_i(cmd[288]), .keep_i(cmd[306]), .seed_valid_i(seed_engines), .seed_i(seed ^ Seed),
+      .mask_i(cmd[288]), .keep_i(cmd[306]), .x_windows_i(cmd[307]), .w_windows_i(cmd[308]),
+      .narrow_i(cmd[309]), .window_i(cmd[415:320]), .x_lengths_i(x_lengths), .w_lengths_i(w_lengths),
+      .seed_valid_i(seed_engines), .seed_i(seed ^ Seed),
       .p_req_o(p_req[c]), .p_addr_o(p_addr[AddrW*c +: AddrW]), .p_gnt_i(p_gnt[c]), .p_data_i(read_data[0 +: BeatW]),
       .r_req_o(r_req[c]), .r_gnt_i(r_gnt[c]), .r_we_o(r_we[8*c +: 8]), .r_addr_o(r_addr[AddrW*c +: AddrW]),
       .r_data_o(r_data[BeatW*c +: BeatW]), .r_mask_we_o(r_mask_we[8*c +: 8]),

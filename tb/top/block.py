@@ -29,6 +29,8 @@ RTL = (
     "rtl/top/top_regs.sv",
     "rtl/top/top_mem.sv",
     "rtl/top/top_fetch.sv",
+    "rtl/top/top_geometry.sv",
+    "rtl/top/top_window.sv",
     "rtl/top/top_word.sv",
     "rtl/top/top_number.sv",
     "rtl/top/top_update.sv",

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.common.slices import values_per_beat
 from models.ioss.config import LEGAL_REDUCE
 from models.ioss.config import RspCode as CoreCode
 from models.laps.config import RspCode as LapsCode
@@ -56,7 +57,7 @@ SLICES = ("1", "2", "3", "4")
 BUFFERS = tuple(buffer.name for buffer in Buffer)
 GIVES = {  # codes that a command can end with
     "LOAD": (Code.OK, Code.OPERATION, Code.SIZE, Code.RANGE, Code.FRAMING),
-    "GEMM": (Code.OK, Code.OPERATION, Code.SIZE, Code.RANGE, Code.PLAN, Code.GEMM, Code.UPDATE),
+    "GEMM": (Code.OK, Code.OPERATION, Code.SIZE, Code.RANGE, Code.PLAN, Code.GEMM, Code.UPDATE, Code.WINDOW),
     "OPT": (Code.OK, Code.OPERATION, Code.RANGE, Code.OPTC),
     "STORE": (Code.OK, Code.OPERATION, Code.SIZE, Code.RANGE),
     "PLAN": (Code.OK, Code.OPERATION, Code.PLAN),
@@ -133,6 +134,8 @@ PRODUCTS = CoverGroup(
         Cross("update_by_chunks", ("update", "chunks")),
         Cross("update_by_planned", ("update", "planned")),
         Cross("planned_by_chunks", ("planned", "chunks")),
+        Coverpoint("narrow", NO_YES, "results of eight lanes"),
+        Cross("narrow_by_format", ("narrow", "format")),
         Coverpoint("tiles", ("0", "1", "2", "3 or more"), "of a core"),
         Cross("tiles_by_chunks", ("tiles", "chunks")),
         Cross("tiles_by_biases", ("tiles", "biases")),
@@ -140,6 +143,32 @@ PRODUCTS = CoverGroup(
     ),
     "GEMM as carried out",
 )  # fmt: skip
+
+WINDOWS = CoverGroup(
+    "windows",
+    (
+        Coverpoint("of", ("vectors", "tiles", "both"), "what is made of images"),
+        Coverpoint("slices", SLICES, "of a value"),
+        Coverpoint("kernel_rows", ("1", "2", "3", "4 or more")),
+        Coverpoint("kernel_columns", ("1", "2", "3", "4 or more")),
+        Coverpoint("padding", ("none", "rows", "columns", "both")),
+        Coverpoint("stride", ("1", "2", "3 or more")),
+        Coverpoint("images", ("1", "2 or more")),
+        Coverpoint("words", ("all", "not all"), "of the images that windows would need"),
+        Coverpoint("length", ("whole", "less", "more"), "K, or N, against values of a window"),
+        Coverpoint("chunks", ("1", "2 or more"), "of K"),
+        Coverpoint("factor", tuple(map(str, LEGAL_REDUCE)), "reduce factor"),
+        Coverpoint("tiles", ("1", "2 or more"), "of core 0, each a pass"),
+        Coverpoint("masks", NO_YES),
+        Coverpoint("biases", NO_YES),
+        Cross("of_by_slices", ("of", "slices")),
+        Cross("of_by_padding", ("of", "padding")),
+        Cross("of_by_stride", ("of", "stride")),
+        Cross("of_by_tiles", ("of", "tiles")),
+        Cross("of_by_words", ("of", "words")),
+    ),
+    "GEMM with windows as carried out",
+)
 
 SEQUENCE = CoverGroup(
     "sequence",
@@ -328,7 +357,9 @@ RESET = CoverGroup(
     "resets",
 )
 
-GROUPS = (ENDS, PRODUCTS, SEQUENCE, PASSES, PLANS, TRANSFERS, WAITS, OVERLAPS, STREAMS, UPDATES, INTERRUPTS, RESET)
+GROUPS = (
+    ENDS, PRODUCTS, WINDOWS, SEQUENCE, PASSES, PLANS, TRANSFERS, WAITS, OVERLAPS, STREAMS, UPDATES, INTERRUPTS, RESET,
+)  # fmt: skip
 
 
 # ---- what is made of a run -------------------------------------------------------------------------------------------
@@ -431,17 +462,39 @@ class Sampler:
                 "last_chunk": int((chunks[-1][1] - chunks[-1][0]) % (command.reduce_factor * params.depth) > 0),
                 "last_tile": int(last_tile < params.lanes),
                 "jobs": self._bin("products", "jobs", command.m),
-                **{name: int(getattr(command, name)) for name in ("biases", "masks", "write_masks", "update", "relu")},
+                **{
+                    name: int(getattr(command, name))
+                    for name in ("biases", "masks", "write_masks", "update", "relu", "narrow")
+                },
                 "planned": int(issued.planned),
                 "y_sign": NO_BIN if command.raw else int(command.y_unsigned),
                 "signs": int(command.x_unsigned) + 2 * int(command.w_unsigned),
                 "order": 0 if command.min_order == 0 else 1 + int(command.compensate),
             }
             self._add("products", **fixed)
+            if command.x_windows or command.w_windows:
+                self._windows(command)
             crossed = {name: fixed[name] for name in ("chunks", "biases", "last_tile")}
             for core in range(params.cores):
                 tiles = min(len(command.tiles_of(core, params.cores)), 3)
                 self._cores(tiles, crossed)
+
+    def _windows(self, command: Gemm) -> None:
+        windows, params = command.windows, self.run.params
+        jobs = command.m if command.x_windows else command.k
+        images = int(windows.begins(np.array([jobs - 1]))[0][0]) + 1
+        n, taken = (command.n_x, command.k) if command.x_windows else (command.n_w, command.n)
+        needed = -(-images * windows.image // values_per_beat(n))
+        self._add(
+            "windows", of=2 if command.x_windows and command.w_windows else int(command.w_windows), slices=n - 1,
+            kernel_rows=min(windows.kernel_rows, 4) - 1, kernel_columns=min(windows.kernel_columns, 4) - 1,
+            padding=(windows.pad_rows > 0) + 2 * (windows.pad_columns > 0), stride=min(windows.stride, 3) - 1,
+            images=int(images > 1), words=int(command.image_words < needed),
+            length=0 if taken == windows.length else 1 if taken < windows.length else 2,
+            chunks=int(len(command.chunks(params)) > 1), factor=LEGAL_REDUCE.index(command.reduce_factor),
+            tiles=int(len(command.tiles_of(0, params.cores)) > 1), masks=int(command.masks),
+            biases=int(command.biases),
+        )  # fmt: skip
 
     def _cores(self, tiles: int, crossed: dict[str, int]) -> None:
         """A core's tiles; crosses of other points alone were counted with the product."""

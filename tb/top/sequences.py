@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ import numpy.typing as npt
 from host.mapper import extents
 from models.common.formats import YBits
 from models.common.rounding import Round
+from models.common.slices import values_per_beat
+from models.ioss.config import LEGAL_REDUCE
 from models.laps.config import Entry
 from models.optc.config import Mode
 from models.optc.config import RspCode as OptcCode
@@ -29,9 +31,9 @@ from models.top.config import (
     Reg,
     Store,
     TopParams,
+    Windows,
     Write,
     command_of,
-    result_bytes,
 )
 from tb.optc.sequences import random_config, random_state
 
@@ -178,6 +180,62 @@ def random_gemm(rng: np.random.Generator, params: TopParams, **fixed: Any) -> Ge
     raise ValueError(f"no product that the pairs take has {fixed}")
 
 
+def random_windows(rng: np.random.Generator, n: int) -> Windows:
+    """Windows that can be made of values of `n` slices: small images, or such of which only a part fits the ring."""
+    while True:
+        kernel = [int(each) for each in rng.integers(1, 5, 2)]
+        pads = [int(rng.integers(0, (each + 1) // 2)) for each in kernel]
+        channels = int(rng.choice([1, 1, 2, 3, 5, 8, 16, 31, 150]))
+        windows = Windows(
+            channels,
+            int(rng.integers(1, 10)),
+            int(rng.integers(1, 7)),
+            *kernel,
+            *pads,
+            int(rng.choice([1, 1, 1, 2, 3])),
+        )
+        if windows.fit(n):
+            return windows
+
+
+def window_fields(windows: Windows, words: int) -> dict[str, int]:
+    """Fields of a GEMM; `words` of images."""
+    return {**asdict(windows), "image_words": words}
+
+
+def random_window_product(
+    rng: np.random.Generator, serial: Serial, params: TopParams, which: str, **fixed: Any
+) -> Gemm:
+    """A product of windows (`which`: x, w, both) that the pairs take, with its images and other operand loaded."""
+    for _ in range(1000):
+        n = int(rng.integers(1, 5))
+        windows = random_windows(rng, n)
+        images, length = int(rng.integers(1, 6)), windows.length
+        places = windows.places[0] * windows.places[1]
+        words = -(-images * windows.image // values_per_beat(n))
+        if rng.random() < 0.2:  # the last images are not there
+            words = int(rng.integers(0, words + 1))
+        # The whole windows, or a little more or less.
+        elements = max(1, length + int(rng.choice([0, 0, 0, -1, 3])))
+        jobs = max(1, images * places - int(rng.integers(0, 3)))
+        fields: dict[str, Any] = {"n_x": n, "n_w": n} | window_fields(windows, words)
+        if which != "w":
+            fields |= {"x_windows": True, "m": min(jobs, 19), "k": elements}
+        if which != "x":
+            fields |= {"w_windows": True, "k": jobs, "n": min(elements, 60)}
+        if which == "both":
+            fields["k"] = max(1, min(elements, jobs))
+        factors = [each for each in LEGAL_REDUCE if -(-fields["k"] // (each * params.depth)) <= 3]
+        fields |= {"reduce_factor": int(rng.choice(factors)), "narrow": bool(rng.random() < 0.3)}
+        if Gemm(**{"m": 1, "n": 1, **fields, **fixed}).bad_windows(params):
+            continue
+        try:
+            return random_product(rng, serial, params, **{**fields, **fixed})
+        except ValueError:
+            continue
+    raise ValueError(f"no product of windows has {fixed}")
+
+
 def random_product(rng: np.random.Generator, serial: Serial, params: TopParams, **fixed: Any) -> Gemm:
     """A product that the pairs take, with its operands loaded."""
     gemm = random_gemm(rng, params, **fixed)
@@ -187,7 +245,7 @@ def random_product(rng: np.random.Generator, serial: Serial, params: TopParams, 
 
 def result_words(gemm: Gemm, params: TopParams, core: int) -> int:
     """Words in Y that a core's results take, the last one perhaps in part."""
-    return -(-result_bytes(gemm.y_bits) * len(gemm.tiles_of(core, params.cores)) * gemm.m // 16)
+    return -(-gemm.result_size * len(gemm.tiles_of(core, params.cores)) * gemm.m // 16)
 
 
 def store_results(serial: Serial, gemm: Gemm, params: TopParams) -> None:

@@ -44,6 +44,8 @@ TESTS: tuple[TestEntry, ...] = (
         late=("icarus",),
     ),
     TestEntry("in_step", "everything in every run", icarus_config={"rounds": 3}, late=("icarus",)),
+    TestEntry("windows", "72 products a run", icarus_config={"products": 2}, late=("icarus",)),
+    TestEntry("windows", "24 products a run", params=(TWO,), sims=("verilator",), late=("verilator",)),
     TestEntry("ports", "every port in a run", icarus_config={"rounds": 1}, late=("icarus",)),
     TestEntry("cores", "15 products a run", icarus_config={"narrow": True}, late=("icarus",)),
     TestEntry("cores", "15 products a run", params=(TWO,), icarus_config={"narrow": True}),

@@ -60,6 +60,7 @@ from tb.top.sequences import (
     random_issue,
     random_pass,
     random_product,
+    random_window_product,
     random_words,
     store_results,
     supply,
@@ -93,6 +94,18 @@ FREE = {  # where words lie that products and passes do not touch
     Buffer.X: 7000, Buffer.W: 7600, Buffer.M: 600, Buffer.Y: 13000, Buffer.A: 0,
     Buffer.SW: 3000, Buffer.SM: 3000, Buffer.SV: 3000,
 }  # fmt: skip
+# A window of 449 units of 4 bits is one too long, of 448 it is not.
+PLAIN_WINDOWS = {
+    "channels": 8, "columns": 9, "rows": 5, "kernel_rows": 3, "kernel_columns": 3, "pad_rows": 1, "pad_columns": 1,
+    "stride": 1, "n_x": 1, "n_w": 1, "image_words": 20,
+}  # fmt: skip
+WRONG_WINDOWS = (
+    {"channels": 0}, {"columns": 0}, {"rows": 0}, {"kernel_rows": 0}, {"kernel_columns": 0}, {"stride": 0},
+    {"pad_rows": 2}, {"pad_columns": 2}, {"pad_rows": 8, "kernel_rows": 1}, {"pad_columns": 8, "kernel_columns": 1},
+    {"rows": 1, "kernel_rows": 4}, {"columns": 1, "kernel_columns": 4},
+    {"channels": 449, "kernel_rows": 1, "kernel_columns": 1, "pad_rows": 0, "pad_columns": 0},
+    {"channels": 225, "kernel_rows": 1, "kernel_columns": 1, "pad_rows": 0, "pad_columns": 0, "n_x": 2},
+)  # fmt: skip
 STATUS_READS = (*range(Reg.STAT, Reg.STAT + 24, 4), Reg.ERROR, Reg.DONE, Reg.IRQ_STATUS)
 
 
@@ -263,6 +276,9 @@ class refusals(BoundedTest):
             {"mask_first": params.m_words - 1, "masks": True, "m": 9}, {"y_first": params.y_words - 1},
             {"a_first": params.a_words - 1, "write_masks": True, "m": 9},
             {"k": 300, "psum_first": params.y_words - 5},
+            *({"x_windows": True, **PLAIN_WINDOWS, **wrong} for wrong in WRONG_WINDOWS),
+            {"w_windows": True, **PLAIN_WINDOWS, "stride": 0},
+            {"w_windows": True, **PLAIN_WINDOWS, "n_w": 3, "n_x": 1, "columns": 10, "k": 30},
             {"update": True, "y": 4 * params.layers, "y_bits": 1, "shift": 3},
             {"update": True, "y": 4 * params.layers, "y_bits": 1, "shift": 3, "y_first": params.y_words - 1},
             {"update": True, "y_bits": 5, "shift": 0, "relu": False, "y_unsigned": False},
@@ -560,6 +576,37 @@ class transfers(BoundedTest):
                 serial.add(Load(target=buffer, first=into, count=250, cores=15, **waits), words, waits=False)
                 serial.add(replace(compute, **waits), waits=False)
             await self.play(serial.take(), int(rng.integers(2)))
+
+
+@pyuvm.test()
+class windows(BoundedTest):
+    """Products of windows of images: vectors, rows of tiles, both; images at the end of a buffer and past it; results
+    of eight lanes. Then the same results by the definition of a convolution. Config: `products` of each kind."""
+
+    async def body(self) -> None:
+        rng, params, config = self.run_info.rng(), self.params, self.run_info.config
+        serial = Serial()
+        fill(rng, serial, params)
+        kinds = ("x", "w", "both") if params.cores == 1 else ("x",)
+        for number in range(config.get("products", 24)):
+            for kind in kinds:
+                if number % 8 == 7:
+                    serial.known.clear()
+                gemm = random_window_product(rng, serial, params, kind)
+                serial.add(gemm)
+                store_results(serial, gemm, params)
+                if number % 6 == 5:  # the last images end with the buffer, or a word after it
+                    place, size = ("x", params.x_words) if kind == "x" else ("w", params.w_words)
+                    at = size - gemm.image_words + int(rng.integers(2))
+                    moved = replace(gemm, **{f"{place}_first": at})
+                    serial.load(Buffer.X if kind == "x" else Buffer.W, at, random_words(rng, max(1, gemm.image_words)))
+                    serial.add(moved)
+                    store_results(serial, moved, params)
+                    serial.actions += [Read(Reg.ERROR)]
+                    serial.write(Reg.ERROR_CLEAR, 0)
+            await self.play(serial.take())
+            if number % 6 == 1:
+                await self.back_pressure({"m": ready_wave(rng, "starved", 60_000)})
 
 
 @pyuvm.test()

@@ -36,6 +36,7 @@ from models.top.config import Issue as IssueAction
 from models.top.value import unwrapped
 from tb.lib.scoreboard import Verdict, compare_tables, cycle_table
 from tb.lib.streams import SourceLog
+from tb.top.windows import Walk, run_pass
 
 I64 = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -350,7 +351,7 @@ class Checker:
                 want["desc"].append(np.concatenate([[begin + 1], accept[:-1] + 2]))
                 last = [int(accept[-1]) + 3]
                 last.append(self._tiles(command, index, accept + 2, tile_beats(desc, params.core), take, want))
-                last.append(self._vectors(command, begin, accept + 2, vec_beats(desc), take, want))
+                last.append(self._vectors(command, index, begin, accept + 2, vec_beats(desc), take, want))
                 if index:
                     jobs = tiles * command.m
                     requests.append(take("req", jobs))
@@ -377,6 +378,8 @@ class Checker:
         bias = BIAS_WORDS if command.biases and index == 0 else 0
         tiles = len(known)
         accepts = {"bias": take("bias", tiles * bias), "tile": take("tile", tiles * beats)}
+        if command.w_windows:
+            return self._tile_windows(command, index, known, bias, accepts, want)
         room = np.empty((tiles, bias + beats), np.int64)
         room[:, :bias] = behind(accepts["bias"], tiles * bias, 2).reshape(tiles, bias)
         room[:, bias:] = behind(accepts["tile"], tiles * beats, 2).reshape(tiles, beats)
@@ -385,20 +388,55 @@ class Checker:
         want["tile"].append(offers(request[:, bias:].reshape(-1), accepts["tile"]))
         return int(request[-1, -1]) + 1
 
-    def _vectors(self, command: Gemm, begin: int, known: I64, beats: int, take: Any, want: Any) -> int:
+    def _vectors(self, command: Gemm, index: int, begin: int, known: I64, beats: int, take: Any, want: Any) -> int:
         """Vectors of a chunk, held until their masks are there; the cycle after the last request."""
         jobs = len(known) * command.m
         count = jobs * beats
         accept = take("vec", count)
-        request = one_a_cycle(np.maximum(behind(accept, count, 2), np.repeat(known, command.m * beats)))
-        offer = offers(request, accept)
+        if command.x_windows:
+            walk = Walk(command, command.chunks(self.run.params)[index], tile=False)
+            filled, end = self._windows(walk, accept.reshape(len(known), -1), known.tolist())
+            offer, end = np.minimum(filled + 1, NEVER), end + 1
+        else:
+            request = one_a_cycle(np.maximum(behind(accept, count, 2), np.repeat(known, command.m * beats)))
+            offer, end = offers(request, accept), int(request[-1]) + 1
         if command.masks:
             words = -(-jobs // MASKS_A_WORD)
             used = accept.reshape(jobs, beats)[MASKS_A_WORD - 1 :: MASKS_A_WORD, -1]
             asked = one_a_cycle(np.maximum(behind(used, words, 2), begin + 1))
             offer = np.maximum(offer, np.repeat(offers(asked, used), MASKS_A_WORD * beats)[:count])
         want["vec"].append(offer)
-        return int(request[-1]) + 1
+        return end
+
+    def _windows(self, walk: Walk, accept: I64, active: Sequence[int]) -> tuple[I64, int]:
+        """Passes one after the other that may go on from cycles `active` on: when beats were filled, when the last
+        piece moved."""
+        filled, end, before = [], -1, -1
+        for number, (accepts, first) in enumerate(zip(accept.tolist(), active, strict=True)):
+            done = run_pass(walk, number, max(first, end + 1), accepts, before, NEVER)
+            filled += done.filled
+            end, before = done.end, accepts[-1]
+        return np.array(filled, np.int64), end
+
+    def _tile_windows(
+        self, command: Gemm, index: int, known: I64, bias: int, accepts: dict[str, I64], want: Any
+    ) -> int:
+        """Biases, and tiles whose rows are windows; the cycle after the last piece."""
+        walk = Walk(command, command.chunks(self.run.params)[index], tile=True)
+        tiles = len(known)
+        room = behind(accepts["bias"], tiles * bias, 2).reshape(tiles, bias)
+        asked, filled, end, before = [np.full(0, -1, np.int64)], [], -1, -1
+        for number, tile in enumerate(accepts["tile"].reshape(tiles, -1).tolist()):
+            active = max(int(known[number]), end + 1)
+            if bias:
+                asked.append(one_a_cycle(np.maximum(room[number], active)))
+                active = int(asked[-1][-1]) + 1
+            done = run_pass(walk, number, active, tile, before, NEVER)
+            filled += done.filled
+            end, before = done.end, tile[-1]
+        want["bias"].append(offers(np.concatenate(asked), accepts["bias"]))
+        want["tile"].append(np.minimum(np.array(filled, np.int64) + 1, NEVER))
+        return end + 1
 
     def _sums(self, core: int, requests: list[I64], outside: list[Bools]) -> None:
         """Partial sums: when words are offered, and the next job's request is taken."""

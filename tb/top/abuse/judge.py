@@ -137,6 +137,8 @@ def _product(command: Gemm, params: TopParams) -> Outcome:
     if command.planned:  # LAPS has chosen: any precision, the most cycles
         codes = range(1, 2 * RAN_CODE)
         ends = {(Code.OK, 0), (Code.RANGE, 0), (Code.PLAN, 0), *((Code.GEMM, code) for code in codes)}
+        if command.x_windows or command.w_windows:
+            ends.add((Code.WINDOW, 0))
         cycles = _cycles(command, params, 4, 4)
     else:
         chunks = command.chunks(params)
@@ -147,6 +149,8 @@ def _product(command: Gemm, params: TopParams) -> Outcome:
             refused = refused or int(core.check(params.core)) or (code and RAN_CODE + code)
         if refused:
             return _simple(Code.GEMM, 4, refused)
+        if command.bad_windows(params):
+            return _simple(Code.WINDOW, 4)
         ends = {(Code.RANGE, 0)} if _beyond(command, params) else {(Code.OK, 0)}
         cycles = _cycles(command, params, command.n_x, command.n_w)
     if command.update and (Code.OK, 0) in ends:
@@ -159,13 +163,22 @@ def _beyond(command: Gemm, params: TopParams) -> bool:
     chunks = command.chunks(params)
     first, last = (command.descriptors(params, at)[0] for at in (0, len(chunks) - 1))
     before = len(chunks) - 1
-    ends = [(Buffer.X, command.x_first + command.m * (before * vec_beats(first) + vec_beats(last)))]
+    windows, ends = command.windows, []
+    if command.x_windows:
+        low, high = windows.words(command.n_x, 0, command.m - 1, command.image_words)
+        ends += [(Buffer.X, command.x_first + high)] if high > low else []
+    else:
+        ends.append((Buffer.X, command.x_first + command.m * (before * vec_beats(first) + vec_beats(last))))
     for core in range(params.cores):
         tiles = len(range(core, command.tiles, params.cores))
         if not tiles:
             continue
         words = tiles * (before * tile_beats(first, params.core) + tile_beats(last, params.core))
-        ends.append((Buffer.W, command.w_first + words))
+        if command.w_windows:
+            low, high = windows.words(command.n_w, 0, command.k - 1, command.image_words)
+            words = high if high > low else 0
+        if words:
+            ends.append((Buffer.W, command.w_first + words))
         masks, jobs = -(-tiles * command.m // MASKS_A_WORD), tiles * command.m
         if command.biases:
             ends.append((Buffer.W, command.bias_first + BIAS_WORDS * tiles))
@@ -173,7 +186,7 @@ def _beyond(command: Gemm, params: TopParams) -> bool:
             ends.append((Buffer.M, command.mask_first + masks))
         if command.write_masks:
             ends.append((Buffer.A, command.a_first + core * command.a_step + masks))
-        results = -(-jobs * result_bytes(command.y_bits) // WORD_BYTES)
+        results = -(-jobs * command.result_size // WORD_BYTES)
         ends.append((Buffer.Y, command.y_first + core * command.y_step + results))
         if before:
             ends.append((Buffer.Y, command.psum_first + core * command.psum_step + jobs * PSUM_WORDS))
@@ -183,11 +196,14 @@ def _beyond(command: Gemm, params: TopParams) -> bool:
 def _cycles(command: Gemm, params: TopParams, n_x: int, n_w: int) -> int:
     """Cycles that a product surely does not exceed: nothing overlaps, no slice is zero."""
     jobs = command.m * command.tiles
+    # Words of images are asked for one by one, up to the farthest; every value may be a piece.
+    windows = int(command.x_windows) + int(command.w_windows)
+    walked = windows * command.tiles * ((1 << 18) * len(command.chunks(params)) + command.k * (command.m + 16))
     chunks = len(command.chunks(params))
     issues = command.k * n_x * n_w
     beats = command.k * 16 // 8 + 4 * chunks
     out = (result_bytes(YBits.RAW64) // WORD_BYTES + 2) * params.cores
-    return jobs * (issues + command.k + chunks * (2 * out + 40)) + command.tiles * (beats + 40 * chunks) + 500
+    return jobs * (issues + command.k + chunks * (2 * out + 40)) + command.tiles * (beats + 40 * chunks) + walked + 500
 
 
 @dataclass
