@@ -237,7 +237,7 @@ def test_errors_in_one_line(data):
         make_trainer([MLP[0]] * 17, TrainConfig(), SETTINGS, TOP)
     with pytest.raises(MapError, match="11 random bits"):
         make_trainer(MLP, TrainConfig(), SETTINGS, TOP, replace(NEAREST, random_bits=11))
-    with pytest.raises(MapError, match="state of w1 needs 1024 words of buffer SW"):
+    with pytest.raises(MapError, match="weights take 1,643 words of the state buffers, which have 512"):
         make_trainer(MLP, TrainConfig(), SETTINGS, replace(TOP, s_words=512))
     with pytest.raises(MapError, match="64 images, not 3"):
         processor_net().step(data.train_pixels[:3], data.train_labels[:3])

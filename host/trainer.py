@@ -352,9 +352,9 @@ class OnProcessor:
         rule: Rule | None = None,
     ) -> None:
         check_layers(layers)
-        check_room(layers, top)
         if len(layers) > top.layers or 2 * len(layers) - 2 >= SLOTS:
             raise MapError(f"{len(layers)} layers: LAPS has {top.layers}, and the plan table room for {SLOTS // 2}")
+        check_room(layers, top)
         if fixed.random_bits not in RAND_BITS:
             raise MapError(f"{fixed.random_bits} random bits: the RAN has {RAND_BITS}")
         self.layers, self.top, self.fixed, self.rng = tuple(layers), top, fixed, rng
