@@ -74,7 +74,7 @@ LINT = """
 from flow.commands import lint
 from flow.core.blocks import all_blocks, get_block
 block = get_block("gray")
-print(lint.lint_rtl(block, {}) + block.check() + lint.lint_style() + lint.lint_sources(all_blocks()))
+print(lint.lint_rtl(block, {}) + block.check() + lint.lint_style() + lint.lint_sources([*all_blocks(), lint.DENSE]))
 """
 ADDED = """
 import sys

@@ -53,6 +53,7 @@ TILES = (
     "rtl/ioss/ioss_desc_check.sv",
     "rtl/ran/ran_desc_check.sv",
     "rtl/common/stat_join.sv",
+    "rtl/top/top_geometry.sv",
     "rtl/top/top_compute.sv",
 )
 
