@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.ran.config import RanDescriptor
-from models.ran.cycle import BYP_IN_DTYPE, CANCEL_DTYPE, PROD_IN_DTYPE, SEED_DTYPE, Prediction, Stimulus, predict
+from models.ran.cycle import BYP_IN_DTYPE, CANCEL_DTYPE, PROD_IN_DTYPE, Prediction, Stimulus, predict
 from tb.gemm.program import GemmParams, GemmProgram, Product
 from tb.gemm.values import jobs_of, taken
 from tb.ioss.scoreboard import Epoch as CoreEpoch
@@ -32,10 +32,9 @@ from tb.lib.scoreboard import (
     compare_values,
     cycle_table,
     reset_spans,
-    wave_or_none,
 )
 from tb.lib.streams import SourceLog
-from tb.ran.scoreboard import compare, job_results, within
+from tb.ran.scoreboard import compare, host_inputs, job_results, within
 from tb.ran.trace import SHIFT_DTYPE, RanTraces, read_traces
 from tb.ran.values import Inputs as RanInputs
 from tb.ran.values import ValueJudge
@@ -281,11 +280,6 @@ class GemmScoreboard(Scoreboard):
         mine = np.flatnonzero((self.ran_offer >= base) & (self.ran_offer < end))
         cancel = np.zeros(len(errors), CANCEL_DTYPE)
         cancel["cycle"], cancel["tag"] = errors["cycle"], errors["tag"]
-        log: dict[str, SourceLog] = {name: self.seen[name] for name in ("bias", "seed")}
-        pick = {name: (entry.offer >= base) & (entry.offer < end) for name, entry in log.items()}
-        values = np.array([value for program in self.flat for value, _ in program.seeds], np.int64)
-        seed = np.zeros(int(pick["seed"].sum()), SEED_DTYPE)
-        seed["cycle"], seed["value"] = log["seed"].offer[pick["seed"]] - base, values[pick["seed"]]
         stim = Stimulus(
             descs=[good[n] for n in mine],
             desc_offer=_counted(self.ran_offer[mine], base),
@@ -293,17 +287,7 @@ class GemmScoreboard(Scoreboard):
             prod_data=prod_data,
             byp=byp,
             cancel=cancel,
-            seed=seed,
-            bias_data=np.concatenate([program.bias_data for program in self.flat])[pick["bias"]],
-            bias_last=np.concatenate([program.bias_last for program in self.flat])[pick["bias"]],
-            bias_offer=log["bias"].offer[pick["bias"]] - base,
-            psum_data=got.psum_data,
-            psum_last=got.psum_last,
-            psum_offer=got.psum_offer,
-            horizon=end - base,
-            psum_req_ready=wave_or_none(self.seen["req"][base:end, 0]),
-            out_ready=wave_or_none(self.seen["out"][base:end, 0]),
-            stat_ready=wave_or_none(self.seen["stat"][base:end, 0]),
+            **host_inputs(self.flat, self.seen, got, base, end),
         )
         return stim, mine
 

@@ -7,6 +7,7 @@ counter, result, drain. The model gets only what was offered at the inputs and w
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -245,6 +246,32 @@ def judge_results(
                     return
 
 
+def host_inputs(
+    programs: Sequence[Any], seen: Mapping[str, Any], got: RanTraces, base: int, end: int
+) -> dict[str, Any]:
+    """Fields of `Stimulus` that come from the RAN's host alone, in a span: seeds, biases, partial sums, ready waves.
+
+    `programs` have `seeds`, `bias_data` and `bias_last`; `seen` holds the logs of "seed" and "bias", and the waves.
+    """
+    pick = {name: (seen[name].offer >= base) & (seen[name].offer < end) for name in ("seed", "bias")}
+    values = np.array([value for program in programs for value, _ in program.seeds], np.int64)
+    seed = np.zeros(int(pick["seed"].sum()), SEED_DTYPE)
+    seed["cycle"], seed["value"] = seen["seed"].offer[pick["seed"]] - base, values[pick["seed"]]
+    return {
+        "seed": seed,
+        "bias_data": np.concatenate([program.bias_data for program in programs])[pick["bias"]],
+        "bias_last": np.concatenate([program.bias_last for program in programs])[pick["bias"]],
+        "bias_offer": seen["bias"].offer[pick["bias"]] - base,
+        "psum_data": got.psum_data,
+        "psum_last": got.psum_last,
+        "psum_offer": got.psum_offer,
+        "horizon": end - base,
+        "psum_req_ready": wave_or_none(seen["req"][base:end, 0]),
+        "out_ready": wave_or_none(seen["out"][base:end, 0]),
+        "stat_ready": wave_or_none(seen["stat"][base:end, 0]),
+    }
+
+
 @dataclass
 class Epoch:
     """What was observed between two resets; cycles count from `base`."""
@@ -335,9 +362,6 @@ class RanScoreboard(Scoreboard):
         acting = (gone >= base) & (gone < end)
         cancel = np.zeros(int(acting.sum()), CANCEL_DTYPE)
         cancel["cycle"], cancel["tag"] = gone[acting] - base, tags[acting]
-        values = np.array([value for program in programs for value, _ in program.seeds], np.int64)
-        seed = np.zeros(int(pick["seed"].sum()), SEED_DTYPE)
-        seed["cycle"], seed["value"] = log["seed"].offer[pick["seed"]] - base, values[pick["seed"]]
 
         descs = [desc for program in programs for desc in program.descs]
         stim = Stimulus(
@@ -347,17 +371,7 @@ class RanScoreboard(Scoreboard):
             prod_data=np.concatenate(datas),
             byp=byp,
             cancel=cancel,
-            seed=seed,
-            bias_data=joined("bias_data")[pick["bias"]],
-            bias_last=joined("bias_last")[pick["bias"]],
-            bias_offer=log["bias"].offer[pick["bias"]] - base,
-            psum_data=got.psum_data,
-            psum_last=got.psum_last,
-            psum_offer=got.psum_offer,
-            horizon=end - base,
-            psum_req_ready=wave_or_none(self.seen["req"][base:end, 0]),
-            out_ready=wave_or_none(self.seen["out"][base:end, 0]),
-            stat_ready=wave_or_none(self.seen["stat"][base:end, 0]),
+            **host_inputs(programs, self.seen, got, base, end),
         )
         return Inputs(stim, got, np.concatenate(accepted), {name: counted(name) for name in pick})
 
