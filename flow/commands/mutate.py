@@ -2,8 +2,9 @@
 
 All mutants of a block are in one build (mutants.py); a mutant costs runs, each a process forked from a simulation that
 has imported everything (mutant_server.py). A mutant's runs go in the order that has killed fastest so far, the first
-that fails ends it. Runs with the default parameters go first, what survives them meets those
-with other parameters, which have builds of their own. Engine and bookkeeping are those of `make regress`:
+that fails ends it. What the quick runs leave is compared with the RTL as it is (equivalence.py); what differs meets the
+others. Runs with the default parameters go first, what survives them meets those with other parameters, which have
+builds of their own. Engine and bookkeeping are those of `make regress`:
 dask.distributed, a record for each mutant, kept as it comes and valid as long as the digest of all that decides it is
 the same.
 """
@@ -35,6 +36,7 @@ import hjson
 import numpy as np
 from rich.console import Console
 
+from flow.commands.equivalence import equivalent
 from flow.commands.mutants import FILE, Mutant, Schema, make_schema
 from flow.commands.operators import OPERATORS
 from flow.commands.regress import ClusterLost, Steps, alone, connect, why
@@ -57,6 +59,7 @@ KILLED, TIMEOUT, SURVIVED = "killed", "timeout", "survived"
 CYCLE_FACTOR, CYCLES_MORE = 3, 2000  # bound of a mutant's run, from the cycles without a mutant
 CPU_FACTOR, CPU_MORE, WALL_FACTOR = 4.0, 5.0, 20.0  # seconds, from those without a mutant
 FIRST = ("smoke", "constrained_random")  # before anything is learnt
+QUICK = 0.2  # share of all runs' time that a mutant meets before a proof is tried
 PRIOR = 3.0  # runs that what is known of the whole block counts as, against what is known of a file
 
 
@@ -286,20 +289,38 @@ def clean_run(stage: Stage, name: str) -> dict[str, Any]:
     return {"name": name, **dataclasses.asdict(done)}
 
 
+def quick_runs(stage: Stage) -> list[str]:
+    """The shortest runs of a stage, which together take a fifth of its time."""
+    cost = {name: max(stage.clean[name]["cpu"], 0.01) for name in stage.specs}
+    quick, left = [], QUICK * sum(cost.values())
+    for name in sorted(cost, key=lambda each: (cost[each], each)):
+        left -= cost[name]
+        if left < 0:
+            break
+        quick.append(name)
+    return quick
+
+
 def try_mutant(
-    stage: Stage, mutant: Mutant, digest: str, store: Path, deadline: float | None, every: bool
+    stage: Stage,
+    mutant: Mutant,
+    digest: str,
+    store: Path,
+    deadline: float | None,
+    every: bool,
+    names: Sequence[str] | None = None,
 ) -> dict[str, Any] | None:
-    """Runs a mutant until a run fails (`every`: all runs) and keeps its record, which is returned; None if it was too
-    late to start."""
+    """Runs a mutant until a run fails (`every`: all runs; `names`: only these) and keeps its record, which is returned;
+    None if it was too late to start."""
     path = record_path(stage.block, mutant.key, store)
     record = read_json(path)
     if not isinstance(record, dict) or record.get("digest") != digest:
         record = {"key": mutant.key, "digest": digest, "status": SURVIVED, "by": "", "boundary": "", "error": ""}
-        record |= {"tried": {}, "seconds": 0.0}
+        record |= {"tried": {}, "seconds": 0.0, "proof": ""}
     if deadline is not None and time.time() >= deadline:
         return None
     for name in _order(stage, mutant.file):
-        if name in record["tried"]:
+        if name in record["tried"] or (names is not None and name not in names):
             continue
         done = server(stage).run(name, mutant.number)
         record["tried"][name] = done.status
@@ -477,6 +498,53 @@ class _Work:
             }
             self.cluster.drain(futures, ended, progress.tick)
 
+    def pending(
+        self,
+        todo: Sequence[Mutant],
+        specs: set[str],
+        digest: str,
+        records: dict[str, dict[str, Any]],
+        usual: bool,
+    ) -> list[str]:
+        """Keys of the mutants that have runs before them; earlier commands' results go into `records`."""
+        pending = []
+        for each in todo:
+            path = record_path(self.block, each.key, self.request.store)
+            record = read_json(path)
+            fits = isinstance(record, dict) and record.get("digest") == digest
+            if fits and self.request.restart and usual:
+                path.unlink(missing_ok=True)
+                fits = False
+            if fits:
+                records[each.key] = record
+            if not fits or _open(record, specs, self.request.every, usual):
+                pending.append(each.key)
+        if kept := len(todo) - len(pending):
+            self.console.print(
+                f"{self.block.name}: {kept} results are those of earlier commands (RESTART=1 runs all anew)"
+            )
+        return pending
+
+    def run(
+        self,
+        stage: Stage,
+        mutants: Sequence[Mutant],
+        digest: str,
+        records: dict[str, dict[str, Any]],
+        what: str,
+        names: Sequence[str] | None = None,
+    ) -> None:
+        """Runs mutants; what came of them goes into `records`."""
+
+        def done(key: str, record: dict[str, Any] | None) -> None:
+            if record is not None:
+                records[key] = record
+
+        given = (digest, self.request.store, self.deadline, self.request.every, names)
+        tasks = {each.key: (stage, each, *given) for each in mutants}
+        if tasks:
+            self.each(f"{self.block.name}: {what}", tasks, try_mutant, done, "mutant")
+
     def clean(self, stage: Stage, digest: str) -> Stage:
         """Every run without a mutant, which must pass; kept as long as the digest is the same."""
         path = stage.folder / "clean.json"
@@ -514,6 +582,7 @@ def mutate_block(request: Request, block: Block, cluster: Any, console: Console,
             break
         todo = mutants
         if not usual:
+            # Those that are proved equivalent as well: the proof is for the default parameters.
             todo = [each for each in mutants if records.get(each.key, {}).get("status") == SURVIVED]
             todo = [each for each in todo if not set(specs) <= set(records[each.key]["tried"])]
             if not request.keys:
@@ -530,32 +599,15 @@ def mutate_block(request: Request, block: Block, cluster: Any, console: Console,
         stage = Stage(portable(block), built, specs, folder, learnt=read_json(learnt_path) or {})
         stage = work.clean(stage, f"{schema.digest()}{tests}")
         runs |= {name: float(each["cpu"]) for name, each in stage.clean.items()}
-        pending = []
-        for each in todo:
-            record = read_json(record_path(block, each.key, request.store))
-            fits = isinstance(record, dict) and record.get("digest") == digest
-            if fits and request.restart and usual:
-                record_path(block, each.key, request.store).unlink(missing_ok=True)
-                fits = False
-            if fits:
-                records[each.key] = record
-                over = record["status"] != SURVIVED and not request.every
-                if over or set(specs) <= set(record["tried"]):
-                    continue
-            if each.key in numbers:
-                pending.append(numbers[each.key])
-        if kept := len(todo) - len(pending):
-            console.print(f"{block.name}: {kept} results are those of earlier commands (RESTART=1 runs all anew)")
+        pending = [numbers[key] for key in work.pending(todo, set(specs), digest, records, usual) if key in numbers]
         # Neighbours kill alike: spread, they tell sooner which runs kill.
         pending.sort(key=lambda mutant: mutant.key)
-        tasks = {each.key: (stage, each, digest, request.store, deadline, request.every) for each in pending}
-
-        def done(key: str, record: dict[str, Any] | None) -> None:
-            if record is not None:
-                records[key] = record
-
         try:
-            work.each(f"{block.name}: mutants", tasks, try_mutant, done, "mutant")
+            if usual and not request.every:
+                work.run(stage, pending, digest, records, "mutants, quick runs", quick_runs(stage))
+                prove_equivalence(work, schema, pending, digest, records)
+            left = [each for each in pending if _open(records.get(each.key), set(specs), request.every, usual)]
+            work.run(stage, left, digest, records, "mutants")
         finally:
             write_json(learnt_path, learnt(mutants, records))
     if first is None:
@@ -567,8 +619,33 @@ def mutate_block(request: Request, block: Block, cluster: Any, console: Console,
     return found
 
 
+def _open(record: Mapping[str, Any] | None, specs: set[str], every: bool, usual: bool) -> bool:
+    """Whether a mutant has runs before it: it survived, nothing proves it equivalent, and not all of `specs` is tried.
+    What is proved holds for the default parameters (`usual`)."""
+    if record is None:
+        return True
+    over = record["status"] != SURVIVED or bool(usual and record.get("proof"))
+    return (every or not over) and not specs <= set(record["tried"])
+
+
+def prove_equivalence(
+    work: _Work, schema: Schema, mutants: Sequence[Mutant], digest: str, records: dict[str, dict[str, Any]]
+) -> None:
+    """Tries a proof for each of `mutants` that has survived so far and keeps those that there are in the records."""
+    block, store = work.block, work.request.store
+    some = [each for each in mutants if records.get(each.key, {}).get("status") == SURVIVED]
+    if not some or work.over():
+        return
+    work.console.print(f"{block.name}: comparing {len(some)} mutants with the RTL as it is")
+    proofs = equivalent(schema, some, store / block.name / "equivalence")
+    for key, proof in proofs.items():
+        records[key] = {**records[key], "proof": proof}
+        write_json(record_path(block, key, store), records[key])
+    work.console.print(f"{block.name}: {len(proofs)} of {len(some)} are proved to change nothing")
+
+
 def judge_reasons(score: Score, schema: Schema, reasons: Mapping[str, str]) -> None:
-    """Takes over reasons that hold; those that do not are problems."""
+    """Takes over reasons that hold, and proofs; reasons that do not are problems."""
     known = {each.key: each for each in schema.mutants}
     where = f"tb/{score.block.name}/{REASONS}"
     for key, text in reasons.items():
@@ -579,6 +656,9 @@ def judge_reasons(score: Score, schema: Schema, reasons: Mapping[str, str]) -> N
             score.problems.append(f"{where}: {key} is called equivalent, but {record['by']} notices it: remove it")
         else:
             score.equivalent[key] = text
+    for key, record in score.records.items():
+        if record.get("proof") and record["status"] == SURVIVED:
+            score.equivalent[key] = f"proved: {record['proof']}"
 
 
 def learnt(mutants: Iterable[Mutant], records: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, list[int]]]:
@@ -654,7 +734,7 @@ def ranking(score: Score) -> dict[str, Any]:
 def content(scores: Sequence[Score], request: Request) -> dict[str, Any]:
     """Everything that the reports say, for JSON."""
     blocks = {each.block.name: _block_content(each) for each in scores}
-    counts = ("mutants", "killed", "timeouts", "equivalent", "not_run")
+    counts = ("mutants", "killed", "timeouts", "equivalent", "proved", "not_run")
     sums = {name: sum(each[name] for each in blocks.values()) for name in counts}
     survivors = [{"block": name, **survivor} for name, each in blocks.items() for survivor in each["survivors"]]
     noticed = sums["killed"] + sums["timeouts"]
@@ -710,6 +790,7 @@ def _block_content(score: Score) -> dict[str, Any]:
         "killed": values.count(KILLED),
         "timeouts": values.count(TIMEOUT),
         "equivalent": values.count("equivalent"),
+        "proved": sum(why.startswith("proved: ") for why in score.equivalent.values()),
         "not_run": values.count("not run"),
         "skipped": dict(score.skipped),
         "seconds": round(score.seconds, 1),

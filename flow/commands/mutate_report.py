@@ -48,7 +48,8 @@ def summary_lines(data: Mapping[str, Any], files: Mapping[str, Path]) -> Sequenc
     for name, each in data["blocks"].items():
         lines.append(
             f"{name}: score {100 * each['score']:.2f} %: {each['killed']} killed, {each['timeouts']} timed out, "
-            f"{len(each['survivors'])} survived, {each['equivalent']} equivalent, {each['not_run']} not run, "
+            f"{len(each['survivors'])} survived, {each['equivalent']} equivalent "
+            f"({each['proved']} by proof), {each['not_run']} not run, "
             f"of {each['mutants']} mutants ({each['all']} there are)"
         )
     lines += [f"{name}: {shown(path)}" for name, path in files.items()]
