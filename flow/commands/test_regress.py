@@ -366,6 +366,7 @@ def _seen(runs):
     return {"percent": 100.0 * hit, "covered": int(hit), "total": 1, "uncovered": [] if hit else ["down"]}
 
 
+@pytest.mark.late
 def test_coverage_of_a_failing_run_does_not_count(many, go, tmp_path, monkeypatch):
     monkeypatch.setattr(regress_report.codecov, "merge", partial(codecov.merge, root=tmp_path))
     tests = tmp_path / "flow_toy_tests.py"
@@ -513,6 +514,7 @@ def test_seeds_that_repeat_a_run_are_told(many, go):
     assert data["repeated"] == ["flow_toy logged"]
 
 
+@pytest.mark.late
 def test_real_block_plays_the_same_in_any_order(tmp_path):
     """The smallest runs of a real block: transaction logs, comparisons and testpoints are in the record."""
     laps = get_block("laps")

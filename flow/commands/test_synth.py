@@ -129,6 +129,7 @@ def test_yosys_that_does_not_start(toy, build, tmp_path, monkeypatch):
         synthesise(toy, {})
 
 
+@pytest.mark.late
 def test_the_unified_optc_has_the_multipliers_of_adam_alone(build):
     unified, variants = synthesise_all(get_block("optc"), {"LANES": 1}, False, 600.0)
     momentum, adam = variants["momentum only"], variants["ADAM only"]

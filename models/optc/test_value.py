@@ -124,6 +124,7 @@ def test_every_refusal():
     assert slow.check() == RspCode.OK
 
 
+@pytest.mark.late
 def test_dead_weights_stay():
     rng = np.random.default_rng(2)
     w = rng.integers(-(2**31), 2**31, 64)

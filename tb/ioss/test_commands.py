@@ -49,6 +49,7 @@ def test_own_tensors(tmp_path: Path, sim: str) -> None:
     assert min(report["checks"].values()) > 0
 
 
+@pytest.mark.late
 def test_options_reach_the_core(tmp_path: Path) -> None:
     rng = np.random.default_rng(6)
     x, w = rng.integers(-128, 128, (5, 90)), rng.integers(-128, 128, (90, 9))

@@ -131,6 +131,7 @@ def test_a_push_is_told_by_its_fields(got, want, said):
     assert said in verdict.first.line()
 
 
+@pytest.mark.late
 def test_a_port_that_does_not_answer_ends_the_run(tmp_path):
     block = get_block("regs")
     fault = next(fault for fault in faults.load_faults(block) if fault.name == "answer_lost")

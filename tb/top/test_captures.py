@@ -71,6 +71,7 @@ def test_the_iteration_of_a_cycle() -> None:
     assert capture_lines({"report": {}}) == capture_lines(None) == []
 
 
+@pytest.mark.late
 def test_a_failed_training_captures_and_a_capture_replays(tmp_path: Path) -> None:
     """A word of the second iteration is falsified at the output of the device: the run fails, and its captures pass."""
     result = run(get_block("top"), "verilator", "training", config={"spoil": 1}, label="captures")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tb.lib.testlist import TestEntry
+from tb.lib.testlist import BOTH, TestEntry
 
 TWO, FOUR = {"CORES": 2}, {"CORES": 4}
 SMALL = {"UNRULY": 1, "ROWS": 2, "DEPTH": 32, "LAYERS": 4}
@@ -48,11 +48,12 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry("windows", "24 products a run", params=(TWO,), sims=("verilator",), late=("verilator",)),
     TestEntry("ports", "every port in a run", icarus_config={"rounds": 1}, late=("icarus",)),
     TestEntry("cores", "15 products a run", icarus_config={"narrow": True}, late=("icarus",)),
-    TestEntry("cores", "15 products a run", params=(TWO,), icarus_config={"narrow": True}),
+    TestEntry("cores", "15 products a run", params=(TWO,), icarus_config={"narrow": True}, late=BOTH),
     TestEntry("any_words", "250 commands a run", icarus_config={"commands": 20, "slots": 4}, late=("icarus",)),
     TestEntry("updates", "every moment in a run", icarus_config={"step": 4}, late=("icarus",)),
     TestEntry("resets", "every engine in a run", icarus_config={"cases": 2}, late=("icarus",)),
-    TestEntry("limits", "every limit in a run", params=({}, TWO), icarus_config={"every": 8}),
+    TestEntry("limits", "every limit in a run", icarus_config={"every": 8}),
+    TestEntry("limits", "every limit in a run", params=(TWO,), icarus_config={"every": 8}, late=BOTH),
     TestEntry("limits", "as smoke", params=(FOUR,), sims=("icarus",), icarus_config={"every": 12}, late=("icarus",)),
     TestEntry("far", "every limit in a run of 500,000 cycles", sims=("verilator",)),
     TestEntry("padding", "both kinds in a run", params=({}, TWO), icarus_config={"kinds": 1}, late=("icarus",)),
