@@ -21,7 +21,7 @@ from typing import Any
 
 from models.common.files import FileError, read_hjson
 from models.common.slices import values_per_beat
-from models.ioss.config import tile_beats
+from models.ioss.config import Descriptor, tile_beats, vec_beats
 from models.optc.config import Mode
 from models.top.config import LANES, PSUM_WORDS, WORD_BYTES, Buffer, Command, Gemm, Load, Opt, TopParams
 from models.top.value import Result
@@ -264,6 +264,45 @@ class Meter:
         ):
             counts.dense_reads[buffer] += read
             counts.dense_writes[buffer] += written
+
+
+def product_counts(
+    shape: tuple[int, int, int], slices: tuple[int, int], reduce_factor: int, issues: int, params: TopParams
+) -> Counts:
+    """Counts of one product M x K x N whose operands and results each go through their buffer once: X is written once
+    and read for every tile of columns, W is written and read once, results leave as 16 bits. `slices`: of X and W."""
+    (m, k, n), (n_x, n_w) = shape, slices
+    tiles, copies, values = -(-n // LANES), params.rows // reduce_factor, WORD_BITS // 16
+    chunk = params.depth * reduce_factor
+    descs = [
+        Descriptor(n_x, n_w, k_len=min(chunk, k - at), n_jobs=m, reduce_factor=reduce_factor)
+        for at in range(0, k, chunk)
+    ]
+    counts = Counts(issues=issues, macs=m * k * tiles * LANES, outputs=m * tiles * LANES * len(descs))
+    vector, tile = sum(map(vec_beats, descs)), sum(tile_beats(desc, params.core) for desc in descs)
+    dense_vector, dense_tile = -(-k // values), -(-k * LANES // values)
+    counts.tile_writes, counts.dense_tile_writes = tiles * tile * copies, tiles * dense_tile * copies
+    results = m * tiles * LANES // values
+    for reads, writes, of_x, of_w in (
+        (counts.reads, counts.writes, vector, tile),
+        (counts.dense_reads, counts.dense_writes, dense_vector, dense_tile),
+    ):
+        reads[Buffer.X], writes[Buffer.X] = m * of_x * tiles, m * of_x
+        reads[Buffer.W], writes[Buffer.W] = tiles * of_w, tiles * of_w
+        writes[Buffer.Y] = results
+    return counts
+
+
+def added(counts: Sequence[Counts]) -> Counts:
+    """The sum of counts."""
+    out: dict[str, Any] = {}
+    for each in fields(Counts):
+        values = [getattr(count, each.name) for count in counts] or [getattr(Counts(), each.name)]
+        first = values[0]
+        out[each.name] = (
+            {key: sum(value[key] for value in values) for key in first} if isinstance(first, dict) else sum(values)
+        )
+    return Counts(**out)
 
 
 # ---- picojoules ------------------------------------------------------------------------------------------------------

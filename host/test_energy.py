@@ -6,7 +6,18 @@ import hjson
 import numpy as np
 import pytest
 
-from host.energy import DEFAULT, Counts, Energies, EnergyError, Meter, dense_energy, processor_energy, ratio
+from host.energy import (
+    DEFAULT,
+    Counts,
+    Energies,
+    EnergyError,
+    Meter,
+    added,
+    dense_energy,
+    processor_energy,
+    product_counts,
+    ratio,
+)
 from host.mapper import Format, Mapper, ModelBackend, Operand, Product
 from models.top.config import Buffer, TopParams
 from models.top.value import Processor
@@ -97,6 +108,22 @@ def test_counts_of_a_product(energies):
         assert some.issues == dense.issues
     with pytest.raises(EnergyError, match="count_pairs=True"):
         metered(8, 0, count=False)
+
+
+@pytest.mark.parametrize("bits", [4, 8, 12, 16])
+def test_counts_of_a_product_alone_are_those_of_the_processor(bits):
+    meter = metered(bits, 0.5)
+    alone = product_counts((32, 40, 50), (bits // 4, bits // 4), 1, meter.issues, TOP)
+    for name in ("issues", "macs", "outputs", "tile_writes", "dense_tile_writes"):
+        assert getattr(alone, name) == getattr(meter, name)
+    for name in ("reads", "writes", "dense_reads", "dense_writes"):
+        for buffer in (Buffer.X, Buffer.W):
+            assert getattr(alone, name)[buffer] == getattr(meter, name)[buffer], (name, buffer)
+    assert alone.writes[Buffer.Y] == alone.dense_writes[Buffer.Y] == 32 * 4 * 2
+    both = added([alone, meter])
+    assert both.issues == 2 * meter.issues
+    assert both.reads[Buffer.X] == 2 * meter.reads[Buffer.X]
+    assert added([]) == Counts()
 
 
 def test_a_users_file(tmp_path, energies):

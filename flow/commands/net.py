@@ -32,10 +32,12 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from flow.core.blocks import get_block
 from flow.core.jobs import read_json, source_digest, write_json
 from flow.core.simulate import RunResult, end_all, run
+from host.energy import Counts, Energies, added, dense_energy, processor_energy, product_counts, ratio
 from host.net.graph import Layer, LayerError, NetError, Network, Prepared, Skipped, shown_shape
 from host.net.lower import spread_rows
 from models.common import floats
 from models.common.tensors import exact_matmul
+from models.top.config import TopParams
 from tb.gemm.capture import Capture, replay_command, save_all
 from tb.gemm.pieces import MOST_ISSUES, Format, Piece, count_issues, cut, product_of
 from tb.gemm.program import GemmParams, Product, gemm_params
@@ -46,6 +48,7 @@ I64 = npt.NDArray[np.int64]
 SIM = "verilator"
 MOST_PRODUCTS = 64  # of a run
 BLOCK_ELEMENTS = 1 << 22  # of X in memory at a time
+PROCESSOR = TopParams()  # whose energies count
 KINDS = ("value", "slice", "cycle")
 SKIPS = ("x", "w", "order", "mask")
 
@@ -109,6 +112,18 @@ class Work:
     def prepare(self, layer: Layer) -> Prepared:
         """The layer's operands."""
         return self.network.prepare(layer, self.values, self.request.x_bits, self.request.w_bits)
+
+    def rows(self, prepared: Prepared) -> I64:
+        """The rows that run."""
+        return self.request.sample.pick(prepared.lowered.shape[0])
+
+    def bundles(self, prepared: Prepared, params: GemmParams) -> Iterator[Bundle]:
+        """The runs of a layer, made as they are asked for."""
+        return bundles(prepared, self.rows(prepared), params)
+
+    def whole_issues(self, prepared: Prepared, lanes: int) -> int | None:
+        """Issues of all rows; None: those of the runs."""
+        return whole_issues(prepared, lanes)
 
 
 def plan(request: Request) -> Work:
@@ -242,7 +257,7 @@ class Runner:
         key = self.key(bundle)
         folder = BUILD / "net" / key
         sums, record = folder / "sums.npz", read_json(folder / "run.json")
-        if isinstance(record, dict) and sums.is_file():
+        if isinstance(record, dict) and "issues_each" in record and sums.is_file():
             with contextlib.suppress(Exception), np.load(sums) as file:  # a damaged file: run again
                 found = [file[name] for name in file.files]
                 if len(found) == len(bundle.items):
@@ -285,6 +300,7 @@ def _record(result: RunResult) -> dict[str, Any]:
     gemms = report["gemms"]
     return {
         "issues": sum(each["issues"] for each in gemms),
+        "issues_each": [each["issues"] for each in gemms],
         "dense16": sum(each["issues_dense"] for each in gemms),
         "busy": sum(each["busy_cycles"] for each in gemms),
         "cycles": report["cycles"],
@@ -318,12 +334,16 @@ class Tally:
     def __init__(self, prepared: Prepared, rows: I64) -> None:
         self.prepared, self.rows = prepared, rows
         self.records: list[dict[str, Any]] = []
+        self.counts: list[Counts] = []
         self.compared = self.wrong = self.zeros_x = self.zeros_w = self.size_x = self.size_w = 0
 
     def take(self, bundle: Bundle, record: dict[str, Any], sums: Sequence[I64]) -> None:
         """Adds a run; a block whose last piece this was is compared."""
         self.records.append(record)
-        for (block, piece, _), y in zip(bundle.items, sums, strict=True):
+        for at, (block, piece, product) in enumerate(bundle.items):
+            y, slices = sums[at], (product.n_x, product.n_w)
+            issues = record["issues_each"][at]
+            self.counts.append(product_counts(product.shape, slices, product.reduce_factor, issues, PROCESSOR))
             block.y[piece.rows, piece.columns] += y
             block.missing -= 1
             if block.missing == 0:
@@ -359,6 +379,7 @@ class Tally:
             out[name] = sum(each[name] for each in good)
         out["skipped"] = {cause: sum(each["skipped"][cause] for each in good) for cause in SKIPS}
         out["zeros"] = {"x": _over(self.zeros_x, self.size_x), "w": _over(self.zeros_w, self.size_w)}
+        out["energy"] = energies(self.counts)
         pairs, busy = out["issues"] + sum(out["skipped"].values()), rows_of_array * out["busy"]
         out |= {
             "pairs": pairs,
@@ -368,6 +389,21 @@ class Tally:
             "utilisation_with_loads": _over(out["issues"], rows_of_array * out["cycles"]),
         }
         return out
+
+
+def energies(counts: Sequence[Counts]) -> dict[str, Any]:
+    """The proxy of docs/measure.md for what ran: pJ by part, and how many times as much a dense array of 16 bits takes
+    (FP16, integers)."""
+    table, total = Energies.load(), added(counts)
+    mine = processor_energy(total, table, PROCESSOR)
+    dense = {
+        name: dense_energy(total, table, PROCESSOR, floating) for name, floating in (("fp16", True), ("int16", False))
+    }
+    return {
+        "pj": mine,
+        "dense_pj": dense,
+        **{f"over_{name}": ratio(parts, mine) if sum(mine.values()) else 0.0 for name, parts in dense.items()},
+    }
 
 
 def _over(a: float, b: float) -> float:
@@ -387,10 +423,10 @@ def whole_issues(prepared: Prepared, lanes: int) -> int:
 
 # ---- the whole -------------------------------------------------------------------------------------------------------
 def _run_layer(
-    runner: Runner, prepared: Prepared, rows: I64, pool: ThreadPoolExecutor, jobs: int, advance: Callable[[int], None]
+    work: Work, runner: Runner, prepared: Prepared, pool: ThreadPoolExecutor, advance: Callable[[int], None]
 ) -> Tally:
     """Runs a layer's bundles, a few at a time, in order; ends with the first that fails."""
-    tally = Tally(prepared, rows)
+    tally, jobs = Tally(prepared, work.rows(prepared)), work.request.jobs
     under_way: deque[tuple[Bundle, Future[tuple[dict[str, Any], list[I64]]]]] = deque()
 
     def finish() -> bool:
@@ -404,7 +440,7 @@ def _run_layer(
         return True
 
     good = True
-    for bundle in bundles(prepared, rows, runner.params):
+    for bundle in work.bundles(prepared, runner.params):
         under_way.append((bundle, pool.submit(runner.run, bundle, prepared.layer.name)))
         while good and len(under_way) > jobs:
             good = finish()
@@ -427,11 +463,11 @@ def net(work: Work, console: Console) -> dict[str, Any]:
             task = progress.add_task("starting", total=work.size)
             for layer in work.layers:
                 prepared = work.prepare(layer)
-                rows = request.sample.pick(prepared.lowered.shape[0])
                 progress.update(task, description=f"{layer.name} {shown_shape(prepared.lowered.shape)}")
-                tally = _run_layer(runner, prepared, rows, pool, request.jobs, partial(progress.advance, task))
+                tally = _run_layer(work, runner, prepared, pool, partial(progress.advance, task))
                 entry = tally.figures(core.rows, core.lanes)
-                entry["whole_issues"] = whole_issues(prepared, core.lanes)
+                found = work.whole_issues(prepared, core.lanes)
+                entry["whole_issues"] = entry["issues"] if found is None else found
                 lines.append(entry)
                 progress.console.print(_line(entry), highlight=False, markup=False)
     except BaseException:
@@ -447,7 +483,8 @@ def _line(entry: Mapping[str, Any]) -> str:
         return f"FAIL {entry['name']}: {entry['mismatches']:,} mismatches"
     return (
         f"{entry['name']}: {entry['issues']:,} issues, {entry['compared']:,} sums exact, "
-        f"speed-up {entry['speedup']:.1f}, utilisation {entry['utilisation']:.3f}"
+        f"speed-up {entry['speedup']:.1f}, utilisation {entry['utilisation']:.3f}, "
+        f"energy {entry['energy']['over_fp16']:.1f} times less than FP16"
     )
 
 
@@ -466,7 +503,14 @@ def totals(lines: Sequence[Mapping[str, Any]], rows_of_array: int) -> dict[str, 
         return out
 
     busy, pairs = rows_of_array * whole("busy"), whole("pairs")
+
+    def picojoules(*path: str) -> float:
+        parts = good[0]["energy"]["pj"] if good else {}
+        return sum(whole("energy", *path, part) for part in parts)
+
+    mine = picojoules("pj")
     return {
+        "energy": {f"over_{name}": _over(picojoules("dense_pj", name), mine) for name in ("fp16", "int16")},
         "layers": len(lines),
         "speedup": _over(whole("dense16"), busy),
         "speedup_same_bits": _over(pairs, busy),

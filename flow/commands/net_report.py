@@ -13,12 +13,13 @@ from rich.table import Table
 
 TEMPLATE = Path(__file__).with_name("net_report.html.j2")
 COLUMNS = (
-    "layer", "op", "M x K x N", "bits", "zeros X", "W", "issues", "speed-up", "same bits", "util", "skip x", "w",
-    "SQNR dB", "sampled",
+    "layer", "op", "M x K x N", "bits", "zeros X", "W", "issues", "speed-up", "same bits", "util", "energy",
+    "skip x", "w", "SQNR dB", "sampled",
 )  # fmt: skip
 LEGEND = (
     "speed-up: over dense 16b x 16b on the same array, same bits: over dense at the layer's bits, both from a "
-    "product's first issue to its last; util: share of row-cycles that issue; skip: share of slice pairs with a zero "
+    "product's first issue to its last; util: share of row-cycles that issue; energy: times as much in a "
+    "dense FP16 array (a proxy); skip: share of slice pairs with a zero "
     "slice; SQNR: of the rounded operands' products against floats; all: every layer weighted by its whole work"
 )
 
@@ -35,6 +36,7 @@ def cells(entry: Mapping[str, Any]) -> list[str]:
         f"{sign[entry['x_unsigned']]}{entry['x_bits']} x {sign[entry['w_unsigned']]}{entry['w_bits']}",
         f"{entry['zeros']['x']:.0%}", f"{entry['zeros']['w']:.0%}", f"{entry['issues']:,}",
         f"{entry['speedup']:.1f}", f"{entry['speedup_same_bits']:.2f}", f"{entry['utilisation']:.3f}",
+        f"{entry['energy']['over_fp16']:.1f}",
         f"{entry['skipped']['x'] / pairs:.0%}", f"{entry['skipped']['w'] / pairs:.0%}",
         "-" if sqnr is None else f"{sqnr:.1f}",
         f"{entry['sampled']} of {m}" if entry["sampled"] < m else "all",
@@ -47,8 +49,8 @@ def total_cells(data: Mapping[str, Any]) -> list[str]:
     layers = "1 layer" if t["layers"] == 1 else f"{t['layers']} layers"
     return [
         "all", "", layers, "", "", "", f"{t['issues']:,}", f"{t['speedup']:.1f}",
-        f"{t['speedup_same_bits']:.2f}", f"{t['utilisation']:.3f}", f"{t['skipped_share']['x']:.0%}",
-        f"{t['skipped_share']['w']:.0%}", "", f"{t['sampled_share']:.1%} of work",
+        f"{t['speedup_same_bits']:.2f}", f"{t['utilisation']:.3f}", f"{t['energy']['over_fp16']:.1f}",
+        f"{t['skipped_share']['x']:.0%}", f"{t['skipped_share']['w']:.0%}", "", f"{t['sampled_share']:.1%} of work",
     ]  # fmt: skip
 
 

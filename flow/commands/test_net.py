@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,14 @@ from rich.console import Console
 from flow.commands import net as flow
 from flow.commands.net import Request, Sample, bundles, net, plan, totals
 from flow.commands.net_report import cells, print_tables, total_cells, write_page
+from flow.commands.net_trace import plan_trace
 from flow.core.targets import run_target
 from host.net.graph import Network
+from models.common.formats import YBits
 from models.common.tensors import exact_matmul
-from tb.gemm.program import gemm_params
+from models.ran.config import RanDescriptor
+from tb.gemm.capture import Capture, save_all
+from tb.gemm.program import Product, gemm_params
 from tb.lib.errors import UserError
 
 SHAPE = (2, 4, 8, 6)
@@ -87,6 +92,7 @@ def test_a_network_end_to_end(request_: Request, tmp_path: Path) -> None:
         assert each["speedup"] == pytest.approx(parts)
         assert min(each["checks"].values()) > 0
         assert each["sqnr_db"] > 10
+        assert 0.5 < each["energy"]["over_int16"] < each["energy"]["over_fp16"] < 20
     assert [each["x_unsigned"] for each in data["layers"]] == [False, True, False]
     assert data["layers"][1]["issues"] == data["layers"][1]["whole_issues"]
     assert data["checks"]["slice"] == sum(each["checks"]["slice"] for each in data["layers"])
@@ -144,6 +150,58 @@ def test_a_run_that_fails_is_told_and_not_kept(
     assert not list(tmp_path.rglob("run.json"))
     assert cells(layer)
     assert total_cells(data)
+
+
+def _recorded(folder: Path) -> Path:
+    """Captures of three passes: one under a mask, one with orders dropped, one longer than a chunk; and a bad file."""
+    rng = np.random.default_rng(8)
+    kinds = {"wg": {"min_order": 1}, "bp": {"mask": rng.random((4, 18)) < 0.5}, "fp": {"bias": rng.integers(-9, 9, 18)}}
+    for kind, more in kinds.items():
+        k = 150 if kind == "fp" else 12
+        x, w = rng.integers(-100, 100, (4, k)), rng.integers(-7, 8, (k, 18))
+        product = Product(x, w, 2, 1, RanDescriptor(YBits.B8, shift=3), kind, **more)
+        save_all(folder / "step0", [Capture(product, 1, {"pass": kind, "layer": "conv1"})])
+    (folder / "notes.npz").write_bytes(b"hello")
+    return folder
+
+
+def test_captures_are_layers(request_: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = plan_trace(replace(request_, model=_recorded(tmp_path / "trace")))
+    data = net(work, Console(quiet=True))
+    assert (data["status"], data["mismatches"], data["runs"]) == ("pass", 0, 3)
+    assert [(each["name"], each["op"], each["shape"]) for each in data["layers"]] == [
+        ("step0/bp", "BP", [4, 12, 18]), ("step0/fp", "FP", [4, 150, 18]), ("step0/wg", "WG", [4, 12, 18]),
+    ]  # fmt: skip
+    bp, fp, wg = data["layers"]
+    assert (bp["compared"], bp["skipped"]["mask"] > 0, wg["skipped"]["order"] > 0) == (72, True, True)
+    assert fp["skipped"]["mask"] == fp["skipped"]["order"] == 0
+    assert all(each["energy"]["over_fp16"] > 0 for each in data["layers"])
+    (skipped,) = data["skipped_layers"]
+    assert (skipped["name"], skipped["op"]) == ("notes", "capture")
+    assert "notes.npz" in skipped["why"]
+    assert write_page(data, tmp_path / "net.html").is_file()
+
+    # Sums that differ from the oracle's, mask and order in it, are mismatches.
+    monkeypatch.setattr(Product, "sums", lambda self, lanes: self.x @ self.w)
+    assert [each["mismatches"] > 0 for each in net(work, Console(quiet=True))["layers"]] == [True, False, True]
+
+
+def _empty(folder: Path) -> Path:
+    (folder / "a.npz").write_bytes(b"")
+    return folder
+
+
+@pytest.mark.parametrize(("make", "words"), [
+    (lambda folder: folder, "there is no capture"),
+    (lambda folder: folder / "none.npz", "no capture can run: "),
+    (_empty, "no capture can run: "),
+])  # fmt: skip
+def test_traces_that_are_none(make: Any, words: str, tmp_path: Path, request_: Request) -> None:
+    folder = tmp_path / "trace"
+    folder.mkdir()
+    with pytest.raises(UserError, match=words) as caught:
+        plan_trace(replace(request_, model=make(folder)))
+    assert "\n" not in str(caught.value)
 
 
 def test_bundles_cover_a_layer_exactly(request_: Request) -> None:
@@ -273,12 +331,14 @@ def test_samples_that_are_none(text: str) -> None:
 
 
 def test_totals_weigh_layers_by_their_whole_work() -> None:
-    names = {"issues": 50, "pairs": 100, "cycles": 30, "whole_issues": 99}
+    energy = {"pj": {"a": 2.0}, "dense_pj": {"fp16": {"a": 6.0}, "int16": {"a": 4.0}}}
+    names = {"issues": 50, "pairs": 100, "cycles": 30, "whole_issues": 99, "energy": energy}
     fast = names | {"dense16": 400, "whole_dense16": 400, "busy": 10, "skipped": dict.fromkeys(flow.SKIPS, 0)}
     slow = fast | {"whole_dense16": 4000, "busy": 100}
     got = totals([fast, slow], 1)
     assert got["speedup"] == pytest.approx(4400 / (10 + 10 * 100))
     assert got["sampled_share"] == pytest.approx(800 / 4400)
+    assert got["energy"] == {"over_fp16": pytest.approx(3), "over_int16": pytest.approx(2)}
 
 
 def _not_a_number(nodes: list[Any], constants: list[Any]) -> None:
