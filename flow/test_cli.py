@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 
 from flow import cli
-from flow.commands import helping, waves
-from flow.core import makevars
+from flow.commands import coverage, helping, listing, registry, waves
+from flow.core import blocks, makevars, options, output
 from flow.core.blocks import block_names, get_block
 from flow.core.targets import run_target
 from tb.lib.errors import UserError
@@ -26,10 +26,12 @@ NAMES += ("GATES", "RTL", "CHECK", "TARGET", "FAULT", "FILE")
 @pytest.fixture
 def make(toy, monkeypatch, capsys):
     """Calls a target the way the Makefile does, the toy being the only block: (exit status, stdout, stderr)."""
-    monkeypatch.setattr(cli, "get_block", lambda name: toy)
-    monkeypatch.setattr(cli, "all_blocks", lambda: [toy])
-    monkeypatch.setattr(cli, "block_names", lambda: ["flow_toy"])
-    monkeypatch.setattr(cli, "DEFAULT_BLOCK", "flow_toy")
+    monkeypatch.setattr(blocks, "get_block", lambda name: toy)
+    monkeypatch.setattr(blocks, "all_blocks", lambda: [toy])
+    monkeypatch.setattr(blocks, "block_names", lambda: ["flow_toy"])
+    monkeypatch.setattr(options, "DEFAULT_BLOCK", "flow_toy")
+    for option in (options.BLOCK, coverage.main.params[0]):
+        monkeypatch.setattr(option, "default", "flow_toy")
     monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
     for name in (*NAMES, "TS_GOALS"):
         monkeypatch.delenv(name, raising=False)
@@ -204,13 +206,13 @@ def test_help_is_short_and_lists_every_target(make):
     assert max(map(len, lines)) <= 80
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", "")
     targets = next(line for line in makefile.splitlines() if line.startswith("TARGETS")).split(":=")[1].split()
-    assert set(targets) == set(cli._commands(get_block("ioss")))
+    assert set(targets) == set(registry.commands(blocks.get_block("flow_toy")))
     assert {*targets, "setup", "clean"} == {name for group in helping.GROUPS.values() for name in group}
     assert {*targets, "setup", "clean", *helping.COMMON} <= {line.split()[0] for line in lines if line.strip()}
 
 
 def test_help_of_a_target_lists_its_variables(make):
-    for name, command in cli._commands(cli.get_block("flow_toy")).items():
+    for name, command in registry.commands(blocks.get_block("flow_toy")).items():
         status, out, _ = make("help", TARGET=name)
         assert status == 0
         assert str(command.help) in " ".join(out.split())
@@ -225,10 +227,10 @@ def test_help_of_a_target_lists_its_variables(make):
 
 def test_help_says_which_blocks_a_variable_is_for(toy, make, monkeypatch):
     other = replace(toy, name="other_toy", params={"WIDTH": replace(toy.params["WIDTH"], default=4)}, options=())
-    blocks = {"flow_toy": toy, "other_toy": other}
-    monkeypatch.setattr(cli, "get_block", lambda name: blocks[name])
-    monkeypatch.setattr(cli, "all_blocks", lambda: list(blocks.values()))
-    monkeypatch.setattr(cli, "block_names", lambda: list(blocks))
+    both = {"flow_toy": toy, "other_toy": other}
+    monkeypatch.setattr(blocks, "get_block", lambda name: both[name])
+    monkeypatch.setattr(blocks, "all_blocks", lambda: list(both.values()))
+    monkeypatch.setattr(blocks, "block_names", lambda: list(both))
 
     def rows(out, name):
         """Second lines of the entries of a variable: values, default, whose it is."""
@@ -253,7 +255,7 @@ def entries(*names):
 
 def test_several_tests_get_a_verdict_each(toy, make, monkeypatch, tmp_path):
     monkeypatch.setattr(
-        cli, "get_block", lambda name: replace(toy, tests=entries("good", "wrong", "unhappy", "silent"))
+        blocks, "get_block", lambda name: replace(toy, tests=entries("good", "wrong", "unhappy", "silent"))
     )
     path = tmp_path / "r.json"
     status, out, err = make("sim", SIM="icarus", TEST="un*,g??d", SEED="4", CYCLES="7", REPORT=str(path))
@@ -291,7 +293,7 @@ def test_several_tests_get_a_verdict_each(toy, make, monkeypatch, tmp_path):
     ],
 )
 def test_misspelt_names_get_the_likeliest_one(toy, make, monkeypatch, target, variables, error):
-    monkeypatch.setattr(cli, "get_block", lambda name: replace(toy, tests=entries("good", "silent")))
+    monkeypatch.setattr(blocks, "get_block", lambda name: replace(toy, tests=entries("good", "silent")))
     status, out, err = make(target, **variables)
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert err.startswith(f"error: {error}")
@@ -320,7 +322,7 @@ def test_a_misspelt_target_of_make_itself():
 
 @pytest.mark.parametrize("block", [None, *block_names()])
 def test_list_names_everything_there_is(block, capsys):
-    assert cli._list(block) == 0
+    assert listing.main.callback(block) == 0
     out = capsys.readouterr().out
     words = set(out.split())
     for each in [get_block(block)] if block else [get_block(name) for name in block_names()]:
@@ -374,13 +376,13 @@ def test_waves_names_what_to_install(toy, make, monkeypatch, tmp_path):
     ("text", "shown"), [("PASS it", "\033[1;32mPASS\033[0m it"), ("FAIL it", "\033[1;31mFAIL\033[0m it")]
 )
 def test_verdicts_have_colour_on_a_terminal_only(monkeypatch, text, shown):
-    assert cli.verdict(text) == text
-    monkeypatch.setattr(cli, "Console", lambda: Console(force_terminal=True))
+    assert output.verdict(text) == text
+    monkeypatch.setattr(output, "Console", lambda: Console(force_terminal=True))
     monkeypatch.delenv("NO_COLOR", raising=False)
-    assert cli.verdict(text) == shown
-    assert cli.verdict("log: PASS") == "log: PASS"
+    assert output.verdict(text) == shown
+    assert output.verdict("log: PASS") == "log: PASS"
     monkeypatch.setenv("NO_COLOR", "1")
-    assert cli.verdict(text) == text
+    assert output.verdict(text) == text
 
 
 def test_unknown_target(make):

@@ -23,6 +23,8 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from flow import cli
+from flow.commands import registry
+from flow.core import values
 from flow.core.blocks import block_names, get_block
 from tb.lib.paths import ROOT
 
@@ -36,14 +38,14 @@ WORK = (
     "flow.commands.train.train",
     "flow.commands.sample.sample",
     "flow.commands.train_model.train_model",
-    "flow.commands.regress.regress",
+    "flow.commands.regress_run.regress",
     "flow.commands.coverage.cover",
     "flow.commands.coverage.cover_all",
     "flow.commands.faults.try_faults",
     "flow.commands.prove.prove",
     "flow.commands.watch.watch_sources",
-    "flow.commands.net.net",
-    "flow.commands.mutate.mutate",
+    "flow.commands.net_run.net",
+    "flow.commands.mutate_run.mutate",
 )
 
 
@@ -132,7 +134,7 @@ def _files(folder: Path) -> Files:
     return files
 
 
-def _number(kind: cli._Number, draw: st.DataObject) -> tuple[str, bool]:
+def _number(kind: values.Number, draw: st.DataObject) -> tuple[str, bool]:
     text = draw.draw(st.one_of(st.sampled_from(NUMBERS), st.integers(-5, 5000).map(str), TEXT))
     try:
         value = kind.kind(text)
@@ -146,27 +148,27 @@ def _number(kind: cli._Number, draw: st.DataObject) -> tuple[str, bool]:
 def _value(param: click.Parameter, files: Files, draw: st.DataObject) -> tuple[str, bool | None]:
     """A value for a variable; whether it is good (None: that depends)."""
     kind, name = param.type, str(param.envvar)
-    if isinstance(kind, cli._Choice):
+    if isinstance(kind, values.Choice):
         if draw.draw(st.integers(0, 3)):
             return str(draw.draw(st.sampled_from(kind.values))), True
         text = draw.draw(st.one_of(TEXT, st.sampled_from(NUMBERS)))
         return text, text in map(str, kind.values)
-    if isinstance(kind, cli._Number):
+    if isinstance(kind, values.Number):
         return _number(kind, draw)
-    if isinstance(kind, cli._Seed):
+    if isinstance(kind, values.Seed):
         text = draw.draw(st.one_of(st.sampled_from(NUMBERS), st.integers(1, 9999).map(str)))
         return text, text.isascii() and text.isdigit() and len(text) < 11 and 0 < int(text) < 1 << 31
-    if isinstance(kind, cli._File) and kind.output:
+    if isinstance(kind, values.File) and kind.output:
         good = draw.draw(st.booleans())
         bad = [str(files.folder), str(files.folder / "none" / "y"), str(files.folder / ("y" * 300)), "~nobody/y", "."]
         return (str(files.folder / f"{name}.out") if good else draw.draw(st.sampled_from(bad))), good
-    if isinstance(kind, cli._File):
+    if isinstance(kind, values.File):
         if draw.draw(st.integers(0, 2)) and files.good.get(name):
             return str(draw.draw(st.sampled_from(files.good[name]))), None  # shapes, other variables
         text = draw.draw(st.sampled_from(files.others))
         # An object of a test's configuration, or a list of sources, is told from other text when it is used.
         return text, None if name in ("RTL", "CONFIG") or (name == "CAPTURE") else False
-    if isinstance(kind, cli._Folder):
+    if isinstance(kind, values.Folder):
         good = draw.draw(st.booleans())
         bad = [str(files.folder / "none" / "c"), "/dev/null", str(files.folder / "empty"), "/proc/c"]
         return (str(files.folder / "captures") if good else draw.draw(st.sampled_from(bad))), good
@@ -197,7 +199,7 @@ def at_work() -> Iterator[None]:
 
 @functools.cache
 def _variables(target: str, block: str) -> tuple[click.Parameter, ...]:
-    return tuple(cli._commands(get_block(block))[target].params)
+    return tuple(registry.load(target).for_block(get_block(block)).params)
 
 
 def _call(target: str, variables: dict[str, str]) -> tuple[int | None, str]:
@@ -230,7 +232,7 @@ def test_any_call_works_or_gets_one_line(draw: st.DataObject, files: Files, at_w
         if name == "BLOCK":
             continue
         variables[name], good = _value(param, files, draw)
-        late = target == "watch" and isinstance(param.type, cli._File)  # the runs that it starts read files
+        late = target == "watch" and isinstance(param.type, values.File)  # the runs that it starts read files
         if good is False and variables[name] and not late:  # an empty value is none
             bad.append(name)
     if any(str(param.envvar) == "BLOCK" for param in params):

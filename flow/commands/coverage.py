@@ -10,17 +10,21 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from flow.core import codecov
+from flow.core import blocks, codecov, options
 from flow.core.blocks import block_names, get_block
 from flow.core.codecov import CodeCoverage, CodeReport
 from flow.core.coverage_report import JSON_NAME, Report
+from flow.core.options import Option, command
+from flow.core.output import write_report
 from flow.core.simulate import run, run_all
+from flow.core.values import BlockName
 from models.common.files import write_whole
 from tb.lib.blockdef import COVERAGE_GOALS
 from tb.lib.contract import Block
@@ -171,3 +175,20 @@ def _table(name: str, code: CodeReport) -> Table:
     table.add_section()
     table.add_row("all", *cells(code.kinds))
     return table
+
+
+@command(
+    "coverage",
+    Option("BLOCK", BlockName(ALL), "block under test, or all", options.DEFAULT_BLOCK),
+    options.REPORT,
+    options.jobs(),
+)
+def main(BLOCK: str, REPORT: Path | None, JOBS: int) -> int:
+    """Functional and code coverage of a block, or of all."""
+    content = cover_all(JOBS) if BLOCK == ALL else cover(blocks.get_block(BLOCK), JOBS)
+    write_report(REPORT, content)
+    for line in content["missed"]:
+        print(f"FAIL {line}")
+    of = "all blocks" if BLOCK == ALL else BLOCK
+    print(f"{'FAIL' if content['missed'] else 'PASS'} coverage of {of}")
+    return 1 if content["missed"] else 0

@@ -27,11 +27,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import click
+from rich import box
+from rich.table import Table
+
+from flow.core import blocks, options
+from flow.core.options import Option, command
+from flow.core.output import wide, write_report
 from flow.core.simulate import BuildError, RunResult, locked, run, run_all
 from flow.core.tools import require_programs
 from tb.lib.contract import Block
 from tb.lib.errors import UserError
-from tb.lib.paths import BUILD, ROOT, shown, source_files
+from tb.lib.paths import BUILD, REPORTS, ROOT, shown, source_files
 
 _HEADER = re.compile(r"^#\s*(\w+)\s*:\s*(.*?)\s*$")
 _say = partial(print, flush=True)
@@ -185,3 +192,60 @@ def try_faults(
         return result
 
     return run_all([lambda fault=fault: judge(fault) for fault in faults], jobs)
+
+
+@command(
+    "faults",
+    options.BLOCK,
+    Option("FAULT", click.STRING, "faults to plant: name[,name] or 'pattern*' (default: all)"),
+    options.REPORT,
+    options.jobs(),
+    Option("RTL", click.STRING, "refused: faults are patches"),
+)
+def main(BLOCK: str, FAULT: str | None, REPORT: Path | None, JOBS: int, RTL: str | None) -> int:
+    """Plant known faults, check that each is caught."""
+    from flow.commands.listing import choose
+
+    if RTL:
+        raise UserError(
+            f"RTL={RTL}: planted faults are patches of rtl/{BLOCK}/ and cannot apply to other sources; "
+            "break your own file and let make sim RTL= catch it (docs/guide/own_rtl.md)"
+        )
+    block = blocks.get_block(BLOCK)
+    names = None
+    if FAULT is not None:
+        known = [fault.name for fault in load_faults(block)]
+        names = choose("FAULT", FAULT, known, "fault", f"make list BLOCK={block.name} lists them")
+    results = try_faults(block, JOBS, names)
+    table = Table(
+        "fault",
+        "what it breaks",
+        "outcome",
+        "first at",
+        "expected",
+        title=f"planted faults of {block.name}",
+        box=box.SIMPLE,
+    )
+    for result in results:
+        table.add_row(result.name, result.title, result.outcome, result.boundary or "-", ", ".join(result.expected))
+    wide(150).print(table)
+    bad = [result for result in results if result.outcome != "caught"]
+    for result in bad:
+        print(f"{result.name}: {result.outcome}{f': {result.detail}' if result.detail else ''}")
+        if result.replay:
+            print(f"  plant it: git apply {block.faults_dir}/{result.name}.patch (git apply -R takes it out)")
+            print(f"  {result.replay}")
+    content = {
+        "block": block.name,
+        "status": "fail" if bad else "pass",
+        "caught": len(results) - len(bad),
+        "faults": len(results),
+    }
+    content["results"] = [result.as_dict() for result in results]
+    # The documentation shows the last report of all faults.
+    path = REPORT or (REPORTS / block.name / "faults.json" if names is None else None)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_report(path, content)
+    print(f"{'FAIL' if bad else 'PASS'} {content['caught']} of {len(results)} faults caught where expected")
+    return 1 if bad else 0

@@ -1,11 +1,11 @@
 """`make help`: a page of targets and the variables that most of them take; details of a target or a block on demand.
 
-Made from the commands' definitions (cli.py): nothing is written twice.
+Made from the commands' definitions (flow/core/options.py): nothing is written twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 from rich.console import Console, RenderableType
@@ -13,6 +13,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from flow.commands import registry
+from flow.core import blocks
+from flow.core.options import Command, Option, command
+from flow.core.values import BlockName
 from tb.lib.contract import Block
 from tb.lib.errors import UserError, did_you_mean
 
@@ -49,8 +53,8 @@ def merged(commands: Mapping[str, click.Command]) -> list[Row]:
     """The variables of several commands (of targets or, for one target, of blocks): a row for each meaning or default;
     with the names that have it, unless all have."""
     rows: dict[tuple[str, str, str, str], list[str]] = {}
-    for name, command in commands.items():
-        for param in command.params:
+    for name, each in commands.items():
+        for param in each.params:
             rows.setdefault(_row(param), []).append(name)
     order = list(dict.fromkeys(row[0] for row in rows))  # the rows of a variable stand together
     return [
@@ -91,7 +95,7 @@ def overview(console: Console, commands: Mapping[str, click.Command]) -> None:
     """The short page."""
     _print(console, "make <target> [VARIABLE=value ...]\n")
     for group, targets in GROUPS.items():
-        about = {name: str(command.help) for name, command in commands.items()} | MAKEFILE
+        about = {name: str(each.help) for name, each in commands.items()} | MAKEFILE
         _print(console, group, _two_columns([(name, about[name]) for name in targets], 12))
     params = {str(param.envvar): _row(param) for param in reversed(commands["sim"].params)}
     params |= {str(param.envvar): _row(param) for param in commands["test"].params if param.envvar == "JOBS"}
@@ -109,14 +113,8 @@ def overview(console: Console, commands: Mapping[str, click.Command]) -> None:
     console.print("\nPaths count from the folder that make runs in. README.md and docs/ say the rest.", markup=False)
 
 
-def of_target(
-    console: Console,
-    target: str,
-    commands: Mapping[str, click.Command],
-    make: Callable[[Block], click.Command] | None,
-    blocks: Sequence[Block],
-) -> None:
-    """A target's variables; `make` gives its command for each of `blocks`, if its variables depend on the block."""
+def of_target(console: Console, target: str, commands: Mapping[str, Command], chosen: Sequence[Block]) -> None:
+    """A target's variables, for each of the blocks where they depend on it."""
     known = [*commands, *MAKEFILE]
     if target not in known:
         raise UserError(f"there is no target '{target}' (make help lists them){did_you_mean(target, known)}")
@@ -125,8 +123,9 @@ def of_target(
         if target == "setup":
             _print(console, "", _two_columns([("PYTHON", "Python that .venv is made with (python3)")], 16))
         return
-    made = {block.name: make(block) for block in blocks} if make else {target: commands[target]}
-    _print(console, f"make {target}: {commands[target].help}\n")
+    it = commands[target]
+    made = {block.name: it.for_block(block) for block in chosen} if it.of_block else {target: it}
+    _print(console, f"make {target}: {it.help}\n")
     rows = merged(made)
     _print(console, "variables: values (default)" if rows else "It takes no variables.", _variables(rows))
 
@@ -136,3 +135,24 @@ def of_block(console: Console, block: Block, made: Mapping[str, click.Command]) 
     _print(console, f"{block.name}: {block.title}\n")
     title = f"variables: values (default); targets, if not all of {', '.join(made)}"
     _print(console, title, _variables(merged(made)))
+
+
+@command(
+    "help",
+    Option("BLOCK", BlockName(), "what sim, waves and synth take for this block"),
+    Option("TARGET", click.STRING, "what this target does, and its variables"),
+)
+def main(BLOCK: str | None, TARGET: str | None) -> int:
+    """This page; TARGET= or BLOCK= for details."""  # noqa: D404
+    terminal = Console()
+    console = Console(width=min(WIDEST, terminal.width) if terminal.is_terminal else WIDTH, highlight=False)
+    chosen = [blocks.get_block(BLOCK)] if BLOCK else blocks.all_blocks()
+    commands = registry.commands(chosen[0])
+    if TARGET:
+        of_target(console, TARGET, commands, chosen)
+    elif BLOCK:
+        made = {name: each for name, each in commands.items() if each.of_block is not None}
+        of_block(console, chosen[0], made)
+    else:
+        overview(console, commands)
+    return 0

@@ -26,6 +26,7 @@ from flow.commands import filelists, limits, wordmap
 from flow.commands.dense import DENSE
 from flow.commands.regmap import stale_files
 from flow.core.blocks import all_blocks
+from flow.core.options import command
 from flow.core.tools import verible_lint, verilator_root
 from tb.lib.contract import Block
 from tb.lib.paths import PACKAGES, ROOT, shown, source_files
@@ -235,3 +236,16 @@ def lint() -> Iterator[tuple[str, list[str]]]:
     """Every check with its findings, as they come."""
     for name, check in checks():
         yield name, check()
+
+
+@command("lint")
+def main() -> int:
+    """Static checks of RTL, Python, testplans and pages."""
+    failed = 0
+    for name, findings in lint():
+        print(f"{'FAIL' if findings else 'ok  '} {name}")
+        for line in findings:
+            print(f"  {line}")
+        failed += bool(findings)
+    print(f"FAIL lint: {failed} checks have findings" if failed else "PASS lint")
+    return 1 if failed else 0

@@ -12,6 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from flow.commands.faults import load_faults
+from flow.core import blocks
+from flow.core.options import Option, command
+from flow.core.values import BlockName
 from tb.lib.contract import Block
 from tb.lib.errors import UserError, did_you_mean
 from tb.lib.paths import ROOT
@@ -103,3 +106,17 @@ def list_block(console: Console, block: Block) -> None:
     _say(console, f"tests: make sim BLOCK={block.name} TEST=name or TEST='pattern*'; * is the default", tests)
     _say(console, "testpoints: what is stimulated, what is checked", points)
     _say(console, f"planted faults: make faults BLOCK={block.name} FAULT=name or FAULT='pattern*'", broken)
+
+
+@command(
+    "list",
+    Option("BLOCK", BlockName(), "also its testpoints and planted faults"),
+)
+def main(BLOCK: str | None) -> int:
+    """What there is to run: tests, testpoints, planted faults."""
+    console = Console(highlight=False)
+    if BLOCK:
+        list_block(console, blocks.get_block(BLOCK))
+    else:
+        list_blocks(console, blocks.all_blocks())
+    return 0

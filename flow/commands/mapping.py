@@ -26,8 +26,10 @@ from rich import box
 from rich.table import Table
 
 from flow.commands import macros, netlist
+from flow.commands.dense import DENSE, KINDS
 from flow.commands.macros import Macro, Technology
 from flow.commands.synth import DEFAULT_TIMEOUT, copy_sources, prepare, reason, shown_params
+from flow.core.output import wide, write_report
 from flow.core.simulate import locked, supervise
 from flow.core.tools import require_programs, yosys
 from tb.lib.contract import Block
@@ -353,3 +355,28 @@ def module_table(mapped: Mapped) -> Table:
     for name, (times, area) in order:
         table.add_row(name, str(times), f"{area:,.0f}", f"{times * area / (mapped.cell_area or 1):.1%}")
     return table
+
+
+def report(block: Block, params: Mapping[str, int], dense: bool, timeout: float, path: Path | None) -> int:
+    """Maps a block, prints and reports what came of it; `dense`: beside the dense arrays."""
+    facts: dict[str, Any] = {"block": block.name}
+    shared = {
+        name: value for name, value in params.items() if name in DENSE.params and value in DENSE.params[name].legal
+    }
+    beside = {name: (DENSE, {**shared, **kind}) for name, kind in KINDS.items()} if dense else {}
+    try:
+        mapped, others = map_all(block, params, beside, timeout)
+    except UserError as error:
+        write_report(path, facts | {"parameters": params, "status": "error", "error": str(error)})
+        raise
+    console = wide(120)
+    console.print(module_table(mapped))
+    console.print(area_table({block.name: mapped, **others}))
+    print("\n".join(path_lines(mapped)))
+    facts |= {"status": "pass", **mapped.as_dict(), **{name: each.as_dict() for name, each in others.items()}}
+    write_report(path, facts)
+    print(
+        f"PASS synth of {block.name}: {mapped.area / 1e6:.3f} mm2, {mapped.cells.total():,} cells, "
+        f"{mapped.memory_bits:,} memory bits ({mapped.unclocked_bits:,} read without a clock), {mapped.library}"
+    )
+    return 0

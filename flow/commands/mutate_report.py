@@ -16,7 +16,7 @@ TEMPLATE = Path(__file__).with_name("mutate_report.html.j2")
 
 
 def page(data: Mapping[str, Any]) -> str:
-    """The page of what `flow.commands.mutate.content` found."""
+    """The page of what `flow.commands.mutate_run.content` found."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([TEMPLATE.parent, TEMPLATE.parents[1] / "core"]),
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from flow.commands.net import Block, Bundle, Request, Work
+from flow.commands.net_run import Block, Bundle, Request, Work
 from flow.core.blocks import get_block
 from host.net.graph import Prepared, Skipped
 from host.net.lower import Matrices

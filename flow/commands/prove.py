@@ -16,6 +16,12 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from rich import box
+from rich.table import Table
+
+from flow.core import blocks, options
+from flow.core.options import command
+from flow.core.output import wide, write_report
 from flow.core.simulate import locked, supervise
 from tb.lib.contract import Block, Proof
 from tb.lib.errors import UserError
@@ -150,3 +156,29 @@ def _reason(folder: Path) -> str:
     lines = (folder / "sby.log").read_text(errors="replace", encoding="utf-8").splitlines()
     found = [line for line in lines if re.search(r"ERROR|error:", line)]
     return f"{(found or lines or ['no output'])[0]} (log: {shown(folder / 'sby.log')})"
+
+
+@command("prove", options.BLOCK, options.REPORT)
+def main(BLOCK: str, REPORT: Path | None) -> int:
+    """Prove what a block's rules promise."""
+    block = blocks.get_block(BLOCK)
+    if not block.proofs:
+        raise UserError(f"block {block.name} has no proofs")
+    results = []
+    for proof in block.proofs:
+        print(f"proving {proof.name} ...", flush=True)
+        results.append(prove(block, proof))
+    columns = ("proof", "assertions", "covers", "seconds", "outcome")
+    table = Table(*columns, title=f"proofs of {block.name}", box=box.SIMPLE)
+    for result in results:
+        numbers = (str(result.asserts), str(result.covers), f"{result.seconds:.1f}")
+        table.add_row(result.name, *numbers, result.error or "holds")
+    wide(120).print(table)
+    for result in results:
+        if result.trace:
+            print(f"counterexample of {result.name}: {result.trace}")
+    bad = [result for result in results if not result.passed]
+    content = {"block": block.name, "status": "fail" if bad else "pass", "proofs": [r.as_dict() for r in results]}
+    write_report(REPORT, content)
+    print(f"{'FAIL' if bad else 'PASS'} {len(results) - len(bad)} of {len(results)} proofs hold")
+    return 1 if bad else 0

@@ -19,7 +19,7 @@ import jinja2
 from junitparser import Error, Failure, JUnitXml, Properties, Property, TestCase, TestSuite
 from matplotlib.figure import Figure
 
-from flow.commands.regress import NOT_RUN, Outcome, Request
+from flow.commands.regress_run import NOT_RUN, Outcome, Request
 from flow.core import codecov
 from flow.core.charts import FAIL, INK, PASS, axes_of, svg
 from flow.core.coverage_report import Report

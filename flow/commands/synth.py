@@ -35,8 +35,12 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from flow.core import blocks, options
+from flow.core.options import Option, command
+from flow.core.output import wide, write_report
 from flow.core.simulate import locked, run_all, supervise
 from flow.core.tools import yosys
+from flow.core.values import Flag
 from tb.lib.contract import Block
 from tb.lib.errors import UserError
 from tb.lib.paths import BUILD, ROOT, shown
@@ -361,3 +365,57 @@ def comparison_table(block: Block, cost: Cost, variants: Mapping[str, Cost]) -> 
         cells = [f"{row[key]:,}" for key in ("block", *variants, "sum", "shared")]
         table.add_row(name.replace("_", " "), *cells, f"{row['ratio']:.2f}")
     return table
+
+
+def synth_options(block: Block) -> list[Option]:
+    """What a synthesis of the block takes."""
+    return [
+        options.BLOCK,
+        *options.of_params(block),
+        Option("GATES", Flag(), "estimate gates too, which takes minutes", False),
+        Option("MAP", Flag(), "map to standard cells instead: area, memories, longest path (minutes)", False),
+        Option("DENSE", Flag(), "with MAP: dense 16-bit integer and FP16 arrays beside the block", False),
+        options.timeout(DEFAULT_TIMEOUT),
+        options.jobs("syntheses"),
+        options.REPORT,
+    ]
+
+
+@command(
+    "synth",
+    of_block=synth_options,
+)
+def main(**values: Any) -> int:
+    """Synthesise a block: multipliers, flip-flops, memories, gates, area and time."""
+    block = blocks.get_block(values["BLOCK"])
+    params = {name: values[name] for name in block.params}
+    if values["DENSE"] and not values["MAP"]:
+        raise UserError("DENSE=1 compares areas of cells: give MAP=1 too")
+    if values["MAP"] and values["GATES"]:
+        raise UserError("GATES=1 counts gates without a library, MAP=1 takes cells of one: give one of them")
+    if values["MAP"]:
+        from flow.commands.mapping import report
+
+        return report(block, params, values["DENSE"], values["TIMEOUT"], values["REPORT"])
+    facts: dict[str, Any] = {"block": block.name}
+    try:
+        cost, variants = synthesise_all(block, params, values["GATES"], values["TIMEOUT"], values["JOBS"])
+    except UserError as error:
+        write_report(values["REPORT"], facts | {"parameters": params, "status": "error", "error": str(error)})
+        raise
+    console = wide(120)
+    print(f"{block.name} {shown_params(params)}".strip())
+    for table in cost_tables(cost):
+        console.print(table)
+    facts |= {"status": "pass", **cost.as_dict()}
+    if variants:
+        console.print(comparison_table(block, cost, variants))
+        facts["variants"] = {name: each.as_dict() for name, each in variants.items()}
+        facts["compared"] = compared(cost, variants)
+    mapped = f"{cost.gates.total():,} gates" if cost.gates is not None else "gates not estimated (GATES=1)"
+    print(
+        f"PASS synth of {block.name}: {cost.multipliers.total()} multipliers, {cost.constant_products} products "
+        f"with constants, {cost.flip_flops.total():,} flip-flop bits, {cost.memory_bits:,} memory bits, {mapped}"
+    )
+    write_report(values["REPORT"], facts)
+    return 0

@@ -12,9 +12,10 @@ import hjson
 import pytest
 from rich.console import Console
 
-from flow.commands import mutate, mutate_report
+from flow.commands import mutate_report
+from flow.commands import mutate_run as mutate
 from flow.commands.mutants import Schema, make_schema
-from flow.commands.mutate import KILLED, SURVIVED, TIMEOUT, Request, Stage
+from flow.commands.mutate_run import KILLED, SURVIVED, TIMEOUT, Request, Stage
 from flow.commands.operators import OPERATORS
 from flow.core.blocks import get_block
 from flow.core.simulate import run, transaction_logs

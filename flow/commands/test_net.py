@@ -14,9 +14,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from rich.console import Console
 
-from flow.commands import net as flow
-from flow.commands.net import Request, Sample, bundles, net, plan, totals
+from flow.commands import net_run as flow
 from flow.commands.net_report import cells, print_tables, total_cells, write_page
+from flow.commands.net_run import Request, Sample, bundles, net, plan, totals
 from flow.commands.net_trace import plan_trace
 from flow.core.targets import run_target
 from host.net.graph import Network

@@ -20,9 +20,10 @@ from junitparser import JUnitXml
 from rich.console import Console
 
 from flow import cli
-from flow.commands import regress, regress_report
-from flow.commands.regress import NOT_RUN, Request
-from flow.core import codecov, jobs
+from flow.commands import regress_report, replay
+from flow.commands import regress_run as regress
+from flow.commands.regress_run import NOT_RUN, Request
+from flow.core import blocks, codecov, jobs
 from flow.core.blocks import get_block
 from tb.lib.contract import RunSpec
 from tb.lib.errors import UserError
@@ -217,17 +218,17 @@ def test_failures_are_found_grouped_and_replayed(many, go, tmp_path, monkeypatch
     assert page.index("Regression FAILED") < page.index("Failures") < page.index('class="tiles"')
 
     # make replay finds the job, makes waves, and fails as the job did.
-    monkeypatch.setattr(cli, "get_block", lambda name: block)
+    monkeypatch.setattr(blocks, "get_block", lambda name: block)
     monkeypatch.setattr(jobs.find_job, "__defaults__", (tmp_path / "store",))
     capsys.readouterr()
-    assert cli._replay(by_test["wrong"]["id"], 60) == 1
+    assert replay.main.callback(by_test["wrong"]["id"], 60) == 1
     said = capsys.readouterr().out
     assert "count is wrong" in said
     waves = re.search(r"waves: (.*)", said)[1]
     assert (ROOT / waves).stat().st_size > 0
     near = by_test["wrong"]["id"]
     with pytest.raises(UserError, match=f"is not a job of the last regression: {near}"):
-        cli._replay(near[:-1], 60)
+        replay.main.callback(near[:-1], 60)
     with pytest.raises(UserError, match="run 'make regress' first"):
         jobs.find_job(near, tmp_path / "nowhere")
 

@@ -19,7 +19,7 @@ VARIABLES = ("NET", "DATA", "IMAGES", "EPOCHS", "SEED", "SEEDS", "REPORT", "JOBS
 def make(monkeypatch, capsys, tmp_path):
     """Calls the target the way the Makefile does: (exit status, stdout, stderr)."""
     monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
-    monkeypatch.setattr(cli, "REPORTS", tmp_path / "reports")
+    monkeypatch.setattr(train_model, "REPORTS", tmp_path / "reports")
     monkeypatch.setattr(train_model, "BUILD", tmp_path)
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
@@ -92,10 +92,6 @@ def test_a_picture_that_cannot_be_written(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(UserError, match="cannot write"):
         train_model.train_model(Task("mlp"), 1, [1], 1, tmp_path / "file" / "p.png")
-
-
-def test_variants_are_those_that_the_command_knows():
-    assert tuple(each.name for each in train_model.VARIANTS) == cli.MODEL_VARIANTS
 
 
 class Stops(Exception):

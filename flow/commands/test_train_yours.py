@@ -40,7 +40,8 @@ NET = Network(
 def make(monkeypatch, capsys, tmp_path):
     """Calls a target the way the Makefile does: (exit status, stdout, stderr)."""
     monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
-    monkeypatch.setattr(cli, "REPORTS", tmp_path / "reports")
+    for module in (flow, train_model):
+        monkeypatch.setattr(module, "REPORTS", tmp_path / "reports")
 
     def call(target, **variables):
         for name, value in variables.items():

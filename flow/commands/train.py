@@ -18,9 +18,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flow.core import progress
+import click
+
+from flow.core import options, progress
 from flow.core.blocks import get_block
+from flow.core.options import Option, command
+from flow.core.output import wide, write_report
 from flow.core.simulate import RunResult, run
+from flow.core.values import Choice, Count, File, Flag, Folder
 from host.data import DataError, files_of
 from host.digits import Digits, DigitsError
 from host.mapper import MapError
@@ -29,7 +34,8 @@ from models.common.files import FileError, read_json, write_whole
 from models.common.floats import fingerprint
 from models.top.config import TopParams
 from tb.lib.errors import UserError
-from tb.lib.paths import BUILD, PACKAGES, ROOT, shown, source_files
+from tb.lib.paths import BUILD, PACKAGES, REPORTS, ROOT, shown, source_files
+from tb.lib.replay import definition
 from tb.top.report import capture_lines
 from tb.top.training import load_checkpoint
 
@@ -204,3 +210,96 @@ def check_job(job: Job, per_epoch: int) -> None:
     iterations = job.epochs * per_epoch
     if job.capture and job.capture_at >= iterations:
         raise UserError(f"CAPTURE_AT={job.capture_at + 1}: this training has iterations 1..{iterations}")
+
+
+ROUNDS = {"stochastic": "stochastic", "nearest": "nearest-even"}  # of errors, in host.fixed's words
+
+
+@command(
+    "train",
+    *options.NETWORK,
+    Option("EPOCHS", Count(1000), "epochs of a training on the RTL", 1),
+    Option("OPT", Choice(("momentum", "adam")), "update rule", "momentum"),
+    Option("LAPS", Flag(), "LAPS chooses precision (0: 8 bits)", True),
+    Option("ROUND", Choice(tuple(ROUNDS)), "rounding of errors", "stochastic"),
+    Option("SAMPLE", click.STRING, "train in the model, verify a share (1/50) or all on the RTL"),
+    options.jobs("simulations of SAMPLE"),
+    options.SEED,
+    Option("CORES", Choice((1, 2, 4)), "pairs of IOSS core and RAN", 1),
+    Option("ENERGY", File(), "energies and assumptions in place of data/energy/horowitz45.hjson"),
+    Option("CAPTURE", Folder(), "save every GEMM of an iteration into this folder"),
+    Option("CAPTURE_AT", Count(1_000_000), "the iteration that CAPTURE saves (default: the first)"),
+    options.REPORT,
+)
+def main(
+    NET: str,
+    DATA: str | None,
+    IMAGES: tuple[int, ...] | None,
+    EPOCHS: int,
+    OPT: str,
+    LAPS: bool,
+    ROUND: str,
+    SEED: int,
+    CORES: int,
+    SAMPLE: str | None,
+    JOBS: int,
+    ENERGY: Path | None,
+    CAPTURE: Path | None,
+    CAPTURE_AT: int | None,
+    REPORT: Path | None,
+) -> int:
+    """Train a real network on the RTL, checked to the bit and cycle; resume where an earlier one ended."""
+    from flow.commands.train_report import content, pictures, summary_lines, write_page
+    from host.energy import DEFAULT, Energies, EnergyError
+    from tb.top.training import Plan
+
+    try:
+        energies = Energies.load(ENERGY or DEFAULT)
+    except EnergyError as error:
+        raise UserError(f"ENERGY={error}" if ENERGY else str(error)) from error
+    if CAPTURE_AT is not None and CAPTURE is None:
+        raise UserError("CAPTURE_AT says which iteration CAPTURE= saves: give CAPTURE, the folder, too")
+    plan = Plan(NET, OPT, LAPS, SEED, DATA or "", IMAGES, ROUNDS[ROUND])
+    data = prepared(plan, TopParams(cores=CORES))
+    job = Job(plan, EPOCHS, get_block("top").resolve_params({"CORES": CORES}), CAPTURE, (CAPTURE_AT or 1) - 1)
+    per_epoch = len(data.train_labels) // plan.network.batch
+    check_job(job, per_epoch)
+    if SAMPLE is not None:
+        return _train_sampled(job, data, per_epoch, SAMPLE, JOBS, REPORT)
+    records = train(job, per_epoch)
+    report = content(records, per_epoch, plan.float32(data, EPOCHS), TopParams(cores=CORES), energies)
+    short = name_of(NET)
+    name = f"{short}-{OPT}-{'laps' if LAPS else '8bit'}-{SEED}" + (f"-{CORES}cores" if CORES > 1 else "")
+    folder = REPORTS / "train" / name
+    images = pictures(report, records)
+    span = "1 epoch" if EPOCHS == 1 else f"{EPOCHS} epochs"
+    title = f"{short} trained on the RTL: {span}, {OPT}, {'LAPS' if LAPS else '8 bits'}, seed {SEED}"
+    page = write_page(report, title, images, folder / "train.html")
+    write_whole(folder / "train.json", json.dumps(report, indent=1) + "\n")
+    for line in summary_lines(report):
+        print(line)
+    print(f"page: {shown(page)}")
+    if CAPTURE:
+        first = definition("CAPTURE", shown(CAPTURE / "fp1.npz"))
+        print(f"captures: {shown(CAPTURE)}; make sim BLOCK=gemm {first} replays the first")
+    write_report(REPORT, report)
+    return 0
+
+
+def _train_sampled(job: Job, data: Digits, per_epoch: int, share: str, jobs: int, report: Path | None) -> int:
+    from flow.commands.sample import parse_sample, sample, table_of
+
+    if job.plan.rounding != ROUNDS["nearest"]:
+        raise UserError(
+            "SAMPLE needs ROUND=nearest: random bits are drawn in the order in which jobs complete, which no model can"
+            " know ahead of the RTL"
+        )
+    if job.capture:
+        raise UserError("SAMPLE takes no CAPTURE: leave one of them out")
+    done = sample(job, data, per_epoch, parse_sample(share), jobs)
+    wide(100).print(table_of(done))
+    checks = ", ".join(f"{count:,} {kind}" for kind, count in done["checks"].items())
+    print(f"checks: {checks}; mismatches: {done['mismatches']}")
+    print(f"each of {len(done['verified'])} iterations ends in the state in which the next one began ahead")
+    write_report(report, done)
+    return 0

@@ -15,6 +15,10 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from flow.core import options
+from flow.core.options import Option, command
+from flow.core.output import write_report
+from flow.core.values import Count, Some
 from host.data import DataError, files_of
 from host.digits import DigitsError
 from host.fixed import FixedConfig
@@ -24,7 +28,7 @@ from models.common.floats import fingerprint
 from models.laps.config import TensorClass
 from studies.measure import Outcome, Task, TrainingError, Variant, rows_of, run_all, table_of
 from tb.lib.errors import UserError
-from tb.lib.paths import BUILD, source_files
+from tb.lib.paths import BUILD, REPORTS, shown, source_files
 
 VARIANTS = (
     Variant("float32"),
@@ -150,3 +154,32 @@ def train_model(
     except OSError as error:
         raise UserError(f"cannot write {picture}: {error.strerror or error}") from None
     return report
+
+
+@command(
+    "train-model",
+    *options.NETWORK,
+    Option("EPOCHS", Count(1000), "epochs of a training", 30),
+    options.SEED,
+    Option("SEEDS", Count(), "average over so many seeds, SEED and those after it", 1),
+    Option("ONLY", Some(tuple(each.name for each in VARIANTS)), "only these, float32 and LAPS", "all"),
+    options.REPORT,
+    Option("JOBS", Count(), "trainings at the same time", 2),
+)
+def main(
+    NET: str,
+    DATA: str | None,
+    IMAGES: tuple[int, ...] | None,
+    EPOCHS: int,
+    SEED: int,
+    SEEDS: int,
+    ONLY: tuple[str, ...],
+    REPORT: Path | None,
+    JOBS: int,
+) -> int:
+    """Train with LAPS choosing every number format, against float32 and fixed formats."""
+    picture = REPORTS / "laps" / f"train_{name_of(NET)}.png"
+    content = train_model(Task(NET, DATA or "", IMAGES), EPOCHS, range(SEED, SEED + SEEDS), JOBS, picture, ONLY)
+    print(f"picture: {shown(picture)}")
+    write_report(REPORT, content | {"picture": str(picture)})
+    return 0

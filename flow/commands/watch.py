@@ -12,9 +12,14 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from watchfiles import Change, watch
 
+from flow.commands.sim import sim_options
+from flow.core import options
+from flow.core.options import Option, command
+from tb.lib.contract import Block
 from tb.lib.errors import UserError
 from tb.lib.paths import ROOT, SOURCE_KINDS, SOURCES, shown
 
@@ -83,3 +88,14 @@ def watch_sources(arguments: Mapping[str, str], rtl: Path | None, tell: Callable
         return loop(saved, lambda: run_once(arguments), tell)
     except OSError as error:
         raise UserError(f"files cannot be watched: {error.strerror or error}") from error
+
+
+def watch_options(block: Block) -> list[Option]:
+    """Those of a simulation, but what a single run leaves."""
+    return [option for option in sim_options(block) if option.envvar not in ("WAVES", "REPORT", "OUT")]
+
+
+@command("watch", of_block=watch_options)
+def main(RTL: Path | None, **_: Any) -> int:
+    """Run again whenever a source is saved; a line each."""
+    return watch_sources(options.given(), RTL, lambda line: print(line, flush=True))

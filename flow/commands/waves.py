@@ -16,10 +16,16 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+from flow.commands.sim import sim_one, sim_options
+from flow.core import blocks
+from flow.core.options import Option, command
+from flow.core.values import File
+from tb.lib.contract import Block
 from tb.lib.errors import UserError
 from tb.lib.paths import shown
+from tb.lib.runinfo import CLOCK_NS
 
 VIEWERS = ("gtkwave", "surfer")
 ADVICE = (
@@ -285,3 +291,31 @@ def view(waves: Path, save: Path, commands: Path) -> str:
     quiet = subprocess.DEVNULL
     subprocess.Popen(call, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
     return f"opened in {viewer}"
+
+
+def waves_options(block: Block) -> list[Option]:
+    """Those of a simulation, and FILE."""
+    mine = [option for option in sim_options(block) if option.envvar not in ("WAVES", "REPORT")]
+    return [*mine, Option("FILE", File(), "waves that are there, of this block, instead of a run")]
+
+
+@command("waves", of_block=waves_options)
+def main(**values: Any) -> int:
+    """Run a test with waveforms, list its signals, open a viewer."""
+    block = blocks.get_block(values["BLOCK"])
+    path, run = values["FILE"], None
+    if path is None:
+        outcome = sim_one(block, values["TEST"], values, waves=True)
+        if outcome.error is not None:
+            raise outcome.error
+        run = outcome.run
+        path = run.waves
+        if path is None:
+            raise UserError(f"the simulation left no waves; its log: {shown(run.log)}")
+    divergence = (run.result or {}).get("first_divergence") if run is not None else None
+    # The edge that ends cycle 0 is one period after the start.
+    marker = (int(divergence["cycle"]) + 1) * CLOCK_NS * 1000 if divergence else None
+    save, commands = write_lists(path, block.tb_top, marker)
+    print(f"signals: {shown(save)} (GTKWave), {shown(commands)} (Surfer)")
+    print(view(path, save, commands))
+    return 0 if run is None or run.passed else 1

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from flow import cli
-from flow.core import floor
+from flow.commands import test as tests
+from flow.core import blocks, floor
 from tb.lib.contract import RunSpec
 from tb.lib.coverage import Coverage, CoverGroup, Coverpoint, Ignore, RunCoverage, collect, summarise
 
@@ -95,13 +95,13 @@ def test_make_test_says_what_became_of_it(
         ran(tmp_path, RunSpec("first"), *seen)
         return SimpleNamespace(returncode=status)
 
-    monkeypatch.setattr("flow.core.tools.ensure_simulator", lambda _: None)
-    monkeypatch.setattr(cli.subprocess, "run", called)
-    monkeypatch.setattr(cli, "all_blocks", lambda: [BLOCK, PLAIN])
+    monkeypatch.setattr(tests, "ensure_simulator", lambda _: None)
+    monkeypatch.setattr(tests.subprocess, "run", called)
+    monkeypatch.setattr(blocks, "all_blocks", lambda: [BLOCK, PLAIN])
     clear, measure = floor.clear, floor.measure
     monkeypatch.setattr(floor, "clear", lambda: clear(tmp_path / "kept"))
-    monkeypatch.setattr(floor, "measure", lambda blocks: measure(blocks, tmp_path / "kept"))
-    assert cli._test(sim, "early", 1) == verdict
+    monkeypatch.setattr(floor, "measure", lambda these: measure(these, tmp_path / "kept"))
+    assert tests.main.callback(sim, "early", 1) == verdict
     said = capsys.readouterr().out
     assert words in said
     assert f"{'FAIL' if verdict else 'PASS'} make test" in said

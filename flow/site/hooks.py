@@ -16,7 +16,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
 
-from flow import cli
+from flow.commands import registry
 from flow.commands.regmap import stale_files
 from flow.core.blocks import all_blocks
 from flow.site import pages
@@ -90,8 +90,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     }
     config.nav = _filled(config.nav, filled, docs)
     _made["reference/parameters.md"] = pages.parameters(blocks)
-    by_name = {block.name: block for block in blocks}
-    _made["reference/commands.md"] = pages.commands(cli._commands(), lambda name: cli._commands(by_name[name]))
+    _made["reference/commands.md"] = pages.commands(registry.commands(), blocks)
     _of_source["flow/cli.py"] = "reference/commands.md"
     for finding in [*stale_files(), *stale_pictures()]:
         LOG.warning(finding)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import click
 
 from flow.commands.faults import Fault, load_faults
+from flow.core.options import Command
 from tb.lib.contract import Block
 from tb.lib.coverage import CoverGroup, Coverpoint, Cross
 from tb.lib.paths import ROOT
@@ -182,29 +183,26 @@ def parameters(blocks: Sequence[Block]) -> str:
     return text
 
 
-def commands(common: Mapping[str, click.Command], of_block: Callable[[str], Mapping[str, click.Command]]) -> str:
-    """Every target of make with its variables; `of_block` gives the commands of one block by its name.
-
-    Variables that only some blocks take are listed with those blocks.
-    """
-    text = "# Targets and variables\n\n" + MADE.format(source="flow/cli.py")
+def commands(common: Mapping[str, Command], blocks: Sequence[Block]) -> str:
+    """Every target of make with its variables; those that only some of the blocks take are listed with them."""
+    text = "# Targets and variables\n\n" + MADE.format(source="flow/commands")
     text += "`make <target> [VARIABLE=value ...]`. Variables go on make's command line; a variable that the target "
     text += "does not take is an error. Relative paths count from the folder that make runs in. Exit status: 0 passed, "
     text += "1 something failed, 2 a mistake in the call or a missing tool.\n\n"
-    choices = next(p for p in common["sim"].params if p.envvar == "BLOCK").type.name.split("|")
+    text += "The same as a command line: `python -m flow <target> [--variable value ...]`, where `X_BITS=8` is "
+    text += "`--x-bits 8`, `WAVES=1` is `--waves` and `LAPS=0` is `--no-laps`; `--help` lists them.\n\n"
     for name, command in common.items():
         text += f"## {name}\n\n`make {name}`: {command.help}.\n\n"
-        if name in OF_BLOCK:
+        if command.of_block is not None:
             takers: dict[tuple[str, ...], list[str]] = {}
-            for block in choices:
-                for param in of_block(block)[name].params:
-                    takers.setdefault(_variable(param), []).append(block)
+            for block in blocks:
+                for param in command.for_block(block).params:
+                    takers.setdefault(_variable(param), []).append(block.name)
             order = [param.envvar for param in command.params]
             rows = sorted(takers.items(), key=lambda each: order.index(each[0][0].strip("`")))
-            all_of_them = len(choices)
             text += table(
                 (*_HEAD, "blocks"),
-                [(*row, "all" if len(mine) == all_of_them else ", ".join(mine)) for row, mine in rows],
+                [(*row, "all" if len(mine) == len(blocks) else ", ".join(mine)) for row, mine in rows],
             )
         elif command.params:
             text += table(_HEAD, [_variable(param) for param in command.params])
@@ -213,8 +211,6 @@ def commands(common: Mapping[str, click.Command], of_block: Callable[[str], Mapp
     return text + "## clean\n\n`make clean`: remove build/ (builds, runs, reports).\n"
 
 
-# Targets whose variables depend on the block.
-OF_BLOCK = ("sim", "waves", "watch", "synth")
 _HEAD = ("variable", "value", "default", "meaning")
 
 

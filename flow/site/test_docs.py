@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flow import cli
-from flow.commands import regmap
+from flow.commands import docs, registry, regmap
 from flow.commands.faults import Fault
 from flow.core.blocks import all_blocks, get_block
 from flow.site import build, draw, pages, pictures, waves
@@ -140,14 +139,12 @@ def test_bins_faults_and_parameters_appear() -> None:
 
 
 def test_every_target_and_variable_appears() -> None:
-    commands = cli._commands()
-    by_name = {block.name: block for block in all_blocks()}
-    text = pages.commands(commands, lambda name: cli._commands(by_name[name]))
+    commands = registry.commands()
+    text = pages.commands(commands, all_blocks())
     for name, command in commands.items():
         section = text.partition(f"## {name}\n")[2].partition("\n## ")[0]
         assert all(f"| `{param.envvar}` |" in section for param in command.params)
     assert re.search(r"\| `LAYERS` \|.*\| laps \|", text)
-    assert set(pages.OF_BLOCK) == set(cli._OF_BLOCK)
     assert re.search(r"\| `SEED` \|.*\| all \|", text)
     makefile = re.search(r"^TARGETS := (.*)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert makefile is not None
@@ -230,10 +227,10 @@ def test_a_bus_has_a_value_for_each_change() -> None:
 def test_the_command_says_what_is_wrong(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(pictures, "write_pictures", lambda: None)
     monkeypatch.setattr(build, "build_site", lambda: ["x.md: broken"])
-    assert cli._docs(OPEN=False) == 1
+    assert docs.main.callback(OPEN=False) == 1
     assert capsys.readouterr().out == "  x.md: broken\nFAIL docs: 1 findings, no site\n"
     monkeypatch.setattr(build, "build_site", list)
-    assert cli._docs(OPEN=False) == 0
-    monkeypatch.setattr(cli.webbrowser, "open", lambda _: False)
+    assert docs.main.callback(OPEN=False) == 0
+    monkeypatch.setattr(docs.webbrowser, "open", lambda _: False)
     with pytest.raises(UserError, match="no browser to open"):
-        cli._docs(OPEN=True)
+        docs.main.callback(OPEN=True)

@@ -13,7 +13,9 @@ import click
 import pytest
 import yaml
 
-from flow import cli
+from flow.commands import registry
+from flow.commands import test as tests
+from flow.core import blocks
 from flow.core.blocks import block_names
 from tb.lib.paths import ROOT
 
@@ -35,7 +37,7 @@ def _filled(text: str, values: Mapping[str, str]) -> str:
 
 def problems(workflow: Mapping[str, Any]) -> list[str]:
     """What make would refuse: unknown targets and variables, illegal values."""
-    commands = cli._commands()
+    commands = registry.commands()
     out = []
     for name, job in workflow["jobs"].items():
         for values, step in itertools.product(_values(job), job["steps"]):
@@ -85,7 +87,7 @@ def test_the_workflow_calls_what_exists() -> None:
     assert set(workflow["jobs"]) == {"lint", "test", "coverage", "docs"}
     calls = [step.get("run", "") for job in workflow["jobs"].values() for step in job["steps"]]
     assert {"make lint", "make docs"} <= set(calls)
-    assert set(workflow["jobs"]["test"]["strategy"]["matrix"]["sim"]) == set(cli._HALVES) - {"both"}
+    assert set(workflow["jobs"]["test"]["strategy"]["matrix"]["sim"]) == set(tests.HALVES) - {"both"}
     for job in workflow["jobs"].values():
         assert job["timeout-minutes"] <= 60
         cached = [step["with"]["path"] for step in job["steps"] if step.get("uses", "").startswith("actions/cache")]
@@ -117,14 +119,14 @@ def test_the_halves_are_all_tests(monkeypatch: pytest.MonkeyPatch, capsys: pytes
         calls.append(command)
         return type("Done", (), {"returncode": 0})
 
-    monkeypatch.setattr("flow.core.tools.ensure_simulator", lambda _: None)
+    monkeypatch.setattr(tests, "ensure_simulator", lambda _: None)
     monkeypatch.setattr("flow.core.floor.clear", lambda: None)
-    monkeypatch.setattr(cli, "all_blocks", list)
-    monkeypatch.setattr(cli.subprocess, "run", called)
-    for sim in cli._HALVES:
-        for runs in cli._RUNS:
-            assert cli._test(sim, runs, 1) == 0
+    monkeypatch.setattr(blocks, "all_blocks", list)
+    monkeypatch.setattr(tests.subprocess, "run", called)
+    for sim in tests.HALVES:
+        for runs in tests.RUNS_MARKS:
+            assert tests.main.callback(sim, runs, 1) == 0
     marks = [command[command.index("-k") + 1] if "-k" in command else "" for command in calls]
-    assert marks == [mark for mark in ("", "not icarus", "icarus") for _ in cli._RUNS]
+    assert marks == [mark for mark in ("", "not icarus", "icarus") for _ in tests.RUNS_MARKS]
     assert [command[command.index("-m", 3) + 1] for command in calls] == ["not late", "not early"] * 3
     assert "PASS make test" in capsys.readouterr().out
