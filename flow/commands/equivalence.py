@@ -69,7 +69,14 @@ def _run(folder: Path, name: str, lines: Sequence[str], timeout: float) -> tuple
     (folder / f"{name}.ys").write_text("\n".join([*lines, ""]), encoding="utf-8")
     try:
         done = subprocess.run(
-            [str(yosys()), "-s", f"{name}.ys"], cwd=folder, capture_output=True, text=True, timeout=timeout, check=False
+            [str(yosys()), "-s", f"{name}.ys"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=timeout,
+            check=False,
         )
     except subprocess.TimeoutExpired as late:
         said = late.stdout or b""
