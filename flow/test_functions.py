@@ -10,11 +10,7 @@ from tb.lib.paths import PACKAGES, ROOT
 
 LONGEST = 80
 ALLOWED = {
-    "models/ran/cycle.py::_Timing.run": "one pass over cycles, whose state is local for speed",
-    "models/ran/reference.py::Machine.step": "a cycle of the second reading, told from the page's top to its end",
-    "models/ioss/cycle.py::_Predictor._jobs": "the model's innermost loop: its state is local for speed",
     "flow/core/simulate.py::build": "its text is part of every build's key",
-    "tb/top/tests.py::refusals.body": "one refusal after the other, of every kind there is",
     "flow/core/simulate.py::_simulate": "its text is part of every build's key",
 }
 

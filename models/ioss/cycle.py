@@ -17,6 +17,7 @@ whose slot is reached at S = max(T_prev + 1, Z + 1), and T_q = max(S + q, A_(q-2
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -170,6 +171,45 @@ class _Tile:
         self.weights = weights
         self.counts: list[list[int]] = pairs.counts.tolist()
         self.totals: list[int] = pairs.counts.sum(axis=1).tolist()
+
+
+@dataclass(slots=True)
+class _Offered:
+    """Jobs of a tile as they are offered: lists by job, and for those that fit, in order, what they issue."""
+
+    lo: int  # first job
+    beats: int  # as declared
+    members: int  # rows of a job
+    loaded: int  # when the tile is there
+    offers: list[int]
+    paces: list[int]
+    lengths: list[int]
+    fits: list[bool]
+    whole: list[bool]
+    counts: Iterator[tuple[int, Sequence[int]]]  # issues of all rows, of each
+
+
+@dataclass(slots=True)
+class _Walk:
+    """What came of a tile's jobs so far, by job; `z`: when the last one's vector was whole, `NEVER` beyond the
+    horizon; `last_t`: T_last of the latest."""
+
+    z: int
+    last_t: int = -1
+    firsts: list[int] = field(default_factory=list)
+    groups: list[int] = field(default_factory=list)
+    bounds: list[int] = field(default_factory=list)
+    dones: list[int] = field(default_factory=list)
+    kinds: list[int] = field(default_factory=list)
+
+
+def _group_at(first: int, older: Sequence[int], newer: Sequence[int]) -> int:
+    """The first group that is idle in cycle ``first``, or else the first with a free slot; T_last by group."""
+    for busy_until in (newer, older):
+        for group, cycle in enumerate(busy_until):
+            if cycle < first:
+                return group
+    raise AssertionError("no group has a free slot")
 
 
 class _Predictor:
@@ -385,6 +425,20 @@ class _Predictor:
         if not tile_good:
             return self._refuse_all(n, lo, hi, loaded, cut)
 
+        walk = _Walk(self.z_prev)
+        self._walk(self._offered(n, desc, lo, hi, loaded), walk)
+        self.z_prev = walk.z
+        taken, ended = len(walk.firsts), len(walk.dones)
+        self.first[lo : lo + taken] = walk.firsts
+        self.group[lo : lo + taken] = walk.groups
+        self.byp_bound[lo : lo + taken] = walk.bounds
+        self.job_tile[lo : lo + taken] = n
+        self.done[lo : lo + ended] = walk.dones
+        self.kind[lo : lo + ended] = walk.kinds
+        return NEVER if cut or walk.z >= horizon else max(walk.z, walk.last_t) + 2
+
+    def _offered(self, n: int, desc: Descriptor, lo: int, hi: int, loaded: int) -> _Offered:
+        """The jobs ``lo`` to ``hi`` (exclusive) of tile ``n``, and what they issue."""
         beats = vec_beats(desc)
         self.declared[lo:hi] = beats
         lengths = self.job_stop[lo:hi] - self.job_start[lo:hi]
@@ -392,99 +446,100 @@ class _Predictor:
         good = np.flatnonzero(fits) + lo
         tile = self._values(n, desc, good)
         self.tiles[-1] = (lo, hi - lo, desc, tile)
-        good_list = fits.tolist()
-        counts_of = iter(zip(tile.totals, tile.counts, strict=True))
-        offers, paces = self.job_offer[lo:hi].tolist(), self.job_pace[lo:hi].tolist()
-        length_list = lengths.tolist()
-        whole = self.job_whole[lo:hi].tolist()
-        tags, masks = self.job_tag[lo:hi].tolist(), self.job_mask[lo:hi].tolist()
+        self.n_issue[good] = tile.totals
+        return _Offered(
+            lo,
+            beats,
+            desc.reduce_factor,
+            loaded,
+            self.job_offer[lo:hi].tolist(),
+            self.job_pace[lo:hi].tolist(),
+            lengths.tolist(),
+            fits.tolist(),
+            self.job_whole[lo:hi].tolist(),
+            iter(zip(tile.totals, tile.counts, strict=True)),
+        )
+
+    def _walk(self, jobs: _Offered, walk: _Walk) -> None:
+        """Take the jobs of a tile one after the other, up to the horizon."""
+        z, byp_done, single = walk.z, self.byp_done, jobs.beats == 1
         older, newer = self.older, self.newer
-        groups = range(len(older))
-        n_members = desc.reduce_factor
-        t_prev, ready = self.t_prev, self.ready
-        firsts, dones, kinds, chosen, bounds = [], [], [], [], []
-        z, last_t = self.z_prev, -1
-        single = beats == 1
-        for index, offer in enumerate(offers):
+        each = zip(jobs.offers, jobs.paces, jobs.lengths, jobs.fits, jobs.whole, strict=True)
+        for job, (offer, pace, length, fits, whole) in enumerate(each, jobs.lo):
+            # Its first beat: after the job before it, the tile, the last bypass, and a group's older job.
             first = offer if offer > z else z + 1
-            if first <= loaded:
-                first = loaded + 1
-            if single and first < self.byp_done:
-                first = self.byp_done
+            if first <= jobs.loaded:
+                first = jobs.loaded + 1
+            if single and first < byp_done:
+                first = byp_done
             available = min(older)
             if first <= available:
                 first = available + 1
-            if first >= horizon:
-                z = NEVER
-                break
-            for group in groups:
-                if newer[group] < first:
-                    break
-            else:
-                for group in groups:
-                    if older[group] < first:
-                        break
-            firsts.append(first)
-            chosen.append(group)
-            bounds.append(self.byp_done)
+            if first >= self.horizon:
+                walk.z = NEVER
+                return
+            group = _group_at(first, older, newer)
+            walk.firsts.append(first)
+            walk.groups.append(group)
+            walk.bounds.append(byp_done)
 
-            z = first + length_list[index] - 1
-            if paces[index] > z:
-                z = paces[index]
-            if good_list[index]:
-                total, counts = next(counts_of)
-                if z < self.byp_done and not single:
-                    z = self.byp_done
-            elif length_list[index] >= beats and not single:
-                z = self._late(lo + index, first, beats)
-            if not whole[index] or z >= horizon:
-                z = NEVER
-                break
-            dones.append(z)
-            if not good_list[index]:
-                kinds.append(KIND_REFUSED)
-                code = JobErr.EARLY_LAST if length_list[index] < beats else JobErr.LATE_LAST
-                self.job_err.append((z + 1, int(code), tags[index]))
-                continue
-            if total == 0:
-                kinds.append(KIND_BYPASS)
-                done = z + 1 if self.byp_ready is None else self.byp_ready.nth(self.byp_ready.rank(z + 1))
-                self.byp.append((z + 1, done, tags[index], masks[index]))
-                self.byp_done = done
-                continue
-            kinds.append(KIND_ROWS)
-            latest = -1
-            row = group * n_members
-            for count in counts:
-                count = count or 1  # a null
-                start = t_prev[row] if t_prev[row] > z else z
-                start += 1
-                t_last = start + count - 1
-                self.row_job[row].append(lo + index)
-                self.row_start[row].append(start)
-                if ready is None:
-                    self.a_prev[row] = t_last + 2
-                else:
-                    t_last = self._back_pressure(row, start, count)
-                self.row_last[row].append(t_last)
-                t_prev[row] = t_last
-                if t_last > latest:
-                    latest = t_last
-                row += 1
-            older[group] = newer[group]
-            newer[group] = latest
-            if latest > last_t:
-                last_t = latest
-        self.z_prev = z
-        taken = len(firsts)
-        self.first[lo : lo + taken] = firsts
-        self.group[lo : lo + taken] = chosen
-        self.byp_bound[lo : lo + taken] = bounds
-        self.job_tile[lo : lo + taken] = n
-        self.done[lo : lo + len(dones)] = dones
-        self.kind[lo : lo + len(dones)] = kinds
-        self.n_issue[good] = tile.totals
-        return NEVER if cut or z >= horizon else max(z, last_t) + 2
+            # Its last beat.
+            z = first + length - 1
+            if pace > z:
+                z = pace
+            if fits:
+                total, counts = next(jobs.counts)
+            if not single:
+                if not fits:
+                    z = self._late(job, first, jobs.beats) if length >= jobs.beats else z
+                elif z < byp_done:
+                    z = byp_done
+            if not whole or z >= self.horizon:
+                walk.z = NEVER
+                return
+            walk.z = z
+            walk.dones.append(z)
+
+            # What becomes of it.
+            if not fits:
+                walk.kinds.append(KIND_REFUSED)
+                code = JobErr.EARLY_LAST if length < jobs.beats else JobErr.LATE_LAST
+                self.job_err.append((z + 1, int(code), int(self.job_tag[job])))
+            elif total == 0:
+                walk.kinds.append(KIND_BYPASS)
+                byp_done = self._bypass(job, z)
+            else:
+                walk.kinds.append(KIND_ROWS)
+                latest = self._issue(job, z, group * jobs.members, counts)
+                older[group], newer[group] = newer[group], latest
+                if latest > walk.last_t:
+                    walk.last_t = latest
+
+    def _bypass(self, job: int, z: int) -> int:
+        """Let a job that issues nothing pass; return when it left."""
+        self.byp_done = z + 1 if self.byp_ready is None else self.byp_ready.nth(self.byp_ready.rank(z + 1))
+        self.byp.append((z + 1, self.byp_done, int(self.job_tag[job]), int(self.job_mask[job])))
+        return self.byp_done
+
+    def _issue(self, job: int, z: int, row: int, counts: Iterable[int]) -> int:
+        """Begin a job in its rows, from ``row`` on, with so many issues each; return the latest T_last."""
+        t_prev, latest = self.t_prev, -1
+        for count in counts:
+            count = count or 1  # a null
+            start = (t_prev[row] if t_prev[row] > z else z) + 1
+            t_last = start + count - 1
+            self.row_job[row].append(job)
+            self.row_start[row].append(start)
+            if self.ready is None:
+                self.a_prev[row] = t_last + 2
+            else:
+                t_last = self._back_pressure(row, start, count)
+            self.row_last[row].append(t_last)
+            t_prev[row] = t_last
+            if t_last > latest:
+                latest = t_last
+            row += 1
+        return latest
 
     def _back_pressure(self, row: int, start: int, count: int) -> int:
         """Place a job's products on the row's ready cycles; return T_last."""

@@ -1,9 +1,8 @@
 """Cycle model of the RAN: from what was offered and when outputs were taken to every event's cycle and value.
 
-Source: docs/ran/README.md. Time first, at the granularity of jobs: inside a job nothing can stop a row's products, so
-only its first product, the drain and the slots need a decision in a cycle; cycles in which nothing changes are
-skipped.
-Values afterwards, on whole arrays.
+Source: docs/ran/README.md. Time first (models/ran/timing.py), at the granularity of jobs: inside a job nothing can stop
+a row's products, so only its first product, the drain and the slots need a decision in a cycle. Values afterwards, on
+whole arrays.
 
 **Horizon.** ``Stimulus.horizon`` cycles, 0 .. horizon - 1, were observed. An event at or after the horizon is absent
 from the tables (or -1 where a table has one entry per input).
@@ -11,8 +10,7 @@ from the tables (or -1 where a table has one entry per input).
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +19,6 @@ from models.common.formats import CONTAINER, YBits
 from models.common.generator import RESET_SEED, draws_of, run_states, seeded
 from models.common.rounding import Round, bit_length
 from models.ran.config import (
-    BYPASS_DEPTH,
-    DRAIN_DEPTH,
-    SLOTS,
     TAGS,
     GlobalCounter,
     RanDescriptor,
@@ -32,12 +27,9 @@ from models.ran.config import (
     RspCode,
     Start,
 )
+from models.ran.jobs import I64, U8, Flags, Job
+from models.ran.timing import Timing
 from models.ran.value import join_stats, pack_results, quantise, saturate, shift_products, start_words
-
-NEVER = 1 << 48
-I64 = npt.NDArray[np.int64]
-U8 = npt.NDArray[np.uint8]
-Flags = npt.NDArray[np.bool_]
 
 PROD_IN_DTYPE = np.dtype(
     [
@@ -156,38 +148,6 @@ class Prediction:
     jobs: npt.NDArray[np.void]  # JOB_DTYPE, in order of swap; times that did not come are -1
 
 
-@dataclass
-class _Slot:
-    desc: int
-    first: int  # number of its first job
-    left: int
-    loaded: bool
-    since: int  # first cycle in which it is occupied
-    jobs: list[int] = field(default_factory=list)
-
-
-@dataclass
-class _Job:
-    tag: int
-    mask: int
-    complete: int = NEVER
-    byp: bool = False
-    entry: int = 0
-    bank: int = 0
-    group: int = 0
-    rf: int = 1
-    segments: list[int] = field(default_factory=list)  # one a member
-    members: int = 0  # whose last product's cycle is known
-    last: int = -1
-    slot: _Slot | None = None
-    desc: int = -1
-    select: int = -1
-    swap: int = -1
-    quant: int = -1
-    done: int = -1
-    psum: list[U8] = field(default_factory=list)
-
-
 def job_numbers(stim: Stimulus, accepted: I64, codes: npt.NDArray[np.uint8], tags: npt.ArrayLike, cycles: I64) -> I64:
     """Numbers since reset of the jobs whose tags (N,) are covered in cycles (N,): tags wrap at 2^16, numbers do not.
 
@@ -198,404 +158,6 @@ def job_numbers(stim: Stimulus, accepted: I64, codes: npt.NDArray[np.uint8], tag
     jobs = np.array([desc.n_jobs for desc in stim.descs], np.int64)[good]
     last = np.concatenate([[0], np.cumsum(jobs)])[np.searchsorted(accepted[good], cycles, side="left")] - 1
     return last - (last - np.asarray(tags, np.int64)) % TAGS
-
-
-def _next_ready(ready: Flags | None, horizon: int) -> I64:
-    """For every cycle the first one from there on that is ready."""
-    out = np.full(horizon + 1, NEVER, np.int64)
-    if ready is None:
-        out[:horizon] = np.arange(horizon)
-        return out
-    at = np.flatnonzero(ready[:horizon])
-    where = np.searchsorted(at, np.arange(horizon))
-    inside = where < len(at)
-    out[:horizon][inside] = at[where[inside]]
-    return out
-
-
-class _Timing:
-    """The cycles of everything, job by job."""
-
-    def __init__(self, params: RanParams, stim: Stimulus) -> None:
-        self.params, self.stim = params, stim
-        prod = stim.prod
-        self.prod_accept = np.full(len(prod), -1, np.int64)
-        # Segments: the products of one row for one job.
-        ends = np.flatnonzero(prod["last"]) + 1
-        rows = prod["row"].astype(np.int64)
-        breaks = np.flatnonzero(np.diff(rows)) + 1  # a row's unfinished last job
-        self.seg_hi = np.union1d(np.union1d(ends, breaks), [len(prod)] if len(prod) else []).astype(np.int64)
-        self.seg_lo = np.concatenate([[0], self.seg_hi[:-1]]).astype(np.int64) if len(self.seg_hi) else self.seg_hi
-        self.seg_job = np.full(len(self.seg_lo), -1, np.int64)
-        seg_row = rows[self.seg_lo] if len(self.seg_lo) else np.zeros(0, np.int64)
-        self.row_segs = [np.flatnonzero(seg_row == row).tolist() for row in range(params.rows)]
-        self.jobs: list[_Job] = []
-        self.row_counters = np.zeros((params.rows, len(RowCounter)), np.int64)
-        self.counters = np.zeros(len(GlobalCounter), np.int64)
-        self.desc_accept = np.full(len(stim.descs), -1, np.int64)
-        self.byp_accept = np.full(len(stim.byp), -1, np.int64)
-        self.bias_accept = np.full(len(stim.bias_data), -1, np.int64)
-        self.psum_accept = np.full(len(stim.psum_data), -1, np.int64)
-        self.bias_err: list[int] = []
-        self.psum_err: list[int] = []
-        self.bias_of: dict[int, list[U8]] = {}  # descriptor -> beats
-        self.requests: list[tuple[int, int, int]] = []
-        self.swaps: list[int] = []
-        self.quants: list[int] = []
-        self.merges: set[int] = set()
-        self.beats: list[tuple[int, int, int, bool, tuple[int, ...]]] = []  # valid, taken, beat, last, jobs
-        self.records: list[tuple[int, int, list[_Slot]]] = []
-
-    def run(self) -> None:
-        """Fills everything above."""
-        params, stim, horizon = self.params, self.stim, self.stim.horizon
-        rows, prod, jobs = params.rows, stim.prod, self.jobs
-        codes = [int(desc.check(params)) for desc in stim.descs]
-        out_next, req_next, stat_next = (
-            _next_ready(ready, horizon) for ready in (stim.out_ready, stim.psum_req_ready, stim.stat_ready)
-        )
-        offer = prod["offer"].tolist()
-        tags, masks, banks = prod["tag"].tolist(), prod["mask"].tolist(), prod["bank"].tolist()
-        seg_lo, seg_hi = self.seg_lo.tolist(), self.seg_hi.tolist()
-        is_last = prod["last"].tolist()
-        cancels = [(int(c["cycle"]), int(c["tag"])) for c in stim.cancel]
-        byp_offer, byp_tag, byp_mask = (stim.byp[name].tolist() for name in ("offer", "tag", "mask"))
-        desc_offer = stim.desc_offer.tolist()
-        bias_offer, bias_last = stim.bias_offer.tolist(), stim.bias_last.tolist()
-        psum_offer, psum_last = stim.psum_offer.tolist(), stim.psum_last.tolist()
-
-        at_row = [0] * rows
-        holder: dict[tuple[int, int], list[_Job]] = {}  # (group, bank): jobs, the newest last
-        row_jobs: dict[tuple[int, int], list[int]] = {}  # (group, member): jobs begun since the change of RF
-        group_jobs: dict[int, list[int]] = {}
-        free_from: dict[tuple[int, int], int] = {}  # (row, bank) that is not done: since
-        row_done: dict[tuple[int, int], _Job | None] = {}
-        slots: deque[_Slot] = deque()
-        rf, base, number = 1, 0, 0
-        at_desc = at_byp = at_bias = at_psum = at_cancel = 0
-        waiting: list[tuple[int, int, int]] = []  # complete, place, job: the order queue, in time those to come
-        byps = 0
-        req_since = -1
-        drain: deque[tuple[int, int]] = deque()  # since, job
-        psum_beats: list[U8] = []
-        psum_full = False
-        psum_seen = 0
-        bias_beats: list[U8] = []
-        sum_job = quant_job = -1
-        pack_jobs: list[int] = []
-        pack_left = 0
-        out_beat: tuple[int, int, bool, tuple[int, ...]] | None = None  # valid, beat, last, jobs
-        record: tuple[int, list[_Slot]] | None = None
-        tensor: list[_Slot] = []
-
-        def covered(tag: int) -> bool:
-            return (tag - base) % TAGS < (number - base)
-
-        t = 0
-        while t < horizon:
-            changed = False
-            # ---- decisions, from the drain's end upwards; all see the state at the begin of t
-            out_fire = out_beat is not None and out_next[t] == t
-            free = out_beat is None or out_fire
-            pack_desc = stim.descs[jobs[pack_jobs[0]].desc] if pack_jobs else None
-            merge = False
-            if pack_desc is not None and quant_job >= 0:
-                merge = stim.descs[jobs[quant_job].desc].y_bits == pack_desc.y_bits and len(
-                    pack_jobs
-                ) < pack_desc.places(params)
-            emit = bool(pack_jobs) and not merge and free
-            emptied = emit and pack_left == 1
-            take = quant_job >= 0 and (merge or not pack_jobs or emptied)
-            sum_move = sum_job >= 0 and (quant_job < 0 or take)
-            head = drain[0] if drain and drain[0][0] <= t else None
-            head_start = stim.descs[jobs[head[1]].desc].start if head else Start.ZERO
-            head_psum = head is not None and head_start >= Start.PSUM32
-            if head is None:
-                started = False
-            elif head_psum:
-                started = psum_full
-            else:
-                slot = jobs[head[1]].slot
-                assert slot is not None
-                started = slot.loaded
-            swap = head is not None and started and (sum_job < 0 or sum_move)
-            psum_ready = head_psum and not psum_full
-            room = len(drain) < DRAIN_DEPTH
-            ready_now = [entry for entry in waiting if entry[0] <= t]
-            pick = min(ready_now) if ready_now else None
-            pick_job = jobs[pick[2]] if pick else None
-            pick_slot = None
-            if pick_job is not None:
-                pick_slot = next(s for s in slots if (pick_job.tag - s.first) % TAGS < stim.descs[s.desc].n_jobs)
-            wants = (
-                pick is not None
-                and room
-                and pick_slot is not None
-                and (stim.descs[pick_slot.desc].start >= Start.PSUM32)
-            )
-            request_fire = wants and req_next[t] == t
-            select = pick is not None and room and (not wants or request_fire)
-            oldest = slots[0] if slots and slots[0].since <= t else None
-            stat_fire = record is not None and stat_next[t] == t
-            retire = (
-                oldest is not None
-                and oldest.left == 0
-                and oldest.loaded
-                and (not stim.descs[oldest.desc].stat_last or record is None or stat_fire)
-            )
-            busy = bool(slots) or bool(pack_jobs) or out_beat is not None or record is not None
-
-            # ---- inputs
-            desc_fire = (
-                at_desc < len(desc_offer)
-                and 0 <= desc_offer[at_desc] <= t
-                and (not slots or (len(slots) < SLOTS and stim.descs[at_desc].reduce_factor == rf))
-            )
-            byp_fire = (
-                at_byp < len(byp_offer)
-                and 0 <= byp_offer[at_byp] <= t
-                and byps < BYPASS_DEPTH
-                and covered(byp_tag[at_byp])
-            )
-            wanted = next((s for s in slots if not s.loaded), None)
-            bias_fire = at_bias < len(bias_offer) and 0 <= bias_offer[at_bias] <= t and wanted is not None
-            psum_fire = at_psum < len(psum_offer) and 0 <= psum_offer[at_psum] <= t and psum_ready
-            takes: list[int] = []
-            for row in range(rows):
-                at = at_row[row]
-                if at >= len(self.row_segs[row]):
-                    continue
-                lo = seg_lo[self.row_segs[row][at]]
-                if not 0 <= offer[lo] <= t or not covered(tags[lo]):
-                    continue
-                bank = banks[lo] if params.banks == 2 else 0
-                if row_done.get((row, bank)) is None and free_from.get((row, bank), 0) <= t:
-                    takes.append(row)
-            cancelled: list[_Slot] = []
-            while at_cancel < len(cancels) and cancels[at_cancel][0] <= t:
-                tag = cancels[at_cancel][1]
-                at_cancel += 1
-                if covered(tag):
-                    self.counters[GlobalCounter.JOBS_CANCELLED] += 1
-                    cancelled += [s for s in slots if (tag - s.first) % TAGS < stim.descs[s.desc].n_jobs]
-                changed = True
-
-            # ---- counters over the stretch, whose length is known at its end
-            stall_out = out_beat is not None and not out_fire
-            stall_start = head is not None and not started
-            stall_request = wants and not request_fire
-
-            # ---- updates
-            if out_fire:
-                assert out_beat is not None
-                self.beats.append((out_beat[0], t, *out_beat[1:]))
-                out_beat = None
-                changed = True
-            if emit:
-                assert pack_desc is not None
-                beats = pack_desc.beats(params)
-                out_beat = (t + 1, beats - pack_left, pack_left == 1, tuple(pack_jobs))
-                pack_left -= 1
-                if emptied:
-                    pack_jobs = []
-                changed = True
-            if take:
-                jobs[quant_job].done = t
-                self.quants.append(quant_job)
-                slot = jobs[quant_job].slot
-                assert slot is not None
-                slot.left -= 1
-                if merge:
-                    pack_jobs = [*pack_jobs, quant_job]
-                    self.merges.add(quant_job)
-                else:
-                    pack_jobs = [quant_job]
-                    pack_left = stim.descs[jobs[quant_job].desc].beats(params)
-                quant_job = -1
-                changed = True
-            if sum_move:
-                jobs[sum_job].quant = t
-                quant_job, sum_job = sum_job, -1
-                changed = True
-            if swap:
-                assert head is not None
-                job = jobs[head[1]]
-                job.swap = t
-                self.swaps.append(head[1])
-                sum_job = head[1]
-                drain.popleft()
-                if head_psum:
-                    job.psum, psum_beats, psum_full = psum_beats, [], False
-                if not job.byp:
-                    for member in range(job.rf):
-                        key = (job.group * job.rf + member, job.bank if job.rf == 1 else job.entry % job.rf)
-                        row_done[key] = None
-                        free_from[key] = t + 1
-                changed = True
-            if psum_fire:
-                self.psum_accept[at_psum] = t
-                if not psum_seen:
-                    psum_beats = []
-                psum_beats.append(stim.psum_data[at_psum])
-                psum_seen += 1
-                if psum_last[at_psum]:
-                    assert head is not None
-                    if psum_seen != stim.descs[jobs[head[1]].desc].start_beats(params):
-                        self.psum_err.append(t + 1)
-                    psum_full, psum_seen = True, 0
-                at_psum += 1
-                changed = True
-            if wants and req_since < 0:
-                req_since = t
-            if select:
-                assert pick is not None
-                assert pick_job is not None
-                assert pick_slot is not None
-                if wants:
-                    self.requests.append((req_since, t, pick_job.tag))
-                req_since = -1
-                waiting.remove(pick)
-                pick_job.select, pick_job.slot, pick_job.desc = t, pick_slot, pick_slot.desc
-                pick_slot.jobs.append(pick[2])
-                drain.append((t + 1, pick[2]))
-                byps -= pick_job.byp
-                changed = True
-            for slot in cancelled:
-                slot.left -= 1
-            if byp_fire:
-                self.byp_accept[at_byp] = t
-                jobs.append(_Job(byp_tag[at_byp], byp_mask[at_byp], t + 1, byp=True))
-                waiting.append((t + 1, 2 * rows, len(jobs) - 1))
-                byps += 1
-                at_byp += 1
-                changed = True
-            for row in takes:
-                seg = self.row_segs[row][at_row[row]]
-                lo, hi = seg_lo[seg], seg_hi[seg]
-                bank = banks[lo] if params.banks == 2 else 0
-                group, member = row // rf, row % rf
-                begun = row_jobs.setdefault((group, member), [])
-                mine = group_jobs.setdefault(group, [])
-                if len(begun) == len(mine):
-                    entry = group if rf == 1 else group * rf + bank
-                    jobs.append(_Job(0, 0, entry=entry, bank=bank if rf == 1 else 0, group=group, rf=rf))
-                    mine.append(len(jobs) - 1)
-                job_at = mine[len(begun)]
-                begun.append(job_at)
-                job = jobs[job_at]
-                self.seg_job[seg] = job_at
-                self._stalls(row, offer[lo], t, tags[lo], slots, holder.get((row, bank)))
-                holder.setdefault((row, bank), []).append(job)
-                self.prod_accept[lo] = t
-                last = t if hi == lo + 1 else offer[hi - 1]
-                if is_last[hi - 1] and 0 <= last < horizon:
-                    row_done[(row, bank)] = job
-                    job.last = max(job.last, last)
-                    job.members += 1
-                    if member == 0:
-                        job.tag, job.mask = tags[hi - 1], masks[hi - 1]
-                    if job.members == rf:
-                        job.complete = job.last + 3
-                        place = 2 * job.entry + job.bank
-                        waiting.append((job.complete, place, job_at))
-                else:
-                    row_done[(row, bank)] = job
-                    at_row[row] = NEVER  # the job's end was not seen: nothing follows
-                at_row[row] += 1
-                changed = True
-            if bias_fire:
-                assert wanted is not None
-                self.bias_accept[at_bias] = t
-                bias_beats.append(stim.bias_data[at_bias])
-                if bias_last[at_bias]:
-                    if len(bias_beats) != params.lanes // 4:
-                        self.bias_err.append(t + 1)
-                    self.bias_of[wanted.desc] = bias_beats
-                    bias_beats = []
-                    wanted.loaded = True
-                at_bias += 1
-                changed = True
-            if stat_fire:
-                assert record is not None
-                self.records.append((record[0], t, record[1]))
-                record = None
-                changed = True
-            if retire:
-                assert oldest is not None
-                slots.popleft()
-                base += stim.descs[oldest.desc].n_jobs
-                tensor.append(oldest)
-                if stim.descs[oldest.desc].stat_last:
-                    record, tensor = (t + 1, tensor), []
-                changed = True
-            if desc_fire:
-                self.desc_accept[at_desc] = t
-                if codes[at_desc] == RspCode.OK:
-                    desc = stim.descs[at_desc]
-                    if desc.reduce_factor != rf:
-                        row_jobs.clear()
-                        group_jobs.clear()
-                    rf = desc.reduce_factor
-                    slots.append(_Slot(at_desc, number, desc.n_jobs, desc.start != Start.BIAS, t + 1))
-                    number += desc.n_jobs
-                elif t + 1 < horizon:
-                    self.counters[GlobalCounter.DESCS_REFUSED] += 1
-                at_desc += 1
-                changed = True
-
-            # ---- the next cycle in which anything can happen
-            after = t + 1
-            if not changed:
-                wakes = [entry[0] for entry in waiting]
-                wakes += desc_offer[at_desc : at_desc + 1] + byp_offer[at_byp : at_byp + 1]
-                wakes += bias_offer[at_bias : at_bias + 1] + psum_offer[at_psum : at_psum + 1]
-                wakes += [cancels[at_cancel][0]] if at_cancel < len(cancels) else []
-                wakes += [entry[0] for entry in list(drain)[:1]]
-                for row in range(rows):
-                    if at_row[row] < len(self.row_segs[row]):
-                        wakes.append(offer[seg_lo[self.row_segs[row][at_row[row]]]])
-                if out_beat is not None:
-                    wakes.append(int(out_next[t + 1]))
-                if record is not None:
-                    wakes.append(int(stat_next[t + 1]))
-                if wants:
-                    wakes.append(int(req_next[t + 1]))
-                after = min((wake for wake in wakes if wake > t), default=horizon)
-            span = min(after, horizon) - t
-            self.counters[GlobalCounter.CYCLES] += span * busy
-            self.counters[GlobalCounter.STALL_OUT] += span * stall_out
-            self.counters[GlobalCounter.STALL_START] += span * stall_start
-            self.counters[GlobalCounter.STALL_REQUEST] += span * stall_request
-            t = after
-
-        for row in range(rows):  # products that still wait at the horizon
-            at = at_row[row]
-            if at < len(self.row_segs[row]):
-                lo = seg_lo[self.row_segs[row][at]]
-                bank = banks[lo] if params.banks == 2 else 0
-                if 0 <= offer[lo] < horizon:
-                    self._stalls(row, offer[lo], horizon, tags[lo], slots, holder.get((row, bank)), covered(tags[lo]))
-
-    def _stalls(
-        self,
-        row: int,
-        offered: int,
-        taken: int,
-        tag: int,
-        slots: deque[_Slot],
-        before: list[_Job] | None,
-        known: bool = True,
-    ) -> None:
-        """Counts why the product waited from `offered` to `taken` (exclusive)."""
-        mine = [s for s in slots if (tag - s.first) % TAGS < self.stim.descs[s.desc].n_jobs] if known else []
-        since = mine[0].since if mine else taken
-        start = min(taken, max(offered, since))
-        self.row_counters[row, RowCounter.STALL_DESC] += start - offered
-        if start < taken:
-            whole = before[-1].complete - 2 if before and before[-1].complete < NEVER else taken
-            whole = min(max(whole, start), taken)
-            self.row_counters[row, RowCounter.STALL_MEMBER] += whole - start
-            self.row_counters[row, RowCounter.STALL_DRAIN] += taken - whole
 
 
 def _table(dtype: np.dtype, rows: list[tuple[object, ...]]) -> npt.NDArray[np.void]:
@@ -613,7 +175,7 @@ def _sums(keys: I64, values: I64) -> tuple[I64, I64]:
 
 def predict(params: RanParams, stim: Stimulus) -> Prediction:
     """Everything the RAN does with `stim`."""
-    time = _Timing(params, stim)
+    time = Timing(params, stim)
     time.run()
     horizon, lanes = stim.horizon, params.lanes
     jobs = time.jobs
@@ -676,7 +238,7 @@ def predict(params: RanParams, stim: Stimulus) -> Prediction:
     )
 
 
-def _taken(params: RanParams, stim: Stimulus, time: _Timing) -> tuple[I64, I64, I64, npt.NDArray[np.void], I64]:
+def _taken(params: RanParams, stim: Stimulus, time: Timing) -> tuple[I64, I64, I64, npt.NDArray[np.void], I64]:
     """Cycle in which each product was taken; of those taken, values shifted (P, L) and jobs; what left the tree and
     its sums (T, L)."""
     # Inside a job a product is taken when it is offered.
@@ -702,7 +264,7 @@ def _taken(params: RanParams, stim: Stimulus, time: _Timing) -> tuple[I64, I64, 
 
 
 def _started(
-    params: RanParams, stim: Stimulus, time: _Timing, swapped: list[_Job], swap_acc: I64, dead: npt.NDArray[np.bool_]
+    params: RanParams, stim: Stimulus, time: Timing, swapped: list[Job], swap_acc: I64, dead: npt.NDArray[np.bool_]
 ) -> I64:
     """Sums (J, L) of jobs in the order of swaps, with what they start from; counts what was clamped."""
     lanes = params.lanes
@@ -737,7 +299,7 @@ class _Results:
     z: I64
 
 
-def _results(params: RanParams, stim: Stimulus, time: _Timing, swapped: list[_Job], swap_acc: I64) -> _Results:
+def _results(params: RanParams, stim: Stimulus, time: Timing, swapped: list[Job], swap_acc: I64) -> _Results:
     """Results of jobs from their contents (J, L)."""
     desc_of = np.array([job.desc for job in swapped], np.int64)
     lane = np.arange(params.lanes)
@@ -774,7 +336,7 @@ def _results(params: RanParams, stim: Stimulus, time: _Timing, swapped: list[_Jo
     return _Results(data, mask_word, stats, z[:done])
 
 
-def _records(stim: Stimulus, time: _Timing, stats: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
+def _records(stim: Stimulus, time: Timing, stats: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
     """The statistics stream, joined from those of jobs in the order in which they reached Q."""
     stat_of = {at: stats[n] for n, at in enumerate(time.quants)}
     lanes_of = {at: stim.descs[time.jobs[at].desc].lanes for at in time.quants}
@@ -794,7 +356,7 @@ def _records(stim: Stimulus, time: _Timing, stats: npt.NDArray[np.void]) -> npt.
     return records
 
 
-def _draws(params: RanParams, stim: Stimulus, swapped: list[_Job]) -> I64:
+def _draws(params: RanParams, stim: Stimulus, swapped: list[Job]) -> I64:
     """The draws (J, L) of jobs in the order of swaps; 0 for those that draw nothing."""
     out = np.zeros((len(swapped), params.lanes), np.int64)
     drawing = [n for n, job in enumerate(swapped) if job.quant >= 0 and stim.descs[job.desc].round == Round.STOCHASTIC]
@@ -811,8 +373,8 @@ def _draws(params: RanParams, stim: Stimulus, swapped: list[_Job]) -> I64:
 def _beats(
     params: RanParams,
     stim: Stimulus,
-    time: _Timing,
-    swapped: list[_Job],
+    time: Timing,
+    swapped: list[Job],
     data: list[U8],
     mask: I64,
     place: dict[int, int],

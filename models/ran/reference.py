@@ -153,6 +153,30 @@ class Words:
         return [int.from_bytes(data[size * i : size * i + size], "little", signed=True) for i in range(lanes)], wrong
 
 
+@dataclass
+class Wires:
+    """What a cycle does, told from the registers at its start: which inputs are taken, which stages move."""
+
+    busy: bool
+    desc: bool = False
+    prod: list[bool] = field(default_factory=list)
+    byp: bool = False
+    bias: Slot | None = None  # that takes the beat
+    cancel: Slot | None = None  # whose job it is
+    psum: bool = False
+    started: bool = False  # the drain's first job has its start value
+    asks: bool = False  # for partial sums
+    select: bool = False
+    merge: bool = False
+    emit: bool = False
+    last_beat: bool = False
+    to_pack: bool = False
+    to_quant: bool = False
+    swap: bool = False
+    stat: bool = False
+    retire: bool = False
+
+
 def add_stat(total: list[int], more: list[int]) -> list[int]:
     """Values, overflow, zeros, largest bit length, sum of magnitudes: of both."""
     return [max(a, b) if at == 3 else a + b for at, (a, b) in enumerate(zip(total, more, strict=True))]
@@ -233,139 +257,167 @@ class Machine:
     # ---- the cycle
     def step(self, now: Inputs) -> Taken:
         """One cycle."""
-        t, params, counters = self.t, self.params, self.counters
         self.arrive()
-        counters[GlobalCounter.DESCS_REFUSED] += self.refused  # with the answer, one cycle after the transfer
+        self.counters[GlobalCounter.DESCS_REFUSED] += self.refused  # with the answer, one cycle after the transfer
         self.refused = False
+        wires = self.wires(now)
+        self.count(now, wires)
+        self.move_output(now, wires)
+        request = self.move_drain(now, wires)
+        self.move_rows(now, wires)
+        self.move_slots(now, wires)
+        self.t += 1
+        return Taken(wires.desc, wires.prod, wires.byp, wires.bias is not None, wires.psum, request)
 
-        # What the registers say at the start of the cycle.
-        busy = bool(self.slots or self.pack or self.out or self.record)
-        desc_ready = len(self.slots) < 4 and (
-            not self.slots or (now.desc is not None and now.desc.reduce_factor == self.rf)
-        )
-        prod_taken = [False] * params.rows
-        for row, prod in enumerate(now.prod):
-            if prod is None:
-                continue
-            bank = prod.bank if params.banks == 2 else 0
-            if self.slot_of(prod.tag) is None:
-                self.row_counters[row][RowCounter.STALL_DESC] += 1
-            elif self.ends[row][bank] is None:
-                prod_taken[row] = True
-                self.row_counters[row][RowCounter.PRODUCTS] += 1
-            elif all(self.ends[other][bank] is not None for other in self.group_of(row)):
-                self.row_counters[row][RowCounter.STALL_DRAIN] += 1
-            else:
-                self.row_counters[row][RowCounter.STALL_MEMBER] += 1
+    def wires(self, now: Inputs) -> Wires:
+        """What the registers say at the start of the cycle."""
+        wires = Wires(busy=bool(self.slots or self.pack or self.out or self.record))
+        self.inputs(now, wires)
+        self.drain_moves(now, wires)
+        self.slot_moves(now, wires)
+        return wires
+
+    def inputs(self, now: Inputs, wires: Wires) -> None:
+        """Which inputs are taken, but start values."""
+        room = len(self.slots) < 4 and (not self.slots or (now.desc is not None and now.desc.reduce_factor == self.rf))
+        wires.desc = now.desc is not None and room
+        wires.prod = [prod is not None and self.row_takes(row, prod) for row, prod in enumerate(now.prod)]
         waiting_byps = sum(job.byp for job in self.order)
-        byp_taken = now.byp is not None and waiting_byps < 4 and self.slot_of(now.byp[0]) is not None
-        bias_slot = next((slot for slot in self.slots if not slot.loaded), None)
-        bias_taken = now.bias is not None and bias_slot is not None
-        cancel_slot = None if now.cancel is None else self.slot_of(now.cancel)
+        wires.byp = now.byp is not None and waiting_byps < 4 and self.slot_of(now.byp[0]) is not None
+        wires.cancel = None if now.cancel is None else self.slot_of(now.cancel)
 
+    def row_takes(self, row: int, prod: Product) -> bool:
+        """Whether a row takes its product; counts it, or why it does not."""
+        bank = prod.bank if self.params.banks == 2 else 0
+        if self.slot_of(prod.tag) is None:
+            counter = RowCounter.STALL_DESC
+        elif self.ends[row][bank] is None:
+            counter = RowCounter.PRODUCTS
+        elif all(self.ends[other][bank] is not None for other in self.group_of(row)):
+            counter = RowCounter.STALL_DRAIN
+        else:
+            counter = RowCounter.STALL_MEMBER
+        self.row_counters[row][counter] += 1
+        return counter == RowCounter.PRODUCTS
+
+    def drain_moves(self, now: Inputs, wires: Wires) -> None:
+        """Which stages move, from the order queue to the output."""
         head = self.drain[0] if self.drain else None
         start = head.slot.desc.start if head else 0
-        started = start == 0 or (head.slot.loaded if start == BIAS else self.psum is not None)
-        psum_taken = now.psum is not None and start in (PSUM32, PSUM64) and self.psum is None
+        wires.started = start == 0 or (head.slot.loaded if start == BIAS else self.psum is not None)
+        wires.psum = now.psum is not None and start in (PSUM32, PSUM64) and self.psum is None
 
         first = self.order[0] if self.order else None
-        room = first is not None and len(self.drain) < 4
-        asks = False
         if first is not None:
+            room = len(self.drain) < 4
             first.slot = self.slot_of(first.tag)
-            asks = room and first.slot.desc.start in (PSUM32, PSUM64)
-        select = room and (not asks or now.psum_req_ready)
+            wires.asks = room and first.slot.desc.start in (PSUM32, PSUM64)
+            wires.select = room and (not wires.asks or now.psum_req_ready)
 
         free = self.out is None or now.out_ready
-        merge = emit = False
         if self.pack:
-            places = self.places(self.pack[0].slot.desc)
-            same = self.quant is not None and self.quant.slot.desc.y_bits == self.pack[0].slot.desc.y_bits
-            merge = places > 1 and len(self.pack) < places and same
-            emit = not merge and free
-        last_beat = emit and self.pack_beat == self.beats(self.pack[0].slot.desc) - 1
-        quant_moves = self.quant is not None and (merge or not self.pack or last_beat)
-        sum_moves = self.sum is not None and (self.quant is None or quant_moves)
-        swap = head is not None and started and (self.sum is None or sum_moves)
+            packed = self.pack[0].slot.desc
+            places = self.places(packed)
+            same = self.quant is not None and self.quant.slot.desc.y_bits == packed.y_bits
+            wires.merge = places > 1 and len(self.pack) < places and same
+            wires.emit = not wires.merge and free
+            wires.last_beat = wires.emit and self.pack_beat == self.beats(packed) - 1
+        wires.to_pack = self.quant is not None and (wires.merge or not self.pack or wires.last_beat)
+        wires.to_quant = self.sum is not None and (self.quant is None or wires.to_pack)
+        wires.swap = head is not None and wires.started and (self.sum is None or wires.to_quant)
 
-        stat_taken = self.record is not None and now.stat_ready
+    def slot_moves(self, now: Inputs, wires: Wires) -> None:
+        """Whether a bias is taken, a record is taken, a slot retires."""
+        if now.bias is not None:
+            wires.bias = next((slot for slot in self.slots if not slot.loaded), None)
+        wires.stat = self.record is not None and now.stat_ready
         oldest = self.slots[0] if self.slots else None
-        retire = (
+        wires.retire = (
             oldest is not None
             and oldest.left == 0
             and oldest.loaded
-            and (not oldest.desc.stat_last or self.record is None or stat_taken)
+            and (not oldest.desc.stat_last or self.record is None or wires.stat)
         )
 
-        # Counters.
-        counters[GlobalCounter.CYCLES] += busy
+    def count(self, now: Inputs, wires: Wires) -> None:
+        """Global counters of the cycle."""
+        counters = self.counters
+        counters[GlobalCounter.CYCLES] += wires.busy
         counters[GlobalCounter.STALL_OUT] += self.out is not None and not now.out_ready
-        counters[GlobalCounter.STALL_START] += head is not None and not started
-        counters[GlobalCounter.STALL_REQUEST] += asks and not now.psum_req_ready
-        counters[GlobalCounter.JOBS_CANCELLED] += cancel_slot is not None
-        counters[GlobalCounter.JOBS_BYPASSED] += byp_taken
+        counters[GlobalCounter.STALL_START] += bool(self.drain) and not wires.started
+        counters[GlobalCounter.STALL_REQUEST] += wires.asks and not now.psum_req_ready
+        counters[GlobalCounter.JOBS_CANCELLED] += wires.cancel is not None
+        counters[GlobalCounter.JOBS_BYPASSED] += wires.byp
 
-        # From the output backwards: a register is read before it is filled.
+    def move_output(self, now: Inputs, wires: Wires) -> None:
+        """From the output backwards: a register is read before it is filled."""
         if self.out is not None and now.out_ready:
             self.end_beat()
-        if emit:
-            self.emit(last_beat)
-        if quant_moves:
-            self.to_pack(merge)
-        if sum_moves:
+        if wires.emit:
+            self.emit(wires.last_beat)
+        if wires.to_pack:
+            self.to_pack(wires.merge)
+        if wires.to_quant:
             self.to_quant()
         if now.seed is not None:
             self.states = self.seeded(now.seed)
-        if swap:
+
+    def move_drain(self, now: Inputs, wires: Wires) -> int | None:
+        """The drain and the order queue; the tag of a request that was taken."""
+        wide = bool(self.drain) and self.drain[0].slot.desc.start != PSUM32
+        if wires.swap:
             self.swap()
-        if psum_taken:
-            self.log["psum_accept"].append(t)
-            got = self.psum_words.add(now.psum, params.lanes, 32 if start == PSUM32 else 64)
+        if wires.psum:
+            self.log["psum_accept"].append(self.t)
+            got = self.psum_words.add(now.psum, self.params.lanes, 64 if wide else 32)
             if got is not None:
                 self.psum = got[0]
                 if got[1]:
-                    self.log["psum_err"].append(t + 1)
-        request = None
-        if asks and first.request < 0:
-            first.request = t
-        if select:
-            self.order.pop(0)
-            first.select = t
-            self.drain.append(first)
-            if asks:
-                request = first.tag
-                self.log["psum_req"].append((first.request, t, first.tag))
+                    self.log["psum_err"].append(self.t + 1)
+        first = self.order[0] if self.order else None
+        if wires.asks and first.request < 0:
+            first.request = self.t
+        if not wires.select:
+            return None
+        self.order.pop(0)
+        first.select = self.t
+        self.drain.append(first)
+        if not wires.asks:
+            return None
+        self.log["psum_req"].append((first.request, self.t, first.tag))
+        return first.tag
+
+    def move_rows(self, now: Inputs, wires: Wires) -> None:
+        """Banks, tree and shifters, then what enters."""
         self.accumulate()
         for row, prod in enumerate(now.prod):
-            self.shifted[row] = self.take_product(row, prod) if prod_taken[row] else None
-        if byp_taken:
-            self.log["byp_accept"].append(t)
-            self.byp_next = Job(t + 1, *now.byp, byp=True)
+            self.shifted[row] = self.take_product(row, prod) if wires.prod[row] else None
+        if wires.byp:
+            self.log["byp_accept"].append(self.t)
+            self.byp_next = Job(self.t + 1, *now.byp, byp=True)
 
-        # Slots.
-        if cancel_slot is not None:
-            cancel_slot.left -= 1
-        if bias_taken:
-            self.log["bias_accept"].append(t)
-            got = self.bias_words.add(now.bias, params.lanes, 32)
+    def move_slots(self, now: Inputs, wires: Wires) -> None:
+        """Slots and statistics; a descriptor last."""
+        if wires.cancel is not None:
+            wires.cancel.left -= 1
+        if wires.bias is not None:
+            self.log["bias_accept"].append(self.t)
+            got = self.bias_words.add(now.bias, self.params.lanes, 32)
             if got is not None:
-                bias_slot.bias, bias_slot.loaded = got[0], True
+                wires.bias.bias, wires.bias.loaded = got[0], True
                 if got[1]:
-                    self.log["bias_err"].append(t + 1)
-        if stat_taken:
-            self.log["stat"].append((self.record[0], t, *self.record[1]))
+                    self.log["bias_err"].append(self.t + 1)
+        if wires.stat:
+            self.log["stat"].append((self.record[0], self.t, *self.record[1]))
             self.record = None
-        if retire:
-            self.slots.pop(0)
+        if wires.retire:
+            oldest = self.slots.pop(0)
             self.tensor = add_stat(self.tensor, oldest.stat)
             if oldest.desc.stat_last:
-                self.record = (t + 1, self.tensor)
+                self.record = (self.t + 1, self.tensor)
                 self.tensor = [0] * 5
-        desc_taken = now.desc is not None and desc_ready
-        if desc_taken:
+        if wires.desc:
             self.take_desc(now.desc)
-        self.t += 1
-        return Taken(desc_taken, prod_taken, byp_taken, bias_taken, psum_taken, request)
 
     def arrive(self) -> None:
         """Jobs that are complete from this cycle on, by group, then the bypass."""

@@ -231,13 +231,26 @@ class refusals(BoundedTest):
     many of those that a GEMM is refused for."""
 
     async def body(self) -> None:
-        rng = self.run_info.rng()
+        rng, params = self.run_info.rng(), self.params
         serial = Serial()
-        fill(rng, serial, self.params)
-        params = self.params
+        fill(rng, serial, params)
         good = random_gemm(rng, params, m=3, n=20, k=30, reduce_factor=1)
         # What runs until its first word outside reads more than a product that is right.
         supply(rng, serial, params, replace(good, k=300, n_x=4, n_w=4))
+        self.loads(rng, serial)
+        self.stores(serial)
+        for code in (0, 6, 9, 15):
+            serial.add(Unknown(code=code))
+        serial.add(replace(good, target=3))
+        self.products(serial, good)
+        self.plans(serial, good)
+        self.passes(rng, serial)
+        serial.actions += [Read(address) for address in STATUS_READS]
+        await self.play(serial.take())
+
+    def loads(self, rng: np.random.Generator, serial: Serial) -> None:
+        """Targets and ranges that are not there, TLAST early and late."""
+        params = self.params
         word = random_words(rng, 1)
         for target in (Buffer.A, 8, 15):
             serial.add(Load(target=int(target), count=1), None)
@@ -254,6 +267,10 @@ class refusals(BoundedTest):
             last = params.words_of(Buffer.X) - 2
             serial.add(Load(target=Buffer.X, first=last, count=5), random_words(rng, given))
             serial.load(Buffer.X, 7100, word)
+
+    def stores(self, serial: Serial) -> None:
+        """Targets and ranges that are not there."""
+        params = self.params
         for target in (0, 1, 2, 8, 12):
             serial.add(Store(target=target, count=1))
         serial.add(Store(target=Buffer.Y, count=0))
@@ -262,9 +279,10 @@ class refusals(BoundedTest):
             if buffer != Buffer.A:  # the last word alone is outside
                 serial.store(buffer, params.words_of(buffer) - 1, 2)
         serial.add(Store(target=Buffer.SV, first=65535, count=3))
-        for code in (0, 6, 9, 15):
-            serial.add(Unknown(code=code))
-        serial.add(replace(good, target=3))
+
+    def products(self, serial: Serial, good: Gemm) -> None:
+        """Whatever a product is refused for; after each, `good` itself."""
+        params = self.params
         full = {"n_x": 4, "n_w": 4, "k": 128, "x_unsigned": True, "w_unsigned": True}
         changes = (
             {"m": 0}, {"k": 0}, {"n": 0}, {"m": 16384}, {"n_x": 0}, {"n_w": 5}, {"reduce_factor": 3},
@@ -295,11 +313,14 @@ class refusals(BoundedTest):
             places = ("x", "w", "bias", "mask", "y", "a", "psum")
             wide = {f"{place}_first": far for place in places} | {"biases": True, "masks": True, "write_masks": True}
             serial.add(replace(good, **wide, k=300, m=9, n=40))
+
+    def plans(self, serial: Serial, good: Gemm) -> None:
+        """Plans that are refused, and products whose plan gives a shift below 0, or of 64 and more."""
+        params = self.params
         serial.add(Plan(x=4 * params.layers, k=3, slot=9))
         serial.add(Plan(k=0, slot=9))
         serial.add(Plan(target=1, slot=9))
         serial.actions += [Read(Reg.ERROR), Read(Reg.PLAN + 16 * 9)]
-        # A shift below 0, and one of 64 and more.
         for fl in (63, -64):
             serial.actions += [
                 *entry_writes(0, 0, Entry(0, 2, True)),
@@ -310,6 +331,10 @@ class refusals(BoundedTest):
             serial.add(replace(good, planned=True, slot=9, y_bits=1))
             serial.add(replace(good, planned=True, slot=9, y_bits=4, shift=0, relu=False, y_unsigned=False))
             serial.add(replace(good, planned=True, slot=9, y_bits=6))
+
+    def passes(self, rng: np.random.Generator, serial: Serial) -> None:
+        """Optimiser passes that are refused, then one that is right."""
+        params = self.params
         opt = random_pass(rng, serial, 9)
         for change in (
             {"n": 0}, {"fl_w": 64}, {"fl_m": PLAIN.fl_g + 8}, {"fl_g": -64, "fl_m": -64, "fl_v": 62},
@@ -327,8 +352,6 @@ class refusals(BoundedTest):
         serial.add(replace(opt, target=1))
         serial.add(opt)
         serial.store(Buffer.SW, opt.state, 3)
-        serial.actions += [Read(address) for address in STATUS_READS]
-        await self.play(serial.take())
 
 
 @pyuvm.test()
