@@ -25,7 +25,8 @@ OSU018 = ROOT / "data" / "cells" / "osu018.hjson"
 
 @dataclass(frozen=True)
 class Macro:
-    """A shape of memory: `masks` write enables, each of a write port; `clocked`: its read ports have a register."""
+    """A shape of memory: `masks` write enables, each of a write port; `clocked`: its read ports have a register;
+    `shared`: one port reads or writes, at one address."""
 
     words: int
     width: int
@@ -34,12 +35,19 @@ class Macro:
     masks: int
     address: int
     clocked: bool
+    shared: bool = False
+
+    @property
+    def ports(self) -> int:
+        """Reads and writes in the same cycle."""
+        return 1 if self.shared else self.reads + self.writes
 
     @property
     def name(self) -> str:
         """Of the cell."""
         kind = "sync" if self.clocked else "async"
-        return f"mem_{self.words}x{self.width}_{self.reads}r{self.writes}w_{self.masks}m_{kind}"
+        ports = "1rw" if self.shared else f"{self.reads}r{self.writes}w"
+        return f"mem_{self.words}x{self.width}_{ports}_{self.masks}m_{kind}"
 
     @property
     def bits(self) -> int:
@@ -84,7 +92,7 @@ class Technology:
 
     def area(self, macro: Macro) -> float:
         """In um2."""
-        ports = macro.reads + macro.writes
+        ports = macro.ports
         wide = self.cell_width * (macro.width + self.row_cells * ports)
         high = self.cell_height * ports * (macro.words + self.column_cells)
         return wide * high

@@ -151,7 +151,8 @@ def _macro(cell: Mapping[str, Any], technology: Technology) -> tuple[Macro, dict
     # One enable for bits that are written together.
     masks = list(dict.fromkeys(wires["WR_EN"]))
     clocked = values["RD_CLK_ENABLE"] != 0
-    macro = Macro(words, width, values["RD_PORTS"], values["WR_PORTS"], len(masks), values["ABITS"], clocked)
+    shared = clocked and wires["RD_ADDR"] == wires["WR_ADDR"]  # of one port each
+    macro = Macro(words, width, values["RD_PORTS"], values["WR_PORTS"], len(masks), values["ABITS"], clocked, shared)
     used = {name: wires[name] for name in ("RD_ADDR", "RD_DATA", "WR_ADDR", "WR_DATA")}
     used |= {"WR_EN": masks, "CLK": wires["WR_CLK"][:1]}
     if clocked:

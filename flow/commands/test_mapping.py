@@ -108,6 +108,8 @@ def test_area_and_access_of_a_memory_by_hand() -> None:
     macro = Macro(words=128, width=136, reads=1, writes=1, masks=1, address=7, clocked=False)
     assert OSU018.area(macro) == pytest.approx(2.43 * (136 + 12 * 2) * 1.91 * 2 * (128 + 30))
     assert OSU018.access(macro) == pytest.approx(0.3 + 0.1 * math.log2(128 * 136))
+    one = dataclasses.replace(macro, clocked=True, shared=True)
+    assert OSU018.area(one) == pytest.approx(2.43 * (136 + 12) * 1.91 * (128 + 30))
     wider = dataclasses.replace(macro, reads=2)
     assert OSU018.area(wider) > 1.5 * OSU018.area(macro)
 
@@ -173,15 +175,17 @@ def memory_cell(words: int, width: int, clocked: int = 0, writes: int = 1) -> di
 
 def test_memories_become_black_boxes() -> None:
     cells = {
-        "big": memory_cell(8, 64), "clocked": memory_cell(8, 64, 1), "rom": memory_cell(8, 64, writes=0),
-        "small": memory_cell(8, 63),
+        "big": memory_cell(8, 64), "clocked": memory_cell(8, 64, 1), "one_port": memory_cell(8, 64, 1),
+        "rom": memory_cell(8, 64, writes=0), "small": memory_cell(8, 63),
     }  # fmt: skip
+    cells["one_port"]["connections"]["RD_ADDR"] = cells["one_port"]["connections"]["WR_ADDR"]
     found, macros = take_macros({"modules": {"top": {"cells": cells}}}, OSU018)
     kinds = {name: cell["type"] for name, cell in found["modules"]["top"]["cells"].items()}
     assert kinds == {
-        "big": "mem_8x64_1r1w_2m_async", "clocked": "mem_8x64_1r1w_2m_sync", "rom": "$mem_v2", "small": "$mem_v2",
+        "big": "mem_8x64_1r1w_2m_async", "clocked": "mem_8x64_1r1w_2m_sync", "one_port": "mem_8x64_1rw_2m_sync",
+        "rom": "$mem_v2", "small": "$mem_v2",
     }  # fmt: skip
-    assert {macro.name for macro in macros} == {kinds["big"], kinds["clocked"]}
+    assert {macro.name for macro in macros} == {kinds["big"], kinds["clocked"], kinds["one_port"]}
     wires = cells["big"]["connections"]
     assert (wires["RD_ADDR"], wires["WR_EN"], wires["CLK"]) == ([2, 3, "0"], [5, 6], [7])
     assert "RD_EN" not in wires

@@ -41,6 +41,7 @@ module ioss_banks #(
   output logic        job_ready_o,   // the bank that the next job belongs to is ready
   output logic        job_bad_o,     // its tile was refused
   output logic        job_bank_o,
+  output logic        next_bank_o,   // job_bank_o in the next cycle
   output logic [2:0]  job_x_slices_o,
   output logic [2:0]  job_w_slices_o,
   output logic        job_x_unsigned_o,
@@ -105,6 +106,7 @@ module ioss_banks #(
   assign job_ready_o          = ready_q[jb_q] && jobs_left_q[jb_q] != 16'd0;
   assign job_bad_o            = bad_q[jb_q];
   assign job_bank_o           = jb_q;
+  assign next_bank_o          = jb_q ^ (job_end_i && jobs_left_q[jb_q] == 16'd1);
   assign job_x_slices_o       = x_slices_q[jb_q];
   assign job_w_slices_o       = w_slices_q[jb_q];
   assign job_x_unsigned_o     = x_unsigned_q[jb_q];
@@ -151,8 +153,8 @@ module ioss_banks #(
       end
       if (job_end_i) begin
         jobs_left_q[jb_q] <= jobs_left_q[jb_q] - 16'd1;
-        if (jobs_left_q[jb_q] == 16'd1) jb_q <= !jb_q;
       end
+      jb_q <= next_bank_o;
       if (load_step_i) first_q <= 1'b0;
       if (load_end_i) begin
         ready_q[wb_q] <= 1'b1;

@@ -15,7 +15,9 @@ module ioss_chunk_walker #(
   output logic [2:0]  member_o,
   output logic [15:0] beat_o,    // within the chunk
   output logic [15:0] len_o,     // elements of this member's chunk
-  output logic        last_o     // the last beat of the whole transfer
+  output logic        last_o,    // the last beat of the whole transfer
+  output logic [2:0]  next_member_o,  // after `step_i`
+  output logic [15:0] next_beat_o
 );
   logic [15:0] rest_d, rest_q;   // elements of this and the later members
   logic [2:0]  member_d, member_q;
@@ -33,6 +35,8 @@ module ioss_chunk_walker #(
   assign values_seen = (25'(beat_o) + 25'd1) << ((slices_i == 3'd1) ? 5 : (slices_i == 3'd2) ? 4 : 3);
   assign chunk_end   = values_seen >= values;
   assign last_o      = chunk_end && (rest <= chunk_i);
+  assign next_member_o = member_d;
+  assign next_beat_o   = beat_d;
 
   always_comb begin
     rest_d   = rest;

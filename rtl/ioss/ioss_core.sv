@@ -102,7 +102,7 @@ module ioss_core #(
   logic [3:0]  load_reduce_factor;
   logic [15:0] load_k_len, load_chunk;
 
-  logic        job_ready, job_bad, job_bank, job_x_unsigned, job_compensate, job_end, job_commit, job_good;
+  logic        job_ready, job_bad, job_bank, next_bank, job_x_unsigned, job_compensate, job_end, job_commit, job_good;
   logic [2:0]  job_x_slices, job_w_slices, job_min_order;
   logic [3:0]  job_reduce_factor;
   logic [15:0] job_k_len, job_chunk;
@@ -177,6 +177,7 @@ module ioss_core #(
     .job_ready_o         (job_ready),
     .job_bad_o           (job_bad),
     .job_bank_o          (job_bank),
+    .next_bank_o         (next_bank),
     .job_x_slices_o      (job_x_slices),
     .job_w_slices_o      (job_w_slices),
     .job_x_unsigned_o    (job_x_unsigned),
@@ -193,6 +194,8 @@ module ioss_core #(
   );
 
   // ---- tile loading ----------------
+  logic                   wr_en;
+  logic [2:0]             wr_member;
   logic [Rows-1:0]        wr_row;
   logic [TileSwW-1:0]     wr_sw;
   logic [Groups-1:0]      wr_we;
@@ -221,6 +224,8 @@ module ioss_core #(
     .load_step_o         (load_step),
     .load_end_o          (load_end),
     .load_bad_o          (load_bad),
+    .wr_en_o             (wr_en),
+    .wr_member_o         (wr_member),
     .wr_row_o            (wr_row),
     .wr_sw_o             (wr_sw),
     .wr_we_o             (wr_we),
@@ -237,8 +242,9 @@ module ioss_core #(
   logic [BeatW-1:0]       ld_nz;
   logic [TagW-1:0]        ld_tag;
   logic [Lanes-1:0]       ld_mask;
-  logic [BeatW-1:0]       row_map [Rows];
-  logic [BeatW-1:0]       ld_map;
+  logic [2:0]             next_member;
+  logic [VecSwW-1:0]      next_sw;
+  logic [BeatW-1:0]       map, ld_map;
   logic [Values-1:0]      ld_work;
 
   ioss_dispatch #(
@@ -283,9 +289,47 @@ module ioss_core #(
     .ld_live_o          (ld_live),
     .ld_elem_o          (ld_elem),
     .ld_nz_o            (ld_nz),
+    .next_member_o      (next_member),
+    .next_sw_o          (next_sw),
     .ld_tag_o           (ld_tag),
     .ld_mask_o          (ld_mask)
   );
+
+  // ---- map ----------------
+  ioss_map #(
+    .Rows   (Rows),
+    .Lanes  (Lanes),
+    .Depth  (Depth),
+    .TileSwW(TileSwW),
+    .VecSwW (VecSwW)
+  ) u_map (
+    .clk_i,
+    .rst_ni,
+    .wr_en_i      (wr_en),
+    .wr_bank_i    (load_bank),
+    .wr_member_i  (wr_member),
+    .wr_sw_i      (wr_sw),
+    .wr_we_i      (wr_we),
+    .wr_nz_i      (wr_nz),
+    .next_bank_i  (next_bank),
+    .next_member_i(next_member),
+    .next_sw_i    (next_sw),
+    .mask_i       (ld_mask),
+    .map_o        (map)
+  );
+  assign ld_map = (ld_beat != '0) ? map : '0;
+
+  // The beat that was loaded last, for the row that reads the word it went into.
+  logic [Groups-1:0]       fwd_we_q;
+  logic [Values*ElemW-1:0] fwd_elem_q;
+  logic [BeatW-1:0]        fwd_map_q;
+  always_ff @(posedge clk_i) begin
+    if (ld_beat != '0) begin
+      fwd_we_q   <= ld_we;
+      fwd_elem_q <= ld_elem;
+      fwd_map_q  <= ld_map;
+    end
+  end
 
   // ---- rows ----------------
   for (genvar r = 0; r < Rows; r++) begin : gen_row
@@ -303,7 +347,6 @@ module ioss_core #(
       .wr_sw_i        (wr_sw),
       .wr_we_i        (wr_we),
       .wr_elem_i      (wr_elem),
-      .wr_nz_i        (wr_nz),
       .ld_start_i     (ld_start[r]),
       .ld_beat_i      (ld_beat[r]),
       .ld_commit_i    (ld_commit[r]),
@@ -311,12 +354,15 @@ module ioss_core #(
       .ld_we_i        (ld_we),
       .ld_elem_i      (ld_elem),
       .ld_work_i      (ld_work),
+      .ld_map_i       (ld_map),
       .ld_tag_i       (ld_tag),
       .ld_mask_i      (ld_mask),
       .ld_bank_i      (job_bank),
       .ld_min_order_i (job_min_order),
       .ld_compensate_i(job_compensate),
-      .ld_map_o       (row_map[r]),
+      .fwd_we_i       (fwd_we_q),
+      .fwd_elem_i     (fwd_elem_q),
+      .fwd_map_i      (fwd_map_q),
       .free_o         (row_free[r]),
       .empty_o        (row_empty[r]),
       .idle_o         (row_idle[r]),
@@ -341,14 +387,6 @@ module ioss_core #(
       .issue_x_o      (issue_x_o[5 * r +: 5]),
       .issue_tag_o    (issue_tag_o[TagW * r +: TagW])
     );
-  end
-
-  // A row's map is zero unless it takes the beat.
-  always_comb begin : p_map
-    logic [BeatW-1:0] map;
-    map = '0;
-    for (int r = 0; r < Rows; r++) map = map | row_map[r];
-    ld_map = map;
   end
 
   // Elements of a beat that have a pair to be issued: bit p is position p of the superword.

@@ -51,6 +51,8 @@ module ioss_dispatch #(
   output logic [trainslice_pkg::BeatValues-1:0] ld_live_o,  // positions that belong to the vector
   output logic [trainslice_pkg::BeatValues*trainslice_pkg::ElemW-1:0] ld_elem_o,
   output logic [trainslice_pkg::BeatW-1:0]      ld_nz_o,
+  output logic [2:0]     next_member_o,  // where the stream stands in the next cycle
+  output logic [SwW-1:0] next_sw_o,
   output logic [trainslice_pkg::TagW-1:0]       ld_tag_o,
   output logic [Lanes-1:0]                      ld_mask_o
 );
@@ -73,6 +75,8 @@ module ioss_dispatch #(
 
   logic [2:0]  member;
   logic [15:0] beat, len;
+  logic [2:0]  next_member;
+  logic [15:0] next_beat;
   logic        last;          // the job's declared last beat
   logic        idle, take, byp_ok, swallowing;
 
@@ -90,7 +94,9 @@ module ioss_dispatch #(
     .member_o(member),
     .beat_o  (beat),
     .len_o   (len),
-    .last_o  (last)
+    .last_o  (last),
+    .next_member_o(next_member),
+    .next_beat_o  (next_beat)
   );
 
   slice_unpack #(
@@ -194,6 +200,19 @@ module ioss_dispatch #(
   assign ld_mask_o   = idle ? vec_mask_i : mask_q;
   for (genvar r = 0; r < Rows; r++) begin : gen_beat
     assign ld_beat_o[r] = take && !swallowing && group[r] && ((4'(r) & (job_reduce_factor_i - 4'd1)) == 4'(member));
+  end
+
+  // ---- the next cycle's position ----------------
+  logic [SwW-1:0] step_sw;
+  assign step_sw = (job_x_slices_i == 3'd1) ? SwW'(next_beat) :
+      (job_x_slices_i == 3'd2) ? SwW'(next_beat >> 1) : SwW'(next_beat >> 2);
+  always_comb begin
+    next_member_o = member;
+    next_sw_o     = ld_sw_o;
+    if (take) begin
+      next_member_o = vec_last_i ? 3'd0 : next_member;
+      next_sw_o     = vec_last_i ? '0 : step_sw;
+    end
   end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin

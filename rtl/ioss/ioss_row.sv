@@ -1,3 +1,5 @@
+`include "ts_assert.svh"
+
 // One row of the IOSS core: its tile copy, its two vector slots with the skip unit, and Lanes multipliers with two pipeline registers
 // (docs/ioss/reference.md, Row pipeline).
 //
@@ -17,7 +19,6 @@ module ioss_row #(
   input  logic [TileSwW-1:0] wr_sw_i,
   input  logic [trainslice_pkg::Groups-1:0]     wr_we_i,
   input  logic [trainslice_pkg::BeatValues*trainslice_pkg::ElemW-1:0] wr_elem_i,
-  input  logic [trainslice_pkg::BeatW-1:0]      wr_nz_i,
 
   input  logic ld_start_i,
   input  logic ld_beat_i,
@@ -26,12 +27,15 @@ module ioss_row #(
   input  logic [trainslice_pkg::Groups-1:0]     ld_we_i,
   input  logic [trainslice_pkg::BeatValues*trainslice_pkg::ElemW-1:0] ld_elem_i,
   input  logic [trainslice_pkg::BeatValues-1:0] ld_work_i,
+  input  logic [trainslice_pkg::BeatW-1:0]      ld_map_i,
   input  logic [trainslice_pkg::TagW-1:0]       ld_tag_i,
   input  logic [Lanes-1:0]                      ld_mask_i,
   input  logic                                  ld_bank_i,
   input  logic [trainslice_pkg::OrderW-1:0]     ld_min_order_i,
   input  logic                                  ld_compensate_i,
-  output logic [trainslice_pkg::BeatW-1:0]      ld_map_o,
+  input  logic [trainslice_pkg::Groups-1:0]     fwd_we_i,    // the last beat loaded, of any row
+  input  logic [trainslice_pkg::BeatValues*trainslice_pkg::ElemW-1:0] fwd_elem_i,
+  input  logic [trainslice_pkg::BeatW-1:0]      fwd_map_i,
   output logic free_o,
   output logic empty_o,
   output logic idle_o,       // no slot and no pipeline register is occupied
@@ -78,8 +82,7 @@ module ioss_row #(
   ioss_tile_mem #(
     .Lanes  (Lanes),
     .Depth  (Depth),
-    .TileSwW(TileSwW),
-    .VecSwW (VecSwW)
+    .TileSwW(TileSwW)
   ) u_tile (
     .clk_i,
     .wr_en_i,
@@ -87,16 +90,10 @@ module ioss_row #(
     .wr_sw_i,
     .wr_we_i,
     .wr_elem_i,
-    .wr_nz_i,
     .rd_en_i   (issue),
     .rd_bank_i (tile_bank),
     .rd_k_i    (k),
-    .rd_elem_o (w_elem),
-    .map_en_i  (ld_beat_i),
-    .map_bank_i(ld_bank_i),
-    .map_sw_i  (ld_sw_i),
-    .map_mask_i(ld_mask_i),
-    .map_o     (ld_map_o)
+    .rd_elem_o (w_elem)
   );
 
   ioss_slots #(
@@ -114,12 +111,15 @@ module ioss_row #(
     .ld_we_i,
     .ld_elem_i,
     .ld_work_i,
-    .ld_map_i   (ld_map_o),
+    .ld_map_i,
     .ld_tag_i,
     .ld_mask_i,
     .ld_bank_i,
     .ld_min_order_i,
     .ld_compensate_i,
+    .fwd_we_i,
+    .fwd_elem_i,
+    .fwd_map_i,
     .free_o,
     .empty_o,
     .full_o     (full),
@@ -258,4 +258,6 @@ module ioss_row #(
   assign issue_j_o     = j;
   assign issue_x_o     = {x_sign, x_slice};
   assign issue_tag_o   = tag;
+
+  `TS_ASSERT(LoadingBankIsNotRead, !(wr_en_i && issue && wr_bank_i == tile_bank))
 endmodule

@@ -2,7 +2,10 @@
 //
 // While a vector is loaded, each element gets one bit that says whether any of its slice pairs will be issued. The skip unit takes the
 // lowest such element that is left and the lowest pair of it that is left: one pair every cycle, however long the run of zeros
-// before it, also across the change from one slot to the other. Element and pair are combinational outputs of the slot registers.
+// before it, also across the change from one slot to the other.
+//
+// Values and maps are in memories that are read with the clock, as SRAMs are. The address is that of the element that will be the lowest
+// in the next cycle, so that it is there in time; a beat that is loaded into that very word goes around the memory.
 module ioss_slots #(
   parameter int Lanes = 16,
   parameter int Depth = 128,
@@ -26,6 +29,9 @@ module ioss_slots #(
   input  logic                                  ld_bank_i,  // tile bank
   input  logic [trainslice_pkg::OrderW-1:0]     ld_min_order_i,
   input  logic                                  ld_compensate_i,
+  input  logic [trainslice_pkg::Groups-1:0]     fwd_we_i,   // the beat that was loaded last, into whatever slot of whatever row
+  input  logic [trainslice_pkg::BeatValues*trainslice_pkg::ElemW-1:0] fwd_elem_i,
+  input  logic [trainslice_pkg::BeatW-1:0]      fwd_map_i,
   output logic                                  free_o,
   output logic                                  empty_o,
 
@@ -68,7 +74,9 @@ module ioss_slots #(
 
   logic       wr_q, rd_q;         // slot that loads next, slot that issues
   logic [1:0] full_q;
+  logic             rd_d;
   logic [Depth-1:0] work_q [2];   // elements that still have pairs to issue
+  logic [Depth-1:0] work_d [2];
   logic [Pairs-1:0] done_q;       // pairs of the lowest such element that were issued
 
   logic [trainslice_pkg::TagW-1:0]   tag_q [2];
@@ -86,23 +94,44 @@ module ioss_slots #(
 
   localparam int GranuleW = GroupValues * ElemW;   // layout: slice_unpack
   localparam int PlaneW = GroupValues * SliceW;
+  localparam int AddrW = SwW + 1;
+  localparam int Superwords = Depth / Values;
+
+  // ---- memories ----------------
+  // The superword of the lowest element that is left.
+  function automatic logic [SwW-1:0] first_superword(input logic [Depth-1:0] elements);
+    logic [SwW-1:0] found;
+    found = '0;
+    for (int s = Superwords - 1; s >= 0; s--) if (elements[Values * s +: Values] != '0) found = SwW'(s);
+    return found;
+  endfunction
+
   logic [Groups*GranuleW-1:0] rd_values;
-  logic [KW-1:0]              k;
+  logic [BeatW-1:0]           rd_map;
+  logic [AddrW-1:0]           addr_d, addr_q;
+  logic                       fwd_q;   // the beat that was loaded last belongs to the word that is read
+  logic                       rd_en;
+  assign addr_d = {rd_d, first_superword(work_d[rd_d])};
+  assign rd_en  = fwd_q || addr_d != addr_q;
+
   for (genvar g = 0; g < Groups; g++) begin : gen_mem
     logic [GranuleW-1:0] mem_q [2 << SwW];
+    logic [GranuleW-1:0] read_q;
     always_ff @(posedge clk_i) begin
       if (ld_beat_i && ld_we_i[g]) mem_q[{wr_q, ld_sw_i}] <= ld_elem_i[GranuleW * g +: GranuleW];
+      if (rd_en) read_q <= mem_q[addr_d];
     end
-    assign rd_values[GranuleW * g +: GranuleW] = mem_q[{rd_q, SwW'(k >> 5)}];
+    assign rd_values[GranuleW * g +: GranuleW] = (fwd_q && fwd_we_i[g]) ? fwd_elem_i[GranuleW * g +: GranuleW] : read_q;
   end
 
   // Every beat of a superword finds the same map, so a whole word is written each time.
   logic [BeatW-1:0] map_q [2 << SwW];
-  logic [BeatW-1:0] rd_map;
+  logic [BeatW-1:0] map_read_q;
   always_ff @(posedge clk_i) begin
     if (ld_beat_i) map_q[{wr_q, ld_sw_i}] <= ld_map_i;
+    if (rd_en) map_read_q <= map_q[addr_d];
   end
-  assign rd_map = map_q[{rd_q, SwW'(k >> 5)}];
+  assign rd_map = fwd_q ? fwd_map_i : map_read_q;
 
   // ---- skip unit ----------------
   function automatic logic [KW-1:0] first_element(input logic [Depth-1:0] elements);
@@ -133,6 +162,7 @@ module ioss_slots #(
   endfunction
 
   logic [Depth-1:0] work, left;
+  logic [KW-1:0]    k;
   logic [Pairs-1:0] todo, pick, rest;
   logic [3:0]       pair;
   logic [ElemW-1:0] elem;
@@ -166,12 +196,21 @@ module ioss_slots #(
   assign tag_o       = tag_q[rd_q];
   assign mask_o      = mask_q[rd_q];
 
+  // ---- next state ----------------
+  assign rd_d = (take_i && last_o) ? !rd_q : rd_q && !restart_i;
+  for (genvar s = 0; s < 2; s++) begin : gen_work
+    assign work_d[s] = (take_i && rest == '0 && rd_q == 1'(s)) ? left :
+        (wr_q != 1'(s)) ? work_q[s] : ld_start_i ? ld_work_wide : work_q[s] | ld_work_wide;
+  end
+
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       wr_q         <= 1'b0;
       rd_q         <= 1'b0;
       full_q       <= '0;
       done_q       <= '0;
+      addr_q       <= '0;
+      fwd_q        <= 1'b0;
       bank_q       <= '0;
       compensate_q <= '0;
       for (int s = 0; s < 2; s++) begin
@@ -181,35 +220,25 @@ module ioss_slots #(
         min_order_q[s] <= '0;
       end
     end else begin
-      if (restart_i) begin
-        wr_q <= 1'b0;
-        rd_q <= 1'b0;
-      end
+      rd_q   <= rd_d;
+      addr_q <= addr_d;
+      fwd_q  <= ld_beat_i && {wr_q, ld_sw_i} == addr_d;
+      for (int s = 0; s < 2; s++) work_q[s] <= work_d[s];
+      if (restart_i) wr_q <= 1'b0;
       if (ld_start_i) begin
-        work_q[wr_q]       <= ld_work_wide;
         tag_q[wr_q]        <= ld_tag_i;
         mask_q[wr_q]       <= ld_mask_i;
         bank_q[wr_q]       <= ld_bank_i;
         min_order_q[wr_q]  <= ld_min_order_i;
         compensate_q[wr_q] <= ld_compensate_i;
-      end else if (ld_beat_i) begin
-        work_q[wr_q] <= work_q[wr_q] | ld_work_wide;
       end
       if (ld_commit_i) begin
         full_q[wr_q] <= 1'b1;
         wr_q         <= !wr_q;
       end
       if (take_i) begin
-        if (rest != '0) begin
-          done_q <= done_q | pick;
-        end else begin
-          done_q       <= '0;
-          work_q[rd_q] <= left;
-        end
-        if (last_o) begin
-          full_q[rd_q] <= 1'b0;
-          rd_q         <= !rd_q;
-        end
+        done_q <= (rest != '0) ? done_q | pick : '0;
+        if (last_o) full_q[rd_q] <= 1'b0;
       end
     end
   end

@@ -27,6 +27,8 @@ module ioss_tile_loader #(
   output logic        load_end_o,
   output logic        load_bad_o,
 
+  output logic            wr_en_o,
+  output logic [2:0]      wr_member_o,
   output logic [Rows-1:0] wr_row_o,  // rows that take this beat
   output logic [SwW-1:0] wr_sw_o,
   output logic [trainslice_pkg::Groups-1:0]     wr_we_o,
@@ -37,7 +39,8 @@ module ioss_tile_loader #(
   logic [2:0]  member;
   logic [15:0] beat;
   logic        last;
-  logic [15:0] unused_len;
+  logic [15:0] unused_len, unused_beat;
+  logic [2:0]  unused_member;
 
   ioss_chunk_walker #(
     .ScaleLog2(LanesLog2)
@@ -52,7 +55,9 @@ module ioss_tile_loader #(
     .member_o(member),
     .beat_o  (beat),
     .len_o   (unused_len),
-    .last_o  (last)
+    .last_o  (last),
+    .next_member_o(unused_member),
+    .next_beat_o  (unused_beat)
   );
 
   slice_unpack #(
@@ -73,8 +78,10 @@ module ioss_tile_loader #(
   assign load_end_o   = load_step_o && tile_last_i;
   assign load_bad_o   = swallow_q || !last;
 
+  assign wr_en_o     = load_step_o && !swallow_q;
+  assign wr_member_o = member;
   for (genvar r = 0; r < Rows; r++) begin : gen_row
-    assign wr_row_o[r] = load_step_o && !swallow_q && ((4'(r) & (load_reduce_factor_i - 4'd1)) == 4'(member));
+    assign wr_row_o[r] = wr_en_o && ((4'(r) & (load_reduce_factor_i - 4'd1)) == 4'(member));
   end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin

@@ -14,6 +14,7 @@ rtl/ioss/ioss_desc.sv
 rtl/ioss/ioss_banks.sv
 rtl/ioss/ioss_tile_loader.sv
 rtl/ioss/ioss_dispatch.sv
+rtl/ioss/ioss_map.sv
 rtl/ioss/ioss_tile_mem.sv
 rtl/ioss/ioss_slots.sv
 rtl/ioss/ioss_row.sv
