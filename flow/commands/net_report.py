@@ -56,7 +56,8 @@ def total_cells(data: Mapping[str, Any]) -> list[str]:
 
 def print_tables(data: Mapping[str, Any], console: Console) -> None:
     """What the user reads at the end."""
-    title = f"{data['model']} on gemm, {data['sim']}, SAMPLE={data['sample']}"
+    sampled = "recorded" if data["evaluator"] == "recorded" else f"SAMPLE={data['sample']}"
+    title = f"{data['model']} on gemm, {data['sim']}, {sampled}"
     table = Table(title=title, title_justify="left", box=box.SIMPLE)
     for name in COLUMNS:
         left = name in ("layer", "op", "M x K x N")

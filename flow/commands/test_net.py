@@ -449,6 +449,9 @@ def test_branches_are_skipped_and_names_are_unique(tmp_path: Path) -> None:
         ({}, "error: give MODEL=, an ONNX file, and INPUT=, "),
         ({"MODEL": "/no/such.onnx"}, "error: MODEL=/no/such.onnx: cannot read /no/such.onnx"),
         ({"X_BITS": 5}, "error: X_BITS=5: choose one of 4, 8, 12, 16"),
+        ({"TRACE": "/no/such"}, "error: TRACE=/no/such: cannot read /no/such"),
+        ({"TRACE": "docs"}, "error: TRACE=docs: there is no capture (*.npz) in it"),
+        ({"TRACE": "docs", "MODEL": "README.md"}, "error: TRACE already says what MODEL would: give one of them"),
         ({"MODEL": "README.md", "INPUT": "README.md", "SAMPLE": "none"}, "error: SAMPLE=none: give a number of rows"),
         ({"MODEL": "README.md", "INPUT": "README.md"}, "is not an ONNX file: "),
     ],
@@ -469,3 +472,12 @@ def test_the_command_reports(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "PASS net net.onnx: 1 layers, 1 skipped, 0 mismatches" in done.stdout
     assert json.loads(report.read_text(encoding="utf-8"))["layers"][0]["name"] == "fc2"
+
+
+@pytest.mark.late
+def test_the_command_takes_a_trace(tmp_path: Path) -> None:
+    report = tmp_path / "r.json"
+    done = run_target("net", TRACE=_recorded(tmp_path / "captures"), REPORT=report)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "PASS net captures: 3 layers, 1 skipped, 0 mismatches" in done.stdout
+    assert [each["op"] for each in json.loads(report.read_text(encoding="utf-8"))["layers"]] == ["BP", "FP", "WG"]

@@ -248,6 +248,22 @@ class File(Kind):
         return path
 
 
+class Place(File):
+    """A file or a folder that is read, made absolute."""
+
+    name = "folder|file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = _absolute(value, self, param, ctx)
+        try:
+            good = path.exists() and os.access(path, os.R_OK)
+        except (OSError, ValueError):  # a name that no file can have
+            good = False
+        if not good:
+            self.fail(f"cannot read {path}", param, ctx)
+        return path
+
+
 class Net(Kind):
     """A network that is shipped, or a Python file with one: its path made absolute."""
 

@@ -60,6 +60,7 @@ RUN_BY = {
     "pytorch.md": {
         "make sim BLOCK=gemm CAPTURE=captures/step15/2-bp.npz OUT=y.npy":
             "host/test_torch.py::test_the_script_of_the_guide_replays_on_the_rtl",
+        "make net TRACE=captures": "flow/commands/test_net.py::test_the_command_takes_a_trace",
     },
     "train_yours.md": {
         "make train-model NET=my_net.py IMAGES=6400/1000 EPOCHS=3":
