@@ -196,7 +196,11 @@ module top_core #(
     .member_o(t_member),
     .beat_o  (t_beat),
     .len_o   (t_len),
-    .last_o  (t_last)
+    .last_o  (t_last),
+    /* verilator lint_off PINCONNECTEMPTY */
+    .next_member_o(),
+    .next_beat_o  ()
+    /* verilator lint_on PINCONNECTEMPTY */
   );
   top_word u_t_next (
     .word_i(t_addr_q),
@@ -361,7 +365,11 @@ module top_core #(
     .member_o(v_member),
     .beat_o  (v_beat),
     .len_o   (v_len),
-    .last_o  (v_last)
+    .last_o  (v_last),
+    /* verilator lint_off PINCONNECTEMPTY */
+    .next_member_o(),
+    .next_beat_o  ()
+    /* verilator lint_on PINCONNECTEMPTY */
   );
   top_word u_v_next (
     .word_i(v_addr_q),
