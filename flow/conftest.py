@@ -1,11 +1,14 @@
-"""A tiny block, with a cocotb test for every way a run can end."""
+"""A tiny block, with a cocotb test for every way a run can end; a target called as the Makefile calls it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from flow import cli
+from flow.commands import registry
 from tb.lib.contract import Block, Option, Param
 
 RTL = """\
@@ -131,3 +134,24 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Block:
         options=(Option("CYCLES", "cycles", "int", 5, least=0, most=1_000_000), Option("INPUT", "a file", "in_file")),
         sim_options=lambda options: (options["TEST"] or "good", {"cycles": options["CYCLES"]}),
     )
+
+
+@pytest.fixture
+def as_make(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Calls a target the way the Makefile does, in this process: (exit status, stdout, stderr)."""
+    monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
+
+    def call(target: str, **variables: object) -> tuple[int, str, str]:
+        given = {name: str(value) for name, value in variables.items()}
+        known = {str(option.envvar) for command in registry.commands().values() for option in command.params}
+        definitions = " ".join(f"{name}={value}" for name, value in given.items())
+        with monkeypatch.context() as patch:
+            for name in (*known, "MAKELEVEL"):
+                patch.delenv(name, raising=False)
+            patch.setenv("MAKEFLAGS", f" -- {definitions}" if definitions else "")
+            for name, value in given.items():
+                patch.setenv(name, value)
+            capsys.readouterr()
+            return cli.main([target]), *capsys.readouterr()
+
+    return call

@@ -19,12 +19,9 @@ from tb.lib.paths import ROOT
 from tb.lib.testlist import TestEntry
 from tb.lib.testplan import load_testplan
 
-NAMES = ("BLOCK", "SIM", "TEST", "SEED", "WAVES", "WIDTH", "CYCLES", "INPUT", "REPORT", "CONFIG", "TIMEOUT", "JOBS")
-NAMES += ("GATES", "RTL", "CHECK", "TARGET", "FAULT", "FILE")
-
 
 @pytest.fixture
-def make(toy, monkeypatch, capsys):
+def make(toy, as_make, monkeypatch):
     """Calls a target the way the Makefile does, the toy being the only block: (exit status, stdout, stderr)."""
     monkeypatch.setattr(blocks, "get_block", lambda name: toy)
     monkeypatch.setattr(blocks, "all_blocks", lambda: [toy])
@@ -32,22 +29,8 @@ def make(toy, monkeypatch, capsys):
     monkeypatch.setattr(options, "DEFAULT_BLOCK", "flow_toy")
     for option in (options.BLOCK, coverage.main.params[0]):
         monkeypatch.setattr(option, "default", "flow_toy")
-    monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
-    for name in (*NAMES, "TS_GOALS"):
-        monkeypatch.delenv(name, raising=False)
-
-    def call(target, **variables):
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
-        definitions = " ".join(f"{name}={value}" for name, value in variables.items())
-        monkeypatch.setenv("MAKEFLAGS", f" -- {definitions}" if definitions else "")
-        capsys.readouterr()
-        status = cli.main([target])
-        for name in variables:
-            monkeypatch.delenv(name, raising=False)
-        return status, *capsys.readouterr()
-
-    return call
+    monkeypatch.delenv("TS_GOALS", raising=False)
+    return as_make
 
 
 @pytest.mark.parametrize(

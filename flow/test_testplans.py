@@ -50,6 +50,12 @@ def test_minimum_is_the_largest_demand(tmp_path: Path) -> None:
         (POINT % ('"a"', '"V9"', "one", 1), "stage"),
         (POINT % ('"a"', '"V1"', "one", 0), "at least 1"),
         ('{name: "a", stage: "V1"}', "missing"),
+        (
+            (POINT % ('"a"', '"V1"', "one", 9)).replace("cycle: 1}", "cycle: 10}"),
+            "reduced asks for more cycle than checks",
+        ),
+        ((POINT % ('"a"', '"V1"', "one", 9)).replace("cycle: 1}", "cycle: 10}"), "more cycle than checks"),
+        ((POINT % ('"a"', '"V1"', "one", 9)).replace("reduced: {value: 1", "reduced: {value: 4"), "more value than"),
     ],
 )
 def test_bad_plans_are_refused(tmp_path: Path, point: str, words: str) -> None:

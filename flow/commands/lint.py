@@ -204,9 +204,14 @@ def lint_pages() -> list[str]:
     return findings()
 
 
+def designs() -> list[Block]:
+    """What is linted: the blocks, and the dense arrays that they are compared with."""
+    return [*all_blocks(), DENSE]
+
+
 def checks() -> list[tuple[str, Callable[[], list[str]]]]:
     """Every check by name; calling it gives its findings."""
-    blocks = [*all_blocks(), DENSE]
+    blocks = designs()
     out: list[tuple[str, Callable[[], list[str]]]] = []
     for block in blocks:
         for params in ({}, *block.lint_params):

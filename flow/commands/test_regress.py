@@ -19,7 +19,6 @@ from distributed import LocalCluster
 from junitparser import JUnitXml
 from rich.console import Console
 
-from flow import cli
 from flow.commands import regress_report, replay
 from flow.commands import regress_run as regress
 from flow.commands.regress_run import NOT_RUN, Request
@@ -580,13 +579,9 @@ def test_one_regression_at_a_time(tmp_path):
         ({"SEED": "1"}, "make regress takes no variable SEED: did you mean SEEDS?"),
     ],
 )
-def test_mistakes_are_one_line(variables, error, monkeypatch, capsys):
-    monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
+def test_mistakes_are_one_line(variables, error, as_make, monkeypatch):
     monkeypatch.delenv("TS_GOALS", raising=False)
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("MAKEFLAGS", " -- " + " ".join(f"{name}={value}" for name, value in variables.items()))
-    assert cli.main(["regress"]) == 2
-    said = capsys.readouterr().err
+    status, _, said = as_make("regress", **variables)
+    assert status == 2
     assert said.startswith(f"error: {error}")
     assert said.count("\n") == 1

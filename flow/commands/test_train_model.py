@@ -1,39 +1,25 @@
 """`make train-model`: table, picture, report and one line for every mistake, on a stand-in of the digits."""
 
+import functools
 import json
 import os
 
 import pytest
 
-from flow import cli
 from flow.commands import train_model
 from host.network import NetworkError
 from studies import measure
 from studies.measure import Outcome, Task, Variant
 from tb.lib.errors import UserError
 
-VARIABLES = ("NET", "DATA", "IMAGES", "EPOCHS", "SEED", "SEEDS", "REPORT", "JOBS", "TS_GOALS", "BLOCK")
-
 
 @pytest.fixture
-def make(monkeypatch, capsys, tmp_path):
+def make(as_make, monkeypatch, tmp_path):
     """Calls the target the way the Makefile does: (exit status, stdout, stderr)."""
-    monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
     monkeypatch.setattr(train_model, "REPORTS", tmp_path / "reports")
     monkeypatch.setattr(train_model, "BUILD", tmp_path)
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-
-    def call(**variables):
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
-        definitions = " ".join(f"{name}={value}" for name, value in variables.items())
-        monkeypatch.setenv("MAKEFLAGS", f" -- {definitions}" if definitions else "")
-        capsys.readouterr()
-        status = cli.main(["train-model"])
-        return status, *capsys.readouterr()
-
-    return call
+    monkeypatch.delenv("TS_GOALS", raising=False)
+    return functools.partial(as_make, "train-model")
 
 
 def test_a_short_training(make, tmp_path):

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flow import cli
 from flow.commands import train as flow
 from flow.commands import train_model
 from flow.commands.train import Job, prepared, train
@@ -37,21 +36,11 @@ NET = Network(
 
 
 @pytest.fixture
-def make(monkeypatch, capsys, tmp_path):
+def make(as_make, monkeypatch, tmp_path):
     """Calls a target the way the Makefile does: (exit status, stdout, stderr)."""
-    monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
     for module in (flow, train_model):
         monkeypatch.setattr(module, "REPORTS", tmp_path / "reports")
-
-    def call(target, **variables):
-        for name, value in variables.items():
-            monkeypatch.setenv(name, str(value))
-        monkeypatch.setenv("MAKEFLAGS", f" -- {' '.join(f'{name}={value}' for name, value in variables.items())}")
-        capsys.readouterr()
-        status = cli.main([target])
-        return status, *capsys.readouterr()
-
-    return call
+    return as_make
 
 
 @pytest.fixture

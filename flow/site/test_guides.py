@@ -73,9 +73,9 @@ RUN_BY = {
 }  # fmt: skip
 LINT = """
 from flow.commands import lint
-from flow.core.blocks import all_blocks, get_block
+from flow.core.blocks import get_block
 block = get_block("gray")
-print(lint.lint_rtl(block, {}) + block.check() + lint.lint_style() + lint.lint_sources([*all_blocks(), lint.DENSE]))
+print(lint.lint_rtl(block, {}) + block.check() + lint.lint_style() + lint.lint_sources(lint.designs()))
 """
 ADDED = """
 import sys

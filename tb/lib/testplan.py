@@ -24,8 +24,8 @@ class TestplanError(ValueError):
 class Testpoint:
     """One testpoint; `checks` is the least number of comparisons by kind that each of its tests must make.
 
-    `reduced` is the same for runs that are shorter than the full one: with a shortened configuration for a slow
-    simulator, or with other than the default parameters.
+    `reduced` is the same, and never more, for runs that are shorter than the full one: with a shortened configuration
+    for a slow simulator, or with other than the default parameters.
     """
 
     __test__ = False
@@ -61,6 +61,8 @@ def load_testplan(path: Path) -> list[Testpoint]:
             raise TestplanError(
                 f"{path.name}: testpoint {name}: checks and reduced give {', '.join(CHECKS)}, each at least 1"
             )
+        if more := [kind for kind in CHECKS if least[1][kind] > least[0][kind]]:
+            raise TestplanError(f"{path.name}: testpoint {name}: reduced asks for more {', '.join(more)} than checks")
         if any(point.name == name for point in points):
             raise TestplanError(f"{path.name}: testpoint {name} stands twice")
         points.append(Testpoint(name, entry["stage"], entry["stimulus"], entry["check"], tuple(entry["tests"]), *least))
