@@ -183,6 +183,8 @@ module top_core #(
   assign b_req = state_q[1] && !t_done && t_bias_q;
   assign t_active = state_q[1] && !t_done && !t_bias_q;
   assign t_req = t_active && !w_windows_i;
+  logic [2:0]  unused_t_member, unused_v_member;
+  logic [15:0] unused_t_beat, unused_v_beat;
   ioss_chunk_walker #(
     .ScaleLog2(4)
   ) u_tile_walker (
@@ -197,10 +199,8 @@ module top_core #(
     .beat_o  (t_beat),
     .len_o   (t_len),
     .last_o  (t_last),
-    /* verilator lint_off PINCONNECTEMPTY */
-    .next_member_o(),
-    .next_beat_o  ()
-    /* verilator lint_on PINCONNECTEMPTY */
+    .next_member_o(unused_t_member),
+    .next_beat_o  (unused_t_beat)
   );
   top_word u_t_next (
     .word_i(t_addr_q),
@@ -366,10 +366,8 @@ module top_core #(
     .beat_o  (v_beat),
     .len_o   (v_len),
     .last_o  (v_last),
-    /* verilator lint_off PINCONNECTEMPTY */
-    .next_member_o(),
-    .next_beat_o  ()
-    /* verilator lint_on PINCONNECTEMPTY */
+    .next_member_o(unused_v_member),
+    .next_beat_o  (unused_v_beat)
   );
   top_word u_v_next (
     .word_i(v_addr_q),
