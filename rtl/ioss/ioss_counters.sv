@@ -1,7 +1,8 @@
 // Counters of the IOSS core with their read port (docs/ioss/reference.md, Counters).
 //
-// Skips are counted when a vector is loaded: a beat is registered, its pairs are counted into an accumulator of its row, and the
-// accumulators of a group are added to the counters when the job turns out good, or dropped when it is refused.
+// Skips are counted when a vector is loaded: a beat is registered, its pairs are counted into a register and from there into an
+// accumulator of its row, and the accumulators of a group are added to the counters when the job turns out good, or dropped when it is
+// refused.
 module ioss_counters #(
   parameter int Rows = 8
 ) (
@@ -41,15 +42,17 @@ module ioss_counters #(
   localparam int BeatW = trainslice_pkg::BeatW;
   localparam int Values = trainslice_pkg::BeatValues;
   localparam int CountW = 10;
+  localparam int AccW = 14;   // pairs of one member of one job: 512 elements, 16 pairs each
 
   // ---- skips ----------------
   logic [BeatW-1:0]  nz_q, map_q;
   logic [Values-1:0] live_q;
   logic [2:0]        x_slices_q, w_slices_q, min_order_q;
   logic              masked_q;
-  logic [Rows-1:0]   beat_row_q, group_q, flush_q;
-  logic              end_q, good_q, flush_good_q;
-  logic [Causes*CountW-1:0] count;
+  logic [Rows-1:0]   beat_row_q, count_row_q, group_q, flush_q;
+  logic [Rows-1:0]   done_q;   // the job has ended, its last beat is being counted
+  logic              end_q, good_q, done_good_q, flush_good_q;
+  logic [Causes*CountW-1:0] count, count_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -64,10 +67,16 @@ module ioss_counters #(
       group_q      <= '0;
       end_q        <= 1'b0;
       good_q       <= 1'b0;
+      count_row_q  <= '0;
+      count_q      <= '0;
+      done_q       <= '0;
+      done_good_q  <= 1'b0;
       flush_q      <= '0;
       flush_good_q <= 1'b0;
     end else begin
-      beat_row_q <= ld_beat_i;
+      beat_row_q  <= ld_beat_i;
+      count_row_q <= beat_row_q;
+      if (beat_row_q != '0) count_q <= count;
       if (ld_beat_i != '0) begin
         nz_q        <= ld_nz_i;
         map_q       <= ld_map_i;
@@ -80,8 +89,10 @@ module ioss_counters #(
       group_q      <= ld_group_i;
       end_q        <= job_end_i;
       good_q       <= job_good_i;
-      flush_q      <= end_q ? group_q : '0;
-      flush_good_q <= good_q;
+      done_q       <= end_q ? group_q : '0;
+      done_good_q  <= good_q;
+      flush_q      <= done_q;
+      flush_good_q <= done_good_q;
     end
   end
 
@@ -101,7 +112,7 @@ module ioss_counters #(
   for (genvar r = 0; r < Rows; r++) begin : gen_row
     logic [CtrW-1:0] issues_q, nulls_q, stall_operand_q, stall_ran_q;
     logic [CtrW-1:0] skip_q [Causes];
-    logic [CtrW-1:0] acc_q [Causes];
+    logic [AccW-1:0] acc_q [Causes];
 
     always_ff @(posedge clk_i or negedge rst_ni) begin
       if (!rst_ni) begin
@@ -118,10 +129,10 @@ module ioss_counters #(
         if (null_i[r]) nulls_q <= nulls_q + 1'b1;
         if (active_i && stall_operand_i[r]) stall_operand_q <= stall_operand_q + 1'b1;
         if (active_i && stall_ran_i[r]) stall_ran_q <= stall_ran_q + 1'b1;
-        if (beat_row_q[r] || flush_q[r]) begin
+        if (count_row_q[r] || flush_q[r]) begin
           for (int c = 0; c < Causes; c++) begin
-            acc_q[c] <= (flush_q[r] ? '0 : acc_q[c]) + (beat_row_q[r] ? CtrW'(count[CountW * c +: CountW]) : '0);
-            if (flush_q[r] && flush_good_q) skip_q[c] <= skip_q[c] + acc_q[c];
+            acc_q[c] <= (flush_q[r] ? '0 : acc_q[c]) + (count_row_q[r] ? AccW'(count_q[CountW * c +: CountW]) : '0);
+            if (flush_q[r] && flush_good_q) skip_q[c] <= skip_q[c] + CtrW'(acc_q[c]);
           end
         end
         if (ctr_clear_i) begin

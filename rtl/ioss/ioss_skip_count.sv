@@ -27,24 +27,37 @@ module ioss_skip_count (
     for (int n = 0; n < 8; n++) fours[3*n +: 3] = 3'(twos[4*n +: 2]) + 3'(twos[4*n+2 +: 2]);
     for (int n = 0; n < 4; n++) eights[4*n +: 4] = 4'(fours[6*n +: 3]) + 4'(fours[6*n+3 +: 3]);
     for (int n = 0; n < 2; n++) halves[5*n +: 5] = 5'(eights[8*n +: 4]) + 5'(eights[8*n+4 +: 4]);
-    return 6'(halves[4:0]) + 6'(halves[9:5]);
+    ones = 6'(halves[4:0]) + 6'(halves[9:5]);
   endfunction
 
-  always_comb begin : p_count
-    logic [5:0] met;
-    elements = CountW'(ones(live_i));
-    x_found  = '0;
-    both     = '0;
-    below    = '0;
+  // The sum of 16 numbers, by halves.
+  function automatic logic [CountW-1:0] sum(input logic [6*16-1:0] numbers);
+    logic [7*8-1:0] of_two;
+    logic [8*4-1:0] of_four;
+    logic [9*2-1:0] of_eight;
+    for (int n = 0; n < 8; n++) of_two[7*n +: 7] = 7'(numbers[12*n +: 6]) + 7'(numbers[12*n+6 +: 6]);
+    for (int n = 0; n < 4; n++) of_four[8*n +: 8] = 8'(of_two[14*n +: 7]) + 8'(of_two[14*n+7 +: 7]);
+    for (int n = 0; n < 2; n++) of_eight[9*n +: 9] = 9'(of_four[16*n +: 8]) + 9'(of_four[16*n+8 +: 8]);
+    sum = CountW'(of_eight[8:0]) + CountW'(of_eight[17:9]);
+  endfunction
+
+  logic [6*16-1:0] met, met_below, x_met;   // of each pair of slices; of each slice of x
+  always_comb begin : p_met
+    met       = '0;
+    met_below = '0;
+    x_met     = '0;
     for (int i = 0; i < Slices; i++) begin
-      x_found = x_found + CountW'(ones(x_nz_i[Values * i +: Values] & live_i));
+      x_met[6*i +: 6] = ones(x_nz_i[Values * i +: Values] & live_i);
       for (int j = 0; j < Slices; j++) begin
-        met  = ones(x_nz_i[Values * i +: Values] & w_nz_i[Values * j +: Values] & live_i);
-        both = both + CountW'(met);
-        if (i + j < 32'(min_order_i)) below = below + CountW'(met);
+        met[6*(4*i+j) +: 6] = ones(x_nz_i[Values * i +: Values] & w_nz_i[Values * j +: Values] & live_i);
+        met_below[6*(4*i+j) +: 6] = (i + j < 32'(min_order_i)) ? met[6*(4*i+j) +: 6] : 6'd0;
       end
     end
   end
+  assign elements = CountW'(ones(live_i));
+  assign x_found  = sum(x_met);
+  assign both     = sum(met);
+  assign below    = sum(met_below);
   assign pairs = 6'(x_slices_i) * 6'(w_slices_i);
   assign total = elements * CountW'(pairs);
   assign dense = CountW'(w_slices_i) * x_found;

@@ -17,7 +17,7 @@ module ioss_counters_proof (
   logic        adds, adds1_q, adds2_q, clear1_q, clear2_q;
   logic [7:0]  whole_event;
   logic [3:0]  row_event;
-  logic [3:0]  end_q;     // a good job of this row ended so many cycles ago, less one
+  logic [4:0]  end_q;     // a good job of this row ended so many cycles ago, less one
   logic        skips;
   assign whole_event = {vec_wait && active, desc_refused, job_end && !job_good, job_good && !job_commit, job_commit,
                         tile_refused, tile_end, active};
@@ -34,15 +34,15 @@ module ioss_counters_proof (
   );
   initial step_q = 3'd0;
   always @(posedge clk_i) begin
-    if (step_q != 3'd5) step_q <= step_q + 3'd1;
+    if (step_q != 3'd6) step_q <= step_q + 3'd1;
     data_q <= data;
     {adds2_q, adds1_q} <= {adds1_q, adds};
     {clear2_q, clear1_q} <= {clear1_q, clear};
-    end_q <= {end_q[2:0], job_end && job_good && group[0]};
+    end_q <= {end_q[3:0], job_end && job_good && group[0]};
   end
-  always @(posedge clk_i) if (step_q == 3'd5) begin
+  always @(posedge clk_i) if (step_q == 3'd6) begin
     if (!skips) counts: assert (data == (clear2_q ? 32'd0 : data_q + 32'(adds2_q)));
-    if (skips && !clear2_q && !end_q[3]) skips_stay: assert (data == data_q);
+    if (skips && !clear2_q && !end_q[4]) skips_stay: assert (data == data_q);
     if (skips && clear2_q) skips_clear: assert (data == '0);
     wraps_of_a_row: cover (!whole && !skips && data == '0 && data_q == '1 && !clear2_q);
     wraps_of_the_core: cover (whole && data == '0 && data_q == '1 && !clear2_q);
