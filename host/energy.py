@@ -23,7 +23,7 @@ from models.common.files import FileError, read_hjson
 from models.common.slices import values_per_beat
 from models.ioss.config import Descriptor, tile_beats, vec_beats
 from models.optc.config import Mode
-from models.top.config import LANES, PSUM_WORDS, WORD_BYTES, Buffer, Command, Gemm, Load, Opt, TopParams
+from models.top.config import LANES, PSUM_WORDS, STATES, WORD_BYTES, Buffer, Command, Gemm, Load, Opt, Store, TopParams
 from models.top.value import Result
 
 DEFAULT = Path(__file__).parents[1] / "data" / "energy" / "horowitz45.hjson"
@@ -198,6 +198,8 @@ class Meter:
     def __init__(self, params: TopParams) -> None:
         self.params, self.counts = params, Counts()
         self._fresh: set[tuple[int, int]] = set()  # operands that no product has used: buffer, first word
+        self._left: dict[int, tuple[int, int]] = {}  # results and copies in Y, by first word: words, those at 16 bits
+        self._kept: Opt | None = None
 
     def seen(self, command: Command, result: Result) -> None:
         """Takes one command; those that were refused did nothing."""
@@ -205,18 +207,32 @@ class Meter:
         for buffer in Buffer:
             counts.reads[buffer] += activity.reads[buffer]
             counts.writes[buffer] += activity.writes[buffer]
+        if isinstance(command, Opt) and command.fed:
+            self._kept = command
+        if activity.mode is not None:
+            counts.parameters[RULES[activity.mode]] += activity.parameters
         if isinstance(command, Gemm) and activity.jobs:
             self._gemm(command, result)
             return
-        if isinstance(command, Opt) and activity.parameters:
-            counts.parameters[RULES[Mode(command.config.mode)]] += activity.parameters
         # Loads of X and W count with the first product that reads them, as a dense array's operands: 8 values a word.
         if isinstance(command, Load):
             self._fresh.add((command.target, command.first))
+        reads, writes = dict(activity.reads), dict(activity.writes)
+        if isinstance(command, Opt) and activity.parameters:
+            writes[Buffer.Y] = self._copies(command)
+        if isinstance(command, Store) and command.target == Buffer.Y:
+            ours, dense = self._left.get(command.first, (0, 0))
+            reads[Buffer.Y] = dense if ours == command.count else command.count
         for buffer in Buffer:
-            counts.dense_reads[buffer] += activity.reads[buffer]
+            counts.dense_reads[buffer] += reads[buffer]
             if buffer not in (Buffer.X, Buffer.W):
-                counts.dense_writes[buffer] += activity.writes[buffer]
+                counts.dense_writes[buffer] += writes[buffer]
+
+    def _copies(self, command: Opt) -> int:
+        """Words of a pass' copies at 16 bits."""
+        dense = -(-command.config.n * 16 // WORD_BITS)
+        self._left[command.copies] = command.copy_words, dense
+        return dense
 
     @staticmethod
     def _places(command: Gemm) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -253,6 +269,10 @@ class Meter:
             counts.dense_window_beats += tiles * tile
         psums = (len(command.chunks(params)) - 1) * m * tiles * PSUM_WORDS
         dense_y = m * tiles * (LANES // values if not command.raw else LANES * 32 // WORD_BITS) // (1 + command.narrow)
+        self._left[command.y_first] = activity.writes[Buffer.Y] - psums, dense_y
+        if command.feeds:
+            assert self._kept is not None, "a product that was not refused has fed a pass"
+            dense_y = self._copies(self._kept)
         new_x, new_w = (place in self._fresh for place in self._places(command))
         self._fresh.difference_update(self._places(command))
         for buffer, read, written in (
@@ -261,6 +281,7 @@ class Meter:
             (Buffer.M, activity.reads[Buffer.M], 0),
             (Buffer.Y, psums, psums + dense_y),
             (Buffer.A, 0, activity.writes[Buffer.A]),
+            *((buffer, activity.reads[buffer], activity.writes[buffer]) for buffer in STATES),
         ):
             counts.dense_reads[buffer] += read
             counts.dense_writes[buffer] += written

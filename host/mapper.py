@@ -22,7 +22,7 @@ import numpy.typing as npt
 from host.layers import Images
 from models.common.formats import YBits
 from models.common.rounding import Round
-from models.common.slices import check_range, pack, values_per_beat
+from models.common.slices import check_range, pack, unpack, values_per_beat
 from models.common.tensors import exact_matmul
 from models.ioss.config import tile_beats, vec_beats
 from models.ioss.value import pack_jobs, pack_tile
@@ -31,7 +31,6 @@ from models.ran.config import LEGAL_REDUCE, sum_bound
 from models.ran.value import unpack_results
 from models.top.config import (
     BIAS_WORDS,
-    COPIES_A_WORD,
     DONE_RANGE,
     LANES,
     MASKS_A_WORD,
@@ -88,8 +87,8 @@ class Extent(NamedTuple):
     writes: bool
 
 
-def extents(command: Command, params: TopParams) -> list[Extent]:
-    """Words that a good command reads and writes."""
+def extents(command: Command, params: TopParams, kept: Opt | None = None) -> list[Extent]:
+    """Words that a good command reads and writes; `kept`: the pass that it would feed."""
     match command:
         case Load():
             buffer = Buffer(command.target)
@@ -97,16 +96,21 @@ def extents(command: Command, params: TopParams) -> list[Extent]:
             return [Extent(buffer, core, command.first, command.first + command.count, True) for core in cores]
         case Store():
             return [Extent(Buffer(command.target), 0, command.first, command.first + command.count, False)]
-        case Opt():
+        case Opt() if not command.fed:
             words = -(-command.config.n // STATE_A_WORD)
-            copies = -(-command.config.n // COPIES_A_WORD)
-            out = [Extent(each, 0, command.state, command.state + words, True) for each in command.states]
-            out.append(Extent(Buffer.Y, 0, command.gradients, command.gradients + words, False))
-            out.append(Extent(Buffer.Y, 0, command.copies, command.copies + copies, True))
-            return out
+            gradients = Extent(Buffer.Y, 0, command.gradients, command.gradients + words, False)
+            return [*_pass_extents(command), gradients]
         case Gemm():
-            return list(_gemm_extents(command, params))
+            out = list(_gemm_extents(command, params))
+            return out + _pass_extents(kept) if command.feeds and kept else out
     return []
+
+
+def _pass_extents(command: Opt) -> list[Extent]:
+    """State and copies."""
+    words = -(-command.config.n // STATE_A_WORD)
+    out = [Extent(each, 0, command.state, command.state + words, True) for each in command.states]
+    return [*out, Extent(Buffer.Y, 0, command.copies, command.copies + command.copy_words, True)]
 
 
 def _gemm_extents(command: Gemm, params: TopParams) -> Iterator[Extent]:
@@ -126,7 +130,8 @@ def _gemm_extents(command: Gemm, params: TopParams) -> Iterator[Extent]:
         if command.masks:
             spans.append((Buffer.M, core, command.mask_first, -(-tiles * command.m // MASKS_A_WORD), False))
         words = -(-tiles * command.m * command.result_size // WORD_BYTES)
-        spans.append((Buffer.Y, 0, command.y_first + core * command.y_step, words, True))
+        if not command.feeds:
+            spans.append((Buffer.Y, 0, command.y_first + core * command.y_step, words, True))
         if command.write_masks:
             words = -(-tiles * command.m // MASKS_A_WORD)
             spans.append((Buffer.A, 0, command.a_first + core * command.a_step, words, True))
@@ -151,6 +156,7 @@ class Scheduler:
         self._floors = [list(done), list(done)]  # counts at the ends of the epochs before the last and before
         self._in_epoch = 0
         self._touched: dict[tuple[Buffer, int], list[tuple[Extent, Engine, int]]] = {}
+        self._kept: Opt | None = None
 
     def place(self, command: Command) -> Command:
         """The command with its waits."""
@@ -160,7 +166,9 @@ class Scheduler:
             self._forget()
         self._in_epoch += 1
         waits = list(self._floors[0])
-        mine = extents(command, self.params)
+        if isinstance(command, Opt) and command.fed:
+            self._kept = command
+        mine = extents(command, self.params, self._kept)
         for extent in mine:
             for other, engine, count in self._touched.get((extent.buffer, extent.core), ()):
                 if (extent.writes or other.writes) and extent.first < other.end and other.first < extent.end:
@@ -327,7 +335,7 @@ class ProductResult:
 
 @dataclass(frozen=True)
 class _Part:
-    """One GEMM command of a product: rows from m0, columns from n0; where its results are."""
+    """One GEMM command of a product: rows from m0, columns from n0; where its results are, its statistics."""
 
     command: Gemm
     m0: int
@@ -356,6 +364,12 @@ class Outcome:
     def used(self) -> Product:
         """The product with the reduce factor that it was given."""
         return replace(self.product, reduce_factor=self.parts[0].command.reduce_factor)
+
+    def statistics(self, answer: Answer) -> Stats:
+        """Of results that have fed a pass."""
+        (part,) = self.parts
+        assert part.stat is not None
+        return Stats.of(answer.read[part.stat])
 
     def result(self, answer: Answer) -> ProductResult:
         """Results from stored words. Raises `MapError` for words that are missing."""
@@ -476,7 +490,10 @@ class Mapper:
         return ring.limit
 
     # ---- products ----------------------------------------------------------------------------------------------------
-    def product(self, program: Program, product: Product, gradients: int | None = None, stored: bool = True) -> Outcome:
+    def product(
+        self, program: Program, product: Product, gradients: int | None = None, stored: bool = True,
+        feeds: bool = False,
+    ) -> Outcome:  # fmt: skip
         """Adds a product to a program.
 
         Args:
@@ -484,6 +501,8 @@ class Mapper:
             product: what to compute.
             gradients: results (of format raw 32) stay in Y from this word on, in the order of `layout`.
             stored: results are stored, too.
+            feeds: results (of format raw 32) feed the pass that the program has issued last, `fed`; they are not there
+                for anybody else, their statistics are. `can_feed` says whether that can be.
         """
         self._check(product)
         factor = self._reduce_factor(product)
@@ -491,7 +510,7 @@ class Mapper:
         product = _ordered(product)
         m_total, _, n_total = product.shape
         tiles = -(-n_total // LANES)
-        in_place = gradients is not None
+        in_place = gradients is not None or feeds
         product, rows, columns = self._divided(product, factor, in_place)
         shared = m_total <= rows
         x_first: int | None = None
@@ -512,13 +531,14 @@ class Mapper:
                     command = replace(
                         command, mask_first=self._load_masks(program, product.mask, command, m0, n0, split)
                     )
+                command = replace(command, feeds=True) if feeds else command
                 command = self._place_results(command, at, split)
                 if at is not None:
                     at += self._y_words(command)
                 if product.update is not None and not split:
                     command = replace(command, update=True, y=product.update)
                 program.issue(command)
-                outcome.parts.append(self._take(program, product, command, m0, n0, split, stored))
+                outcome.parts.append(self._take(program, product, command, m0, n0, split, stored and not feeds))
         return outcome
 
     def _divided(self, product: Product, factor: int, in_place: bool) -> tuple[Product, int, int]:
@@ -543,6 +563,13 @@ class Mapper:
         except MapError:
             return False
         return True
+
+    def can_feed(self, product: Product) -> bool:
+        """The product is one command of one core, so that its results can feed a pass."""
+        if self.params.cores > 1 or product.out != RAW32 or not self.fits(product, True):
+            return False
+        factor = self._reduce_factor(product)
+        return self._divided(_ordered(product), factor, True)[2] >= -(-product.shape[2] // LANES)
 
     def layout(self, m: int, n: int, order: I64 | None = None) -> GradientLayout:
         """Of a tensor whose gradient is a product (m, n) that stays in Y: tile by tile, whatever the formats. `order`:
@@ -641,6 +668,8 @@ class Mapper:
         return min(self.params.cores, command.tiles)
 
     def _y_words(self, command: Gemm) -> int:
+        if command.feeds:
+            return 0
         each = -(-self._tile_count(command) * command.m * command.result_size // WORD_BYTES)
         return each * self._used(command)
 
@@ -779,7 +808,8 @@ class Mapper:
     def _take(
         self, program: Program, product: Product, command: Gemm, m0: int, n0: int, split: bool, stored: bool
     ) -> _Part:
-        stat = program.read(Reg.STAT, 6) if split and product.update is not None else None
+        wanted = (split and product.update is not None) or command.feeds
+        stat = program.read(Reg.STAT, 6) if wanted else None
         store = masks = None
         if stored:
             store = program.store(Buffer.Y, command.y_first, self._y_words(command))
@@ -811,14 +841,17 @@ class Mapper:
 
     def optimise(self, program: Program, command: Opt) -> Callable[[Answer], tuple[list[int], I64]]:
         """A pass; gives what turns the answer into the record (words of OPT_STAT) and the copies (n,)."""
-        config = command.config
         program.issue(command)
-        stored = program.store(Buffer.Y, command.copies, -(-config.n // COPIES_A_WORD))
+        return self.passed(program, command)
+
+    def passed(self, program: Program, command: Opt) -> Callable[[Answer], tuple[list[int], I64]]:
+        """As `optimise`, of the pass that was the last to be carried out."""
+        config = command.config
+        stored = program.store(Buffer.Y, command.copies, command.copy_words)
         record = program.read(Reg.OPT_STAT, 8)
 
         def take(answer: Answer) -> tuple[list[int], I64]:
-            values = answer.stored[stored].view("<i2").reshape(-1)[: config.n].astype(np.int64)
-            return answer.read[record], values
+            return answer.read[record], unpack(answer.stored[stored], config.copy_format + 1)[: config.n]
 
         return take
 

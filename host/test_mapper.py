@@ -37,6 +37,7 @@ from models.top.value import Processor, Stats, StuckError
 TINY = TopParams(
     cores=2, rows=4, depth=32, x_words=64, w_words=512, m_words=8, y_words=512, s_words=64
 )  # fmt: skip
+ONE = replace(TINY, cores=1)
 
 
 def wanted(product):
@@ -211,6 +212,47 @@ def test_gradients_in_place_and_optimiser(cores):
         assert (layout.gather(got) == each.reshape(m, n)).all()
     assert record[0] == layout.count
     assert signed32(words32(np.array([-5, 7, 9])), 3).tolist() == [-5, 7, 9]
+
+
+def test_a_gradient_feeds_its_pass():
+    """Whatever the order of engines: copies and state leave after the product, the next pass begins after it."""
+    params = replace(ONE, y_words=2048, s_words=512)
+    rng = np.random.default_rng(1)
+    mapper, processor = Mapper(params), Processor(params)
+    m, n = 7, 70
+    layout = mapper.layout(m, n)
+    copies = mapper.reserve(Buffer.Y, -(-layout.count // 8))
+    w = rng.integers(-(1 << 20), 1 << 20, (m, n))
+    zero = np.zeros((m, n), np.int64)
+    program = mapper.program()
+    mapper.load_state(program, 3, State(*(layout.spread(each) for each in (w, zero, zero))))
+    product = Product(Operand(rng.integers(-99, 99, (m, 9)), 2), Operand(rng.integers(-99, 99, (9, n)), 2), RAW32)
+    assert mapper.can_feed(product)
+    config = OptcConfig(
+        Mode.MOMENTUM, layout.count, 20, 10, 0, 10, Scalar.of(0.1), Scalar.of(0.05), copy_format=2, copy_shift=8
+    )
+    command = Opt(state=3, copies=copies, config=config, fed=True)
+    program.issue(command)
+    outcome = mapper.product(program, product, feeds=True)
+    done, state = mapper.passed(program, command), mapper.store_state(program, 3, layout.count)
+    answer = ModelBackend(processor, rng).run(program.actions)
+    g = product.x.q @ product.w.q
+    want = update(config, State(w.reshape(-1), zero.reshape(-1), zero.reshape(-1)), g.reshape(-1))
+    record, values = done(answer)
+    assert (layout.gather(values) == want.y.reshape(m, n)).all()
+    for got, each in zip(state(answer), want.state, strict=True):
+        assert (layout.gather(got) == each.reshape(m, n)).all()
+    assert record[0] == layout.count
+    stats = outcome.statistics(answer)
+    assert (stats.values, stats.max_bit) == (m * n, int(np.abs(g).max()).bit_length())
+
+
+def test_what_cannot_feed():
+    x, w = Operand(np.ones((7, 9), np.int64), 2), Operand(np.ones((9, 70), np.int64), 2)
+    assert Mapper(ONE).can_feed(Product(x, w, RAW32))
+    assert not Mapper(TINY).can_feed(Product(x, w, RAW32))
+    assert not Mapper(ONE).can_feed(Product(x, w, RAW64))
+    assert not Mapper(replace(ONE, w_words=16)).can_feed(Product(x, w, RAW32))
 
 
 def test_plan_and_update_of_the_host():

@@ -102,7 +102,13 @@ def test_first_iteration_is_that_of_the_fixed_point_trainer(data, layers, top, s
     assert a.min_orders == b.min_orders
     assert mine.trainer.formats == other.loop.formats
     for key in mine.trainer.formats:
-        assert mine.backend.processor.laps.entry(*key) == other.controller.laps.entry(*key)
+        got, want = mine.backend.processor.laps.entry(*key), other.controller.laps.entry(*key)
+        if (
+            key.cls == TensorClass.GRADIENT and not mine.trainer.totals.unfed
+        ):  # nobody has seen what magnitude they have
+            assert (got.signal, got.sig_valid) == (0, False)
+            want = replace(want, signal=0, sig_valid=False)
+        assert got == want
     assert (mine.trainer.totals.host_finished > 0) == (settings is FINE or layers is RESIDUAL)
     assert (mine.trainer.totals.cut > 0) == (layers is RESIDUAL and top is not TOP)
     names = [each.name.split("-")[0] for each in a.products]

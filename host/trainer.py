@@ -7,8 +7,8 @@ the value model or, with `await`, the RTL. An iteration
 1. asks for the plans of its GEMMs, then sends the statistics of weights and pixels;
 2. fp1 .. : results leave in the planned format and move LAPS by themselves; the last one leaves raw, in 32 bits where
    they hold every sum: the logits;
-3. for the last layer .. 1: wg, whose raw sums stay in Y as gradients, and bp, which moves LAPS by itself; statistics of
-   gradients are counted by the host, as raw sums have none; then OPT passes over weights and biases;
+3. for the last layer .. 1: bp, which moves LAPS by itself, the OPT pass over biases, and wg, whose raw sums feed the
+   pass over weights as they drain; LAPS learns of them their longest bit length, which the host reads;
 4. says that a step is done and reads the table.
 
 The state (w, m, v) of all parameters stays in the state buffers; the weights of the next iteration are the copies that
@@ -21,11 +21,16 @@ give: such a GEMM leaves raw, and the host finishes it (counted as `host_finishe
 added to: sums of a residual addition, and errors that several layers give or that average pooling spreads. The host
 adds them in float64 and rounds them as the RAN would have, with its own random numbers.
 
+A pass that is fed begins before its gradients are known: its fraction lengths follow from the largest that they can
+be, the largest sum of an output's errors times the largest operand. Momentum on one core is fed, where the product is
+one command and the pass takes its fraction length, and LAPS chooses no number of slices of gradients. Otherwise wg's
+raw sums stay in Y, the host counts them for LAPS, and the passes over weights and biases follow (counted as `unfed`).
+
 A weight gradient whose inner length is too large for the buffers is cut into products whose raw sums the host adds up
 and loads (counted as `cut`).
 
 Gradients are sums over the batch: the step size of momentum is divided by the batch, ADAM's `eps` multiplied by it.
-Momentum takes them where wg left them. ADAM's v, a thousandth of a square, must be finer than the square of a unit of
+Momentum takes them as wg gives them. ADAM's v, a thousandth of a square, must be finer than the square of a unit of
 the gradient: the host moves gradients to a finer fraction length and loads them (counted as `regraded`).
 Stochastic rounding takes the order in which jobs complete: the value model takes order of jobs, so that errors differ
 between it and the RTL unless the model is told the order.
@@ -103,6 +108,7 @@ SPARE = 4  # places by which m stays below what the gradient's fraction length a
 PRE_LOW, PRE_HIGH = -4, 3
 FL_LOW, FL_HIGH = -64, 62  # even, for v
 MAX_SHIFT = 31  # of a copy
+MOST_BITS = 48  # that LAPS takes
 
 
 def _exponent(value: float) -> int:
@@ -117,6 +123,7 @@ class Totals:
     iterations: int = 0
     host_finished: int = 0  # products that left raw because of their shift, or to be added to
     cut: int = 0  # weight gradients that were cut along their inner length
+    unfed: int = 0  # that did not feed their pass
     regraded: int = 0  # gradients whose fraction length no pass could take
     rescales: int = 0  # passes that only rescale
     sat_w: int = 0
@@ -263,9 +270,14 @@ class Tensor:
     copies: int
     start: FloatArray
 
-    def command(self, config: OptcConfig) -> Opt:
+    def command(self, config: OptcConfig, fed: bool = False) -> Opt:
         """A pass over it."""
-        return Opt(state=self.state, gradients=self.gradients, copies=self.copies, config=config)
+        place = {"gradients": 0 if fed else self.gradients, "state": self.state, "copies": self.copies}
+        return Opt(**place, fed=fed, config=config)
+
+
+# A pass: layer, tensor, configuration, what turns the answer into record and copies, the store of a bias.
+_Passed = tuple[int, Tensor, OptcConfig, Callable[[Answer], Any], int | None]
 
 
 @dataclass
@@ -607,19 +619,27 @@ class OnProcessor:
         updates: list[tuple[int, Stats]] = []
         last = len(self.layers) - 1
         back = _Backward({last: self._rounded(error, Key(last, ERROR), updates, True)})
-        waiting: _Gradient | None = None
+        waiting: _Gradient | None = None  # that did not feed its pass
         after = list(self.weights)
         for at in reversed(range(len(self.layers))):
             self._join(at, fwd, back, updates)
             program = self.mapper.program()
             self._send(program, updates)
             passed = self._optimise(program, waiting, copies)
-            gradient = self._weight_gradient(program, at, fwd, back)
+            product, acc_fl, dy = self._gradient_product(at, fwd, back)
             below = self._back_product(program, at, fwd, back)
+            fed = self._feed(program, at, product, acc_fl, dy, copies[at])
+            gradient = None if fed else self._weight_gradient(program, at, product, acc_fl, dy)
             answer = yield program.actions
             self._after(passed, answer, after)
-            waiting = gradient(answer)
-            updates.append((4 * at + GRADIENT, self._gradient_stats(at, waiting.sums, waiting.acc_fl)))
+            waiting = gradient(answer) if gradient else None
+            if fed:
+                self._after(fed[0], answer, after)
+                stats = self._fed_stats(at, fed[1].statistics(answer), acc_fl)
+            else:
+                assert waiting is not None
+                stats = self._gradient_stats(at, waiting.sums, waiting.acc_fl)
+            updates.append((4 * at + GRADIENT, stats))
             below(answer, updates)
         program = self.mapper.program()
         self._send(program, updates)
@@ -643,21 +663,51 @@ class OnProcessor:
             total = self.layers[at].spread(joined(back.parts.pop(at), fwd.off[at]), fwd.routes[at])
             back.errors[at] = self._rounded(total, Key(at, ERROR), updates, True)
 
-    def _weight_gradient(
-        self, program: Program, at: int, fwd: _Forward, back: _Backward
-    ) -> Callable[[Answer], _Gradient]:
-        """Adds wg; what turns the answer into the gradient."""
+    def _gradient_product(self, at: int, fwd: _Forward, back: _Backward) -> tuple[Product, int, Quantised]:
+        """Product wg, raw, the fraction length of its sums, and the errors."""
         dy, columns = back.errors[at], fwd.columns[at]
         gemm = _gemm(f"wg{at + 1}", _moved(dy, np.transpose), columns, transposed(self.layers[at].absent))
         back.wg.insert(0, gemm)
-        whole, acc_fl = self._product(gemm), gemm.x_fl + gemm.w_fl
-        here = replace(whole, out=RAW32, w_images=fwd.images[at])
-        if self.mapper.fits(here, True):
-            made = self.mapper.product(program, here, self.tensors[at].gradients)
+        product = replace(self._product(gemm), out=RAW32, w_images=fwd.images[at])
+        return product, gemm.x_fl + gemm.w_fl, dy
+
+    def _feed(
+        self, program: Program, at: int, product: Product, acc_fl: int, dy: Quantised, copy: TableFormat
+    ) -> tuple[list[_Passed], Outcome] | None:
+        """Adds the pass over a layer's biases, and wg, which feeds that over its weights; None if it cannot."""
+        tensor, biases = self.tensors[at], self.bias_tensors[at]
+        if self.rule.mode == Mode.ADAM or not self._settings.classes[GRADIENT].pin_n:
+            return None
+        if not self.mapper.can_feed(product):
+            return None
+        largest = int(np.abs(product.x.q).sum(axis=1, dtype=np.int64).max()) * int(np.abs(product.w.q).max())
+        moments = replace(tensor.moments)
+        try:
+            before, config = moments.passes(self._step_size(), tensor.layout.count, largest, acc_fl, copy)
+        except HostError:
+            return None
+        if config.fl_g != acc_fl:
+            return None
+        tensor.moments = moments
+        passed = self._step(program, at, biases, dy.q.sum(axis=0, dtype=np.int64), dy.fl, False, copy)
+        self._rescale(program, tensor, before)
+        command = tensor.command(config, fed=True)
+        program.issue(command)
+        made = self.mapper.product(program, product, feeds=True)
+        self._note_product(made)
+        return [passed, (at, tensor, config, self.mapper.passed(program, command), None)], made
+
+    def _weight_gradient(
+        self, program: Program, at: int, product: Product, acc_fl: int, dy: Quantised
+    ) -> Callable[[Answer], _Gradient]:
+        """Adds wg; what turns the answer into the gradient."""
+        self.totals.unfed += 1
+        if self.mapper.fits(product, True):
+            made = self.mapper.product(program, product, self.tensors[at].gradients)
             self._note_product(made)
             return lambda answer: _Gradient(at, made.result(answer).y, acc_fl, dy, True)
         self.totals.cut += 1
-        parts = [self.mapper.product(program, each) for each in self._cut(whole)]
+        parts = [self.mapper.product(program, each) for each in self._cut(replace(product, w_images=None))]
         for each in parts:
             self._note_product(each)
         return lambda answer: _Gradient(
@@ -750,38 +800,57 @@ class OnProcessor:
         stats = stats_of(saturate(z, 4 * fmt.n, False), z, 4 * fmt.n, False)
         return _stats(without(stats, absent_of(self.layers[at])))
 
-    def _optimise(
-        self, program: Program, waiting: _Gradient | None, copies: list[TableFormat]
-    ) -> list[tuple[int, Tensor, OptcConfig, Callable[[Answer], Any], int | None]]:
-        """Passes over the weights and biases of a layer; last of each: the store of a bias."""
+    def _fed_stats(self, at: int, seen: Stats, acc_fl: int) -> Stats:
+        """As if a gradient that has fed its pass were in its entry's format: how long its largest sum is. Its magnitude
+        is not known: with zeros alone LAPS leaves the signal as it is."""
+        fmt = self.formats[Key(at, GRADIENT)]
+        self.totals.sat_g += seen.overflow
+        longest = min(max(0, seen.max_bit - acc_fl + fmt.fl), MOST_BITS) if seen.max_bit else 0
+        stats = TensorStats(seen.values, int(longest >= 4 * fmt.n), seen.values, longest, 0)
+        return _stats(without(stats, absent_of(self.layers[at])))
+
+    def _step_size(self) -> float:
+        """Of the present iteration."""
+        return self._config.step_size(self.totals.iterations) if self._config else self.rule.lr
+
+    def _optimise(self, program: Program, waiting: _Gradient | None, copies: list[TableFormat]) -> list[_Passed]:
+        """Passes over the weights and biases of a layer whose gradient did not feed one."""
         if waiting is None:
             return []
         at, dy = waiting.at, waiting.dy
-        lr = self._config.step_size(self.totals.iterations) if self._config else self.rule.lr
-        out, adam = [], self.rule.mode == Mode.ADAM
-        for tensor, g, fl, in_place in (
-            (self.tensors[at], waiting.sums, waiting.acc_fl, waiting.in_place),
-            (self.bias_tensors[at], dy.q.sum(axis=0, dtype=np.int64), dy.fl, False),
-        ):
-            moments, is_bias = tensor.moments, tensor is self.bias_tensors[at]
-            copy = TableFormat(4, moments.fl_w - 16) if is_bias else copies[at]  # a bias needs no copy
-            top = int(np.abs(g).max())
-            before, config = moments.passes(lr, tensor.layout.count, top, fl, copy, not in_place or adam)
-            if is_bias:
-                config = replace(config, copy_shift=16)
-            if config.fl_g != fl or not in_place:
-                moved = np.clip(round_nearest(g, fl - config.fl_g), -S31 - 1, S31)
-                self.totals.regraded += in_place
-                program.load(Buffer.Y, tensor.gradients, words32(tensor.layout.spread(moved)))
-            for rescale in before:
-                self.totals.rescales += 1
-                program.issue(tensor.command(rescale))
-            take = self._pass(program, tensor, config)
-            words = program.store(Buffer.SW, tensor.state, tensor.layout.words) if is_bias else None
-            out.append((at, tensor, config, take, words))
-        return out
+        return [
+            self._step(program, at, self.tensors[at], waiting.sums, waiting.acc_fl, waiting.in_place, copies[at]),
+            self._step(
+                program, at, self.bias_tensors[at], dy.q.sum(axis=0, dtype=np.int64), dy.fl, False, copies[at]
+            ),
+        ]  # fmt: skip
 
-    def _after(self, passed: list[Any], answer: Answer, weights: list[_Weights]) -> None:
+    def _step(
+        self, program: Program, at: int, tensor: Tensor, g: I64, fl: int, in_place: bool, copy: TableFormat
+    ) -> _Passed:
+        """A pass with gradients `g`; `in_place`: they are in Y."""
+        moments, is_bias = tensor.moments, tensor is self.bias_tensors[at]
+        copy = TableFormat(4, moments.fl_w - 16) if is_bias else copy  # a bias needs no copy
+        top, free = int(np.abs(g).max()), not in_place or self.rule.mode == Mode.ADAM
+        before, config = moments.passes(self._step_size(), tensor.layout.count, top, fl, copy, free)
+        if is_bias:
+            config = replace(config, copy_shift=16)
+        if config.fl_g != fl or not in_place:
+            moved = np.clip(round_nearest(g, fl - config.fl_g), -S31 - 1, S31)
+            self.totals.regraded += in_place
+            program.load(Buffer.Y, tensor.gradients, words32(tensor.layout.spread(moved)))
+        self._rescale(program, tensor, before)
+        take = self._pass(program, tensor, config)
+        words = program.store(Buffer.SW, tensor.state, tensor.layout.words) if is_bias else None
+        return at, tensor, config, take, words
+
+    def _rescale(self, program: Program, tensor: Tensor, before: list[OptcConfig]) -> None:
+        """Adds passes that only rescale."""
+        for rescale in before:
+            self.totals.rescales += 1
+            program.issue(tensor.command(rescale))
+
+    def _after(self, passed: list[_Passed], answer: Answer, weights: list[_Weights]) -> None:
         """Takes what passes gave: the next weights, and biases."""
         for at, tensor, config, take, words in passed:
             if words is None:

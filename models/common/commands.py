@@ -53,7 +53,12 @@ FIELDS: Mapping[int, Mapping[str, Bits]] = {
         "y": Bits(2, 0, 10),
         "k": Bits(2, 16, 16),
     },
-    Operation.OPT: {"state": Bits(1, 0, 16), "gradients": Bits(1, 16, 16), "copies": Bits(2, 0, 16)},
+    Operation.OPT: {
+        "state": Bits(1, 0, 16),
+        "gradients": Bits(1, 16, 16),
+        "copies": Bits(2, 0, 16),
+        "fed": Bits(2, 16, 1),
+    },
     Operation.GEMM: {
         "k": Bits(1, 0, 16),
         "m": Bits(1, 16, 16),
@@ -91,6 +96,7 @@ FIELDS: Mapping[int, Mapping[str, Bits]] = {
         "x_windows": Bits(9, 19, 1),
         "w_windows": Bits(9, 20, 1),
         "narrow": Bits(9, 21, 1),
+        "feeds": Bits(9, 22, 1),
         "channels": Bits(10, 0, 9),
         "columns": Bits(10, 9, 8),
         "rows": Bits(10, 17, 8),

@@ -36,7 +36,7 @@ BIAS_WORDS = 4  # of a tile
 PSUM_WORDS = 8  # of a job, raw 64
 MASKS_A_WORD = 8
 STATE_A_WORD = 4
-COPIES_A_WORD = 8
+COPIES_A_WORD = 8  # of 12 and 16 bits
 RAN_CODE = 16
 OPT_CFG_WORDS = 8
 WINDOW_SPAN = 448  # units of 4 bits, from a window's first value to its last
@@ -85,6 +85,7 @@ class Code(IntEnum):
     OPTC = 7
     UPDATE = 8
     WINDOW = 9
+    FEED = 10
 
 
 class Reg(IntEnum):
@@ -261,7 +262,7 @@ class Plan(Command):
 
 @dataclass(frozen=True, kw_only=True)
 class Opt(Command):
-    """An optimiser pass over state, gradients and copies."""
+    """An optimiser pass over state, gradients and copies. `fed`: it is kept until a product feeds it its gradients."""
 
     operation: ClassVar[int] = Operation.OPT
     fields: ClassVar[Mapping[str, Bits]] = FIELDS[Operation.OPT]
@@ -269,12 +270,18 @@ class Opt(Command):
     state: int = 0
     gradients: int = 0
     copies: int = 0
+    fed: bool = False
     config: OptcConfig
 
     @property
     def states(self) -> tuple[Buffer, ...]:
         """Buffers that it reads and writes: momentum has no second moment."""
         return STATES if self.config.mode == Mode.ADAM else STATES[:2]
+
+    @property
+    def copy_words(self) -> int:
+        """Words in Y that the copies take."""
+        return -(-self.config.n // values_per_beat(self.config.copy_format + 1))
 
     def words(self) -> list[int]:
         """Sixteen 32-bit words."""
@@ -423,6 +430,7 @@ class Gemm(Command):
     x_windows: bool = False
     w_windows: bool = False
     narrow: bool = False
+    feeds: bool = False
     channels: int = 0
     columns: int = 0
     rows: int = 0
@@ -445,6 +453,15 @@ class Gemm(Command):
         """Whether it asks for windows that cannot be made: tiles of windows take one core."""
         bad_x = self.x_windows and not self.windows.fit(self.n_x)
         return bool(bad_x or (self.w_windows and (params.cores > 1 or not self.windows.fit(self.n_w))))
+
+    def bad_feed(self, params: TopParams, kept: Opt | None) -> bool:
+        """Whether its results shall feed a pass that they cannot feed: those of one core, raw 32, as many as the pass
+        has parameters."""
+        if not self.feeds:
+            return False
+        results = LANES * self.m * self.tiles
+        whole = self.y_bits == YBits.RAW32 and not self.narrow and not self.write_masks and params.cores == 1
+        return not whole or results != (kept.config.n if kept else 0)
 
     @property
     def raw(self) -> bool:

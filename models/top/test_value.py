@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from models.common.formats import YBits
 from models.common.generator import Lfsr
 from models.common.rounding import Round
-from models.common.slices import operand_range
+from models.common.slices import operand_range, unpack
 from models.ioss.config import Descriptor
 from models.ioss.oracle import kept_product
 from models.ioss.value import accumulate, pack_jobs, pack_tile, products
@@ -54,6 +54,7 @@ from models.top.value import (
 )
 
 SMALL = TopParams(cores=2, rows=4, depth=32)
+ONE = replace(SMALL, cores=1)
 
 
 def operands(rng, shape, n, unsigned):
@@ -384,7 +385,7 @@ def test_opt(rounding, mode):
     n = 21
     config = OptcConfig(
         mode, n, 28, 30, 30, 29, Scalar.of(0.1), Scalar.of(1e-3, 63), Scalar.of(1e-3), copy_shift=20,
-        copy_round=rounding,
+        copy_round=rounding, copy_format=3,
     )  # fmt: skip
     state = State(*(rng.integers(0 if at == 2 else -(1 << 24), 1 << 24, n) for at in range(3)))
     g = rng.integers(-(1 << 20), 1 << 20, n)
@@ -489,6 +490,97 @@ def test_steps_between_cores_do_not_wrap(step):
     assert error.code == Code.RANGE
     assert p.memory(Buffer.Y)[0].tolist() == [n % 8 for n in range(1, 17)]
     assert not p.memory(Buffer.Y)[1:].any()
+
+
+@pytest.mark.parametrize(("bits", "words"), [(0, 1), (1, 2), (2, 4), (3, 4)])
+def test_copies_take_containers_of_their_format(bits, words):
+    p, config = Processor(SMALL), OptcConfig(
+        Mode.MOMENTUM, 30, 8, 8, 0, 8, Scalar(0, 0), Scalar(0, 0), copy_format=bits
+    )  # fmt: skip
+    w = np.arange(-7, 23)
+    p.memory(Buffer.SW)[:8].view("<i4").reshape(-1)[:30] = w
+    p.memory(Buffer.Y)[50:55] = 0xEE
+    opt = Opt(copies=50, config=config)
+    done = p.execute(opt)
+    limit = (8 << 4 * bits) - 1
+    copies = unpack(p.memory(Buffer.Y)[50 : 50 + words], bits + 1)
+    assert copies[:32].tolist() == [*np.clip(w, -limit - 1, limit).tolist(), 0, 0]
+    assert done.activity.writes[Buffer.Y] == opt.copy_words == words
+    assert (p.memory(Buffer.Y)[50 + words] == 0xEE).all()
+
+
+def _feeding(p, rounding=Round.NEAREST, mode=Mode.ADAM):
+    """A product, the pass that it feeds (alone and with gradients from Y), operands loaded."""
+    rng = np.random.default_rng(3)
+    for buffer in (Buffer.X, Buffer.W):
+        p.memory(buffer)[:60] = rng.integers(0, 256, (60, 16))
+    for buffer in (Buffer.SW, Buffer.SM, Buffer.SV):
+        p.memory(buffer)[:60].view("<i4")[:] = rng.integers(0, 1 << 20, (60, 4))
+    gemm = Gemm(m=3, k=20, n=30, y_bits=YBits.RAW32, y_first=100)
+    config = OptcConfig(
+        mode, 96, 28, 20, 20, 18, Scalar.of(0.1), Scalar.of(1e-3, 63), Scalar.of(1e-3), copy_shift=8,
+        copy_format=3, copy_round=rounding,
+    )  # fmt: skip
+    return gemm, Opt(state=1, copies=40, gradients=100, config=config)
+
+
+@pytest.mark.parametrize("rounding", [Round.NEAREST, Round.STOCHASTIC])
+@pytest.mark.parametrize("mode", Mode)
+def test_a_product_feeds_a_pass(mode, rounding):
+    """As if its results had gone to Y; twice, as the pass stays; in the order in which jobs complete."""
+    one, two = Processor(ONE), Processor(ONE)
+    for p in (one, two):
+        gemm, opt = _feeding(p, rounding, mode)
+        p.seed(5)
+    order = [3, 0, 1, 2, 5, 4]
+    assert one.execute(replace(opt, fed=True, gradients=0)).activity.parameters == 0
+    for turn in range(2):
+        tags = [each + 6 * turn for each in order]
+        done = one.execute(replace(gemm, feeds=True), orders=[tags])
+        two.execute(gemm)
+        assert done.error is None
+        assert done.activity.parameters == 96
+        assert done.activity.mode == mode
+        assert one.opt_stat.values == 96
+        if rounding == Round.STOCHASTIC:  # beats as they come
+            words = two.memory(Buffer.Y)[100:124].view("<i4").reshape(6, 16)
+            state = [two.memory(b)[1:25].view(k).reshape(6, 16)[order].reshape(-1).astype(np.int64)
+                     for b, k in ((Buffer.SW, "<i4"), (Buffer.SM, "<i4"), (Buffer.SV, "<u4"))]  # fmt: skip
+            draws = Lfsr(4, engine_seed(5, OPTC_ENGINE)).draw(24 * turn + 24)[24 * turn :].reshape(-1)
+            want = update(opt.config, State(*state), words[order].reshape(-1).astype(np.int64), draws)
+            got = one.memory(Buffer.Y)[40:52].view("<i2").reshape(6, 16)[order].reshape(-1)
+            assert (got == want.y).all()
+        two.execute(opt)
+        for buffer in (Buffer.SW, Buffer.SM):
+            assert (one.memory(buffer) == two.memory(buffer)).all()
+        if rounding == Round.NEAREST:
+            assert (one.memory(Buffer.Y)[40:52] == two.memory(Buffer.Y)[40:52]).all()
+    assert not one.memory(Buffer.Y)[100:124].any()
+    assert one.stat == two.stat
+
+
+@pytest.mark.parametrize(
+    ("change", "opt_change", "code"),
+    [
+        ({}, {}, None), ({"y_bits": YBits.RAW64}, {}, Code.FEED), ({"narrow": True, "n": 8}, {}, Code.FEED),
+        ({"write_masks": True}, {}, Code.FEED), ({}, {"n": 95}, Code.FEED), ({"m": 4}, {}, Code.FEED),
+        ({}, {"copy_shift": 32}, Code.OPTC),
+    ],
+)  # fmt: skip
+def test_what_cannot_feed_is_refused(change, opt_change, code):
+    p = Processor(ONE)
+    gemm, opt = _feeding(p)
+    assert p.execute(replace(gemm, feeds=True)).error.code == Code.FEED  # nothing is kept
+    p.execute(replace(opt, fed=True, config=replace(opt.config, **opt_change)))
+    error = p.execute(replace(gemm, feeds=True, **change)).error
+    assert (error and error.code) == code
+
+
+def test_one_core_alone_feeds():
+    p = Processor(SMALL)
+    gemm, opt = _feeding(p)
+    p.execute(replace(opt, fed=True))
+    assert p.execute(replace(gemm, feeds=True)).error.code == Code.FEED
 
 
 @pytest.mark.parametrize(("n", "code"), [(64, None), (65, Code.RANGE), (4 * 65536, Code.RANGE)])

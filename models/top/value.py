@@ -29,6 +29,7 @@ from models.ioss.value import unpack_tile, unpack_vectors
 from models.laps.config import LapsParams, RegCode, TensorStats
 from models.laps.config import RspCode as LapsCode
 from models.laps.value import Laps, UpdateAnswer
+from models.optc.config import Mode
 from models.optc.config import RspCode as OptcCode
 from models.optc.value import State, Statistics, update
 from models.ran.config import TAGS, RanDescriptor, Start
@@ -179,6 +180,7 @@ class Activity:
     jobs: int = 0
     outputs: int = 0
     parameters: int = 0
+    mode: Mode | None = None  # of the pass over them
     window_words: int = 0  # into the rings of windows, of all cores
     window_beats: int = 0  # made of them
 
@@ -222,6 +224,7 @@ class Processor:
                 self._memory[buffer, core] = np.zeros((params.words_of(buffer), WORD_BYTES), np.uint8)
         self.laps = Laps(LapsParams(params.layers))
         self.plan: list[PlanSlot | None] = [None] * SLOTS
+        self.kept: Opt | None = None  # the pass that the next product may feed
         self.stat = Stats()
         self.opt_stat = Statistics(0)
         self.answer = UpdateAnswer(LapsCode.OK)
@@ -371,6 +374,10 @@ class Processor:
             return Code.GEMM, code
         if command.bad_windows(self.params):
             return Code.WINDOW, 0
+        if command.bad_feed(self.params, self.kept):
+            return Code.FEED, 0
+        if command.feeds and self.kept and (refused := self.kept.config.check()) != OptcCode.OK:
+            return Code.OPTC, int(refused)
         chunks = command.chunks(self.params)
         stats = Stats()
         for index in range(len(chunks)):
@@ -379,8 +386,10 @@ class Processor:
                 tiles = command.tiles_of(core, self.params.cores)
                 if tiles:
                     order = orders[core] if orders is not None and last else None
-                    part = self._chunk(command, index, core, tiles, result.activity, order)
+                    part, y = self._chunk(command, index, core, tiles, result.activity, order)
                     stats = stats.plus(part) if last else stats
+                    if last and command.feeds and self.kept:
+                        self._pass(self.kept, y.reshape(-1), result.activity, order)
         self.stat = stats
         if command.update:
             self.answer = self.laps.update(*divmod(command.y, 4), stats.record())
@@ -390,8 +399,8 @@ class Processor:
 
     def _chunk(
         self, command: Gemm, index: int, core: int, tiles: list[int], activity: Activity, order: Sequence[int] | None
-    ) -> Stats:
-        """One chunk of K on one core; statistics of what left."""
+    ) -> tuple[Stats, I64]:
+        """One chunk of K on one core; statistics of what left, and that (jobs, lanes)."""
         params, count, m, chunks = self.params, len(tiles), command.m, command.chunks(self.params)
         desc, ran = command.descriptors(params, index)
         before = [command.descriptors(params, each)[0] for each in range(index)]
@@ -435,15 +444,17 @@ class Processor:
         z = quantise(s, ran, draw)
         y, over = saturate(z, ran)
         live = inside.reshape(count * m, LANES)
-        self._leave(command, ran, index, core, y, dead.reshape(s.shape) | (ran.relu & (s <= 0)), activity)
+        if not (command.feeds and index == len(chunks) - 1):
+            self._leave(command, ran, index, core, y, dead.reshape(s.shape) | (ran.relu & (s <= 0)), activity)
         activity.jobs += count * m
         activity.outputs += int(live.sum())
         if self.count_pairs:
             activity.pairs = _plus(activity.pairs, _pairs(desc, x, w, masks))
-        return Stats(
+        stats = Stats(
             int(live.sum()), int((over & live).sum()), int(((y == 0) & live).sum()),
             0 if ran.raw else int(np.abs(y[live]).sum()), int(bit_length(z[live]).max(initial=0)),
         )  # fmt: skip
+        return stats, y
 
     def _images(
         self, activity: Activity, buffer: Buffer, command: Gemm, first: int, last: int, passes: int, core: int
@@ -487,10 +498,21 @@ class Processor:
 
     # ---- OPT ---------------------------------------------------------------------------------------------------------
     def _opt(self, command: Opt, result: Result) -> tuple[Code, int]:
-        config, activity = command.config, result.activity
-        code = config.check()
+        if command.fed:
+            self.kept = command
+            return Code.OK, 0
+        code = command.config.check()
         if code != OptcCode.OK:
             return Code.OPTC, int(code)
+        words = -(-command.config.n // OPT_LANES)
+        g = self._read(result.activity, Buffer.Y, command.gradients, words).view("<i4").reshape(-1).astype(np.int64)
+        self._pass(command, g, result.activity, None)
+        return Code.OK, 0
+
+    def _pass(self, command: Opt, g: I64, activity: Activity, order: Sequence[int] | None) -> None:
+        """A pass with gradients `g` (n or more,), which the OPTC gets in this order, or as the jobs `order` (tags)
+        complete."""
+        config = command.config
         n, words = config.n, -(-config.n // OPT_LANES)
         kinds = dict(zip(command.states, ("<i4", "<i4", "<u4"), strict=False))
         read = [
@@ -499,21 +521,26 @@ class Processor:
         ]
         if len(read) < len(STATES):
             read.append(np.zeros(n, np.int64))
-        g = self._read(activity, Buffer.Y, command.gradients, words).view("<i4").reshape(-1)[:n].astype(np.int64)
         draw = None
         if config.copy_round == Round.STOCHASTIC:
-            draw = self._opt_draws.draw(words).reshape(-1)[:n]
-        done = update(config, State(*read), g, draw)
+            draw = self._opt_draws.draw(words)
+            if order is not None:
+                beats = LANES // OPT_LANES
+                jobs = words // beats
+                taken = _places(order, (self.jobs[0] - jobs) % TAGS, jobs)
+                draw[(taken[:, None] * beats + np.arange(beats)).reshape(-1)] = draw.copy()
+            draw = draw.reshape(-1)[:n]
+        done = update(config, State(*read), g[:n], draw)
         for (buffer, kind), values in zip(kinds.items(), done.state, strict=False):
             whole = np.zeros(words * OPT_LANES, np.int64)  # padding lanes leave as 0
             whole[:n] = values
             self._write(activity, buffer, command.state, whole.astype(kind).view(np.uint8))
         copies = np.zeros(words * OPT_LANES, np.int64)
         copies[:n] = done.y
-        self._write(activity, Buffer.Y, command.copies, copies.astype("<i2").view(np.uint8), size=8)
-        activity.parameters = n
+        data = pack_results(copies.reshape(-1, OPT_LANES), config.copy_format)
+        self._write(activity, Buffer.Y, command.copies, data.reshape(-1), size=data.shape[1])
+        activity.parameters, activity.mode = n, Mode(config.mode)
         self.opt_stat = done.statistics
-        return Code.OK, 0
 
     # ---- registers ---------------------------------------------------------------------------------------------------
     def write(self, address: int, value: int) -> None:

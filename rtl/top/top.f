@@ -58,6 +58,7 @@ rtl/top/top_axil.sv
 rtl/top/top_regs.sv
 rtl/top/top_mem.sv
 rtl/top/top_fetch.sv
+rtl/top/top_feed.sv
 rtl/top/top_geometry.sv
 rtl/top/top_window.sv
 rtl/top/top_word.sv

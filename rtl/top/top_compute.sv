@@ -53,15 +53,20 @@ module top_compute #(
   input  logic                        opt_done_i,      // pulse
   input  logic                        opt_refused_i,
   input  logic [3:0]                  opt_code_i,
-  input  logic                        opt_range_i
+  input  logic                        opt_range_i,
+  output logic                        opt_keep_o,      // pulse: the pass is kept for a product
+  output logic                        feed_start_o,    // pulse: what is kept begins
+  input  logic                        feed_ready_i,    // pulse: it was accepted
+  output logic                        feed_o,          // the GEMM's results feed it
+  input  logic [optc_pkg::CountW-1:0] kept_n_i
 );
-  localparam logic [2:0] Idle = 3'd0, Gemm = 3'd1, Update = 3'd2, Answer = 3'd3, Opt = 3'd4, Ask = 3'd5, Told = 3'd6,
-      Done = 3'd7;
+  localparam logic [3:0] Idle = 4'd0, Gemm = 4'd1, Update = 4'd2, Answer = 4'd3, Opt = 4'd4, Ask = 4'd5, Told = 4'd6,
+      Done = 4'd7, Arm = 4'd8;
   localparam int PlanW = top_pkg::PlanW;
   localparam int StatW = trainslice_pkg::StatW;
 
   // ---- fields ----------------
-  logic [2:0]  state_q;
+  logic [3:0]  state_q;
   logic [top_pkg::CodeW-1:0]   code_q;
   logic [top_pkg::DetailW-1:0] detail_q;
   /* verilator lint_off UNUSEDSIGNAL */  // fields of the cores and of other engines
@@ -138,9 +143,9 @@ module top_compute #(
     assign joined[StatW*(c+1) +: StatW] = both;
   end
   logic [Cores-1:0] left_q, left;
-  logic             cores_end;
+  logic             cores_end, passed_q;   // passed: the pass that this product feeds is over
   assign left = left_q & ~core_done_i;
-  assign cores_end = state_q == Gemm && left == '0;
+  assign cores_end = state_q == Gemm && left == '0 && (!feed_o || passed_q || opt_done_i);
 
   // ---- what the pairs would refuse: the descriptor of partial sums, where there are some, then that of results ----------------
   logic [15:0] span, k_first;
@@ -235,14 +240,25 @@ module top_compute #(
   assign w_lengths_o = lengths[top_pkg::GeometryW +: top_pkg::GeometryW];
   assign bad_window = (window & ~window_good) != '0 || (window[1] && Cores != 1);
 
+  // ---- results that feed a pass ----------------
+  logic [32:0] results;                // with padding lanes: 65535 * 8191 * 16 before anything is refused
+  logic        bad_feed, ready;
+  assign feed_o = cmd[32*9 + 22];
+  assign results = {29'(jobs) * 29'(tiles), 4'd0};
+  assign bad_feed = feed_o && (y_bits_o != 3'(ran_pkg::YRaw32) || cmd[32*9 + 21] || cmd[32*9 + 18] || Cores != 1 ||
+      results != 33'(kept_n_i));
+
   logic bad_op, bad_size;
   assign bad_op = cmd[7:4] != '0 ||
       (op != 4'(top_pkg::OpGemm) && op != 4'(top_pkg::OpOpt) && op != 4'(top_pkg::OpPlan));
   assign bad_size = op == 4'(top_pkg::OpGemm) &&
       (k == '0 || jobs == '0 || columns == '0 || jobs > 16'(top_pkg::MaxJobs));
-  assign start_o = state_q == Idle && cmd_valid_i && !bad_op && !bad_size && op == 4'(top_pkg::OpGemm) &&
-      !bad_plan && gemm_code == '0 && !bad_window;
-  assign opt_start_o = state_q == Idle && cmd_valid_i && !bad_op && op == 4'(top_pkg::OpOpt);
+  assign ready = state_q == Idle && cmd_valid_i && !bad_op && !bad_size && op == 4'(top_pkg::OpGemm) &&
+      !bad_plan && gemm_code == '0 && !bad_window && !bad_feed;
+  assign feed_start_o = ready && feed_o;
+  assign start_o = (ready && !feed_o) || (state_q == Arm && feed_ready_i);
+  assign opt_keep_o = state_q == Idle && cmd_valid_i && !bad_op && op == 4'(top_pkg::OpOpt) && cmd[32*2 + 16];
+  assign opt_start_o = state_q == Idle && cmd_valid_i && !bad_op && op == 4'(top_pkg::OpOpt) && !cmd[32*2 + 16];
   assign upd_valid_o = state_q == Update;
   assign ord_valid_o = state_q == Ask;
   assign gemm_o = state_q == Gemm;
@@ -258,26 +274,37 @@ module top_compute #(
       detail_q <= '0;
       left_q   <= '0;
       stat_o   <= '0;
+      passed_q <= 1'b0;
     end else begin
+      passed_q <= (passed_q || opt_done_i) && state_q != Idle;
       case (state_q)
         Idle: if (cmd_valid_i) begin
           detail_q <= '0;
           code_q   <= bad_op ? 4'(top_pkg::CmdOperation) : bad_size ? 4'(top_pkg::CmdSize) :
               (op == 4'(top_pkg::OpGemm) && bad_plan) ? 4'(top_pkg::CmdPlan) :
               (op == 4'(top_pkg::OpGemm) && gemm_code != '0) ? 4'(top_pkg::CmdGemm) :
-              (op == 4'(top_pkg::OpGemm) && bad_window) ? 4'(top_pkg::CmdWindow) : 4'(top_pkg::CmdOk);
+              (op == 4'(top_pkg::OpGemm) && bad_window) ? 4'(top_pkg::CmdWindow) :
+              (op == 4'(top_pkg::OpGemm) && bad_feed) ? 4'(top_pkg::CmdFeed) : 4'(top_pkg::CmdOk);
           if (!bad_op && !bad_size && op == 4'(top_pkg::OpGemm) && !bad_plan) detail_q <= gemm_code;
           left_q   <= '1;
-          state_q  <= start_o ? Gemm : opt_start_o ? Opt :
+          state_q  <= start_o ? Gemm : feed_start_o ? Arm : opt_start_o ? Opt :
               (!bad_op && op == 4'(top_pkg::OpPlan)) ? Ask : Done;
           // A core without tiles is done in the cycle of its start.
           if (start_o) left_q <= ~core_done_i;
+        end
+        Arm: if (feed_ready_i) begin
+          left_q  <= ~core_done_i;
+          state_q <= Gemm;
+        end else if (opt_done_i) begin
+          code_q   <= 4'(top_pkg::CmdOptc);
+          detail_q <= {1'b0, opt_code_i};
+          state_q  <= Done;
         end
         Gemm: begin
           left_q <= left;
           if (cores_end) begin
             stat_o <= joined[StatW*Cores +: StatW];
-            if (core_range_i != '0) code_q <= 4'(top_pkg::CmdRange);
+            if (core_range_i != '0 || (feed_o && opt_range_i)) code_q <= 4'(top_pkg::CmdRange);
             state_q <= update ? Update : Done;
           end
         end

@@ -14,7 +14,8 @@ module top_core #(
   parameter int WWords = 8192,
   parameter int MWords = 1024,
   parameter int YWords = 16384,
-  parameter int AWords = 1024
+  parameter int AWords = 1024,
+  parameter int SWords = 4096
 ) (
   input  logic clk_i,
   input  logic rst_ni,
@@ -57,6 +58,7 @@ module top_core #(
   input  logic        x_windows_i,      // vectors, the rows of tiles are windows of images
   input  logic        w_windows_i,
   input  logic        narrow_i,         // results leave with eight lanes
+  input  logic        feed_i,           // results go to the optimiser
   /* verilator lint_off UNUSEDSIGNAL */  // spare bits of words 10 .. 12
   input  logic [95:0] window_i,
   /* verilator lint_on UNUSEDSIGNAL */
@@ -78,6 +80,12 @@ module top_core #(
   output logic [7:0]                   r_mask_we_o,
   output logic [top_pkg::AddrW-1:0]    r_mask_addr_o,
   output logic [top_pkg::BeatW-1:0]    r_mask_data_o,
+  // results that feed a pass: beat f_beat_o of result f_number_o
+  output logic                         f_valid_o,
+  input  logic                         f_ready_i,
+  output logic [top_pkg::JobW-1:0]     f_number_o,
+  output logic [1:0]                   f_beat_o,
+  output logic [top_pkg::BeatW-1:0]    f_data_o,
   // statistics of the last chunk
   output logic [trainslice_pkg::StatW-1:0]    stat_o,
   // counters
@@ -88,10 +96,12 @@ module top_core #(
   localparam int Lanes = top_pkg::Lanes;
   localparam int TagW = trainslice_pkg::TagW;
   localparam int WordW = top_pkg::WordW;
-  // Results in quarter words of Y, in words of masks in A, partial sums: jobs with greater numbers lie past the buffer's end.
+  // Results in quarter words of Y, in words of masks in A, of the state; partial sums: jobs with greater numbers lie past the buffer's end.
   localparam int PartW = $clog2(YWords) + 2;
   localparam int MaskW = $clog2(AWords) + 3;
-  localparam int NumW = (PartW > MaskW) ? PartW : MaskW;
+  localparam int StateW = $clog2(SWords) - 2;
+  localparam int OwnW = (PartW > MaskW) ? PartW : MaskW;
+  localparam int NumW = (OwnW > StateW) ? OwnW : StateW;
   localparam int SumW = $clog2(YWords) - 3;
   localparam logic [1:0] Idle = 2'd0, Begin = 2'd1, Offer = 2'd2, Drain = 2'd3;
 
@@ -629,6 +639,13 @@ module top_core #(
     .obs_passed_o()
     /* verilator lint_on PINCONNECTEMPTY */
   );
+  logic             r_feeds, r_gnt;
+  assign r_feeds = feed_i && last_chunk;
+  assign r_gnt = r_feeds ? f_ready_i : r_gnt_i;
+  assign f_valid_o = out_valid && r_feeds;
+  assign f_number_o = (r_beyond || 32'(r_number) >= 32'd131072) ? 18'h2_0000 : top_pkg::JobW'(r_number);
+  assign f_beat_o = r_beat_q[1:0];
+  assign f_data_o = out_data;
   assign r_narrow = narrow_i && last_chunk;
   assign r_wide = ((NumW + 5)'(r_number) << ((out_bits == 3'd0) ? 3'd1 : (out_bits == 3'd1) ? 3'd2 :
       (out_bits <= 3'd3) ? 3'd3 : (out_bits == 3'd4) ? 3'd4 : 3'd5)) >> r_narrow;
@@ -636,8 +653,8 @@ module top_core #(
       (out_bits == 3'd5) ? r_beat_q[2] : 1'b0);
   assign r_first = last_chunk ? y_addr_i : p_addr_i;
   assign r_part = {1'b0, r_first[PartW-3:0], 2'b00} + {1'b0, r_wide[PartW-1:0]} + (PartW + 1)'({r_beat_q, 2'b00});
-  assign r_outside = !r_drop && (r_beyond || r_wide[NumW+4:PartW] != '0 || r_first >= WordW'(YWords) || r_part[PartW]);
-  assign r_req_o = out_valid;
+  assign r_outside = !r_drop && !r_feeds && (r_beyond || r_wide[NumW+4:PartW] != '0 || r_first >= WordW'(YWords) || r_part[PartW]);
+  assign r_req_o = out_valid && !r_feeds;
   assign r_addr_o = top_pkg::AddrW'(r_part[PartW-1:2]);
   assign r_half = (out_bits == 3'd0 && second_q) ? out_data[127:64] : out_data[63:0];
   always_comb begin
@@ -652,8 +669,8 @@ module top_core #(
       end
     end
   end
-  assign r_we_o = (out_valid && r_gnt_i && !r_outside && !r_drop) ? r_lanes : '0;
-  assign out_ready = r_gnt_i && (out_jobs != 3'd2 || second_q);
+  assign r_we_o = (out_valid && r_gnt && !r_outside && !r_drop && !r_feeds) ? r_lanes : '0;
+  assign out_ready = r_gnt && (out_jobs != 3'd2 || second_q);
   top_word #(
     .ByW(NumW - 3)
   ) u_a_word (
@@ -664,13 +681,13 @@ module top_core #(
   assign a_outside = r_beyond || a_word >= WordW'(AWords);
   assign r_mask_addr_o = a_word[top_pkg::AddrW-1:0];
   assign r_mask_data_o = {8{second_q ? out_mask[Lanes +: Lanes] : out_mask[0 +: Lanes]}};
-  assign r_mask_we_o = (out_valid && r_gnt_i && keep_i && last_chunk && out_last && !a_outside) ?
+  assign r_mask_we_o = (out_valid && r_gnt && keep_i && last_chunk && out_last && !a_outside) ?
       8'd1 << r_number[2:0] : '0;
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       second_q <= 1'b0;
       r_beat_q <= '0;
-    end else if (out_valid && r_gnt_i) begin
+    end else if (out_valid && r_gnt) begin
       second_q <= out_jobs == 3'd2 && !second_q;
       if (out_ready) r_beat_q <= out_last ? '0 : r_beat_q + 3'd1;
     end
@@ -694,7 +711,7 @@ module top_core #(
       end else if ((t_valid && tile_ready && t_range) || (bias_valid && bias_ready && b_range) || tw_range ||
                    (v_valid && vec_take && v_range) || vw_range || (vec_valid && vec_ready && mask_i && m_range) ||
                    (psum_valid && psum_ready && p_range) ||
-                   (out_valid && r_gnt_i && (r_outside || (keep_i && last_chunk && out_last && a_outside)))) begin
+                   (out_valid && r_gnt && (r_outside || (keep_i && last_chunk && out_last && a_outside)))) begin
         range_q <= 1'b1;
       end
       if (stat_valid) stat_o <= {stat_values, stat_overflow, stat_zeros, stat_max_bit, stat_sum_abs};

@@ -1,5 +1,6 @@
 // Optimiser pass: state and gradients from the buffers through the OPTC and back (docs/top/reference.md, OPT). Four parameters a cycle.
 // Momentum has no second moment: Sv is neither read nor written, and its ports are free.
+// A pass that a product feeds (docs/top/feeding.md) is kept until then; its gradients come from the core, in any order.
 module top_opt #(
   parameter int YWords = 16384,
   parameter int SWords = 4096
@@ -10,6 +11,10 @@ module top_opt #(
   /* verilator lint_off UNUSEDSIGNAL */  // fields of other commands
   input  logic [top_pkg::CmdW-1:0]  cmd_i,
   /* verilator lint_on UNUSEDSIGNAL */
+  input  logic                      keep_i,        // pulse: the command is kept for a product
+  input  logic                      feed_start_i,  // pulse: what is kept begins
+  output logic                      feed_ready_o,  // pulse: it was accepted
+  output logic [optc_pkg::CountW-1:0] kept_n_o,
   output logic                      done_o,        // pulse
   output logic                      refused_o,
   output logic [3:0]                code_o,
@@ -17,11 +22,17 @@ module top_opt #(
   output logic                      busy_o,
   input  logic                      seed_valid_i,
   input  logic [31:0]               seed_i,
+  // gradients of a pass that is fed
+  input  logic                      f_valid_i,
+  output logic                      f_ready_o,
+  input  logic [top_pkg::JobW-1:0]  f_number_i,
+  input  logic [1:0]                f_beat_i,
+  input  logic [top_pkg::BeatW-1:0] f_data_i,
   // read ports: Sw, Sm, Sv, Y; all granted while this works
   output logic [3:0]                req_o,
   output logic [4*top_pkg::AddrW-1:0] addr_o,
   input  logic [4*top_pkg::BeatW-1:0] data_i,
-  // write ports: state, and half a word of Y
+  // write ports: state, and a part of a word of Y
   output logic [2:0]                s_we_o,        // Sw, Sm, Sv
   output logic [top_pkg::AddrW-1:0] s_addr_o,
   output logic [3*top_pkg::BeatW-1:0] s_data_o,
@@ -38,20 +49,29 @@ module top_opt #(
   logic [3:0]  code_q;
   logic [optc_pkg::CfgW-1:0] cfg;
   logic momentum;
+  logic [1:0] copy_format;
   logic [BeatsW-1:0] beats;
+  localparam int KeptW = optc_pkg::CfgW + 32;
+  localparam int PlaceW = top_pkg::PlaceW;
+  localparam int SideW = PlaceW + top_pkg::BeatW;
+  logic [KeptW-1:0] now, kept_q;         // {configuration, first words of copies and of the state}
+  logic             fed_q;               // this pass is fed
   logic [15:0] s_addr, g_addr, c_addr;
-  assign cfg = cmd_i[96 +: optc_pkg::CfgW];
+  assign now = {cmd_i[96 +: optc_pkg::CfgW], cmd_i[79:64], cmd_i[47:32]};
+  assign {cfg, c_addr, s_addr} = fed_q ? kept_q : now;
+  assign kept_n_o = kept_q[32 + optc_pkg::CfgN +: optc_pkg::CountW];
   assign momentum = !cfg[0];
+  assign copy_format = cfg[optc_pkg::CfgCopyFormat +: 2];
   top_beats u_beats (
     .n_i    (cfg[optc_pkg::CfgN +: optc_pkg::CountW]),
     .beats_o(beats)
   );
-  assign s_addr = cmd_i[47:32];
   assign g_addr = cmd_i[63:48];
-  assign c_addr = cmd_i[79:64];
 
   logic cfg_ready, rsp_valid, in_valid, in_ready, out_valid, out_last, stat_valid, optc_busy;
-  logic [3:0]  rsp_code, valid, range, side;
+  logic [3:0]  rsp_code, valid, range, unused_side;
+  logic [SideW-1:0] side;                // of a fed pass' word of Sw: its place, its gradients
+  logic [PlaceW-1:0] f_place, place, oldest;
   logic [511:0] fetched;
   logic [127:0] out_w, out_m, out_v;
   logic [63:0]  out_y;
@@ -62,8 +82,22 @@ module top_opt #(
   for (genvar f = 0; f < 4; f++) begin : gen_fetch
     logic [BeatsW-1:0] left_q;           // words not asked for yet
     logic [WordW-1:0]  word_q, word_next;
-    logic              ready, more;
+    logic              ready, more, fed, ask;
+    logic [WordW-1:0]  word;
     assign more = state_q == Run && left_q != '0;
+    assign fed = state_q == Run && fed_q && f_valid_i && f != 3 && !(f == 2 && momentum);
+    assign ask = more || fed;
+    assign word = fed_q ? f_place[WordW-1:0] : word_q;
+    localparam int MineW = (f == 0) ? SideW : 1;
+    logic [MineW-1:0] side_in, side_out;
+    if (f == 0) begin : gen_side
+      assign side_in = {f_place, f_data_i};
+      assign side = side_out;
+      assign unused_side[f] = 1'b0;
+    end else begin : gen_none
+      assign side_in = 1'b0;
+      assign unused_side[f] = side_out;
+    end
     top_word u_next (
       .word_i(word_q),
       .by_i  (1'b1),
@@ -71,15 +105,15 @@ module top_opt #(
     );
     top_fetch #(
       .Words((f == 3) ? YWords : SWords),
-      .SideW(1)
+      .SideW(MineW)
     ) u_fetch (
       .clk_i,
       .rst_ni,
       .clear_i    (1'b0),
-      .req_valid_i(more),
+      .req_valid_i(ask),
       .req_ready_o(ready),
-      .req_addr_i (word_q),
-      .req_side_i (1'b0),
+      .req_addr_i (word),
+      .req_side_i (side_in),
       .mem_req_o  (req_o[f]),
       .mem_addr_o (addr_o[top_pkg::AddrW*f +: top_pkg::AddrW]),
       .mem_gnt_i  (1'b1),
@@ -87,7 +121,7 @@ module top_opt #(
       .out_valid_o(valid[f]),
       .out_ready_i(in_ready && in_valid),
       .out_data_o (fetched[128*f +: 128]),
-      .out_side_o (side[f]),
+      .out_side_o (side_out),
       .out_range_o(range[f])
     );
     always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -103,7 +137,24 @@ module top_opt #(
       end
     end
   end
-  assign in_valid = (valid | {1'b0, momentum, 2'b00}) == '1;
+  assign in_valid = (valid | {fed_q, momentum, 2'b00}) == '1;
+  // All fetches of a pass move together: as much is asked for and taken of each.
+  assign f_ready_o = state_q == Run && fed_q && gen_fetch[0].ready;
+  assign place = side[top_pkg::BeatW +: PlaceW];
+  top_feed u_feed (
+    .clk_i,
+    .rst_ni,
+    .s_addr_i(s_addr),
+    .c_addr_i(c_addr),
+    .format_i(copy_format),
+    .number_i(f_number_i),
+    .beat_i  (f_beat_i),
+    .place_o (f_place),
+    .push_i  (fed_q && in_valid && in_ready),
+    .place_i (place),
+    .pop_i   (fed_q && out_valid),
+    .oldest_o(oldest)
+  );
 
   optc_core #(
     .Lanes(4)
@@ -122,7 +173,7 @@ module top_opt #(
     .in_w_i            (fetched[0 +: 128]),
     .in_m_i            (fetched[128 +: 128]),
     .in_v_i            (momentum ? '0 : fetched[256 +: 128]),
-    .in_g_i            (fetched[384 +: 128]),
+    .in_g_i            (fed_q ? side[0 +: 128] : fetched[384 +: 128]),
     .out_valid_o       (out_valid),
     .out_ready_i       (1'b1),
     .out_last_o        (out_last),
@@ -148,7 +199,8 @@ module top_opt #(
 
   // ---- back ----------------
   logic [WordW-1:0] s_word_q, c_word_q, s_word_next, c_word_next;
-  logic             c_upper_q, s_outside, c_outside;   // the upper half of a word of copies is next
+  logic [2:0]       c_part_q;            // of the word of copies: what comes next
+  logic             c_full, s_outside, c_outside;
   top_word u_s_next (
     .word_i(s_word_q),
     .by_i  (1'b1),
@@ -156,20 +208,28 @@ module top_opt #(
   );
   top_word u_c_next (
     .word_i(c_word_q),
-    .by_i  (c_upper_q),
+    .by_i  (c_full),
     .word_o(c_word_next)
   );
-  assign s_outside = s_word_q >= WordW'(SWords);
-  assign c_outside = c_word_q >= WordW'(YWords);
+  logic [WordW-1:0] s_word, c_word;
+  logic [2:0]       c_part;
+  assign {c_part, c_word, s_word} = fed_q ? oldest : {c_part_q, c_word_q, s_word_q};
+  // Four copies of 4, 8 or 16 bits.
+  assign c_full = c_part_q == ((copy_format == 2'd0) ? 3'd7 : (copy_format == 2'd1) ? 3'd3 : 3'd1);
+  assign s_outside = s_word >= WordW'(SWords);
+  assign c_outside = c_word >= WordW'(YWords);
   assign s_we_o = (out_valid && !s_outside) ? {!momentum, 2'b11} : '0;
-  assign s_addr_o = s_word_q[top_pkg::AddrW-1:0];
+  assign s_addr_o = s_word[top_pkg::AddrW-1:0];
   assign s_data_o = {out_v, out_m, out_w};
-  assign y_we_o = (!out_valid || c_outside) ? '0 : c_upper_q ? 8'hf0 : 8'h0f;
-  assign y_addr_o = c_word_q[top_pkg::AddrW-1:0];
-  assign y_data_o = {2{out_y}};
+  assign y_we_o = (!out_valid || c_outside) ? '0 : (copy_format == 2'd0) ? 8'h01 << c_part :
+      (copy_format == 2'd1) ? 8'h03 << {c_part[1:0], 1'b0} : c_part[0] ? 8'hf0 : 8'h0f;
+  assign y_addr_o = c_word[top_pkg::AddrW-1:0];
+  assign y_data_o = (copy_format == 2'd0) ? {8{out_y[51:48], out_y[35:32], out_y[19:16], out_y[3:0]}} :
+      (copy_format == 2'd1) ? {4{out_y[55:48], out_y[39:32], out_y[23:16], out_y[7:0]}} : {2{out_y}};
 
   assign busy_o = state_q != Idle;
   assign done_o = state_q == Done;
+  assign feed_ready_o = state_q == Answer && rsp_valid && rsp_code == '0 && fed_q;
   assign refused_o = refused_q;
   assign code_o = code_q;
   assign range_o = range_q;
@@ -180,25 +240,30 @@ module top_opt #(
       refused_q <= 1'b0;
       code_q    <= '0;
       range_q   <= 1'b0;
+      fed_q     <= 1'b0;
+      kept_q    <= '0;
       s_word_q  <= '0;
       c_word_q  <= '0;
-      c_upper_q <= 1'b0;
+      c_part_q  <= '0;
       stat_o    <= '0;
     end else begin
       if (out_valid) begin
         s_word_q  <= s_word_next;
         c_word_q  <= c_word_next;
-        c_upper_q <= !c_upper_q;
+        c_part_q  <= c_full ? '0 : c_part_q + 3'd1;
       end
       if (out_valid && (s_outside || c_outside)) range_q <= 1'b1;
-      if (in_valid && in_ready && (range & {1'b1, !momentum, 2'b11}) != '0) range_q <= 1'b1;
+      if (in_valid && in_ready && (range & {!fed_q, !momentum, 2'b11}) != '0) range_q <= 1'b1;
       case (state_q)
-        Idle: if (start_i) begin
+        Idle: if (keep_i) begin
+          kept_q <= now;
+        end else if (start_i || feed_start_i) begin
+          fed_q     <= feed_start_i;
           refused_q <= 1'b0;
           range_q   <= 1'b0;
           s_word_q  <= {1'b0, s_addr};
           c_word_q  <= {1'b0, c_addr};
-          c_upper_q <= 1'b0;
+          c_part_q  <= '0;
           state_q   <= Offer;
         end
         Offer: if (cfg_ready) state_q <= Answer;
@@ -220,5 +285,5 @@ module top_opt #(
   end
 
   logic unused;
-  assign unused = ^{side, out_last, optc_busy};
+  assign unused = ^{unused_side, out_last, optc_busy};
 endmodule

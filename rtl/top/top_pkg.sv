@@ -41,6 +41,7 @@ package top_pkg;
   parameter int CmdOptc = 7;
   parameter int CmdUpdate = 8;
   parameter int CmdWindow = 9;
+  parameter int CmdFeed = 10;
 
   // Windows: words of the ring; the longest one, so that it fits wherever it begins, with a word asked for ahead; lengths (top_geometry).
   parameter int WindowRing = 16;
@@ -59,6 +60,9 @@ package top_pkg;
   parameter int JobsW = $clog2(MaxJobs + 1);
   parameter int MasksW = $clog2(MaxJobs * MaxTiles + 1);
   parameter int BeatsW = $clog2(MaxBeats + 1);
+  // A result that feeds a pass: its number up to 2^17, from which on it lies past every buffer; its place.
+  parameter int JobW = 18;
+  parameter int PlaceW = 2 * WordW + 3;
   // Seeds of engines: SEED xor the engine's constant, core 0 lowest, the OPTC last (docs/top/README.md, Random numbers).
   parameter logic [5*32-1:0] EngineSeeds = {
     32'h1656_67b1, 32'h27d4_eb2f, 32'hc2b2_ae35, 32'h85eb_ca6b, 32'h0000_0000

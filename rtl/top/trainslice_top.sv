@@ -180,6 +180,8 @@ module trainslice_top #(
   assign details[14:10] = '0;
 
   logic                     start, gemm, opt_start, opt_done, opt_refused, opt_range, opt_busy;
+  logic                     opt_keep, feed, feed_start, feed_ready;
+  logic [optc_pkg::CountW-1:0] kept_n;
   logic [3:0]               opt_code;
   logic [Cores-1:0]         core_done, core_range, has_last;
   logic [Cores*StatW-1:0]   core_stat;
@@ -214,7 +216,8 @@ module trainslice_top #(
     .ord_k_o(ord_k), .ord_rsp_valid_i(ord_rsp_valid), .ord_rsp_code_i(ord_code),
     .ord_rsp_plan_i({ord_shift, ord_fl, ord_order, ord_n}), .plan_addr_i(plan_addr), .plan_data_o(plan_data),
     .opt_start_o(opt_start), .opt_done_i(opt_done), .opt_refused_i(opt_refused), .opt_code_i(opt_code),
-    .opt_range_i(opt_range)
+    .opt_range_i(opt_range), .opt_keep_o(opt_keep), .feed_start_o(feed_start), .feed_ready_i(feed_ready),
+    .feed_o(feed), .kept_n_i(kept_n)
   );
 
   // ---- LAPS: a GEMM's update before a host's ----------------
@@ -276,12 +279,20 @@ module trainslice_top #(
   logic [3*BeatW-1:0] o_s_data;
   logic [7:0]         o_y_we;
   logic [BeatW-1:0]   o_y_data;
+  // One core's alone can feed a pass.
+  logic                     f_ready;
+  logic [Cores-1:0]         f_valid;
+  logic [Cores*top_pkg::JobW-1:0] f_number;
+  logic [Cores*2-1:0]       f_beat;
+  logic [Cores*BeatW-1:0]   f_data;
   top_opt #(
     .YWords(YWords),
     .SWords(SWords)
   ) u_opt (
     .clk_i, .rst_ni,
-    .start_i(opt_start), .cmd_i(cmds[CmdW +: CmdW]), .done_o(opt_done), .refused_o(opt_refused), .code_o(opt_code),
+    .start_i(opt_start), .cmd_i(cmds[CmdW +: CmdW]), .keep_i(opt_keep), .feed_start_i(feed_start),
+    .feed_ready_o(feed_ready), .kept_n_o(kept_n), .f_valid_i(f_valid[0]), .f_ready_o(f_ready),
+    .f_number_i(f_number[0 +: top_pkg::JobW]), .f_beat_i(f_beat[1:0]), .f_data_i(f_data[0 +: BeatW]), .done_o(opt_done), .refused_o(opt_refused), .code_o(opt_code),
     .range_o(opt_range), .busy_o(opt_busy), .seed_valid_i(seed_engines),
     .seed_i(seed ^ top_pkg::EngineSeeds[32*top_pkg::SeedOptc +: 32]), .req_o(o_req), .addr_o(o_addr),
     .data_i({read_data[0 +: BeatW], read_data[4*BeatW +: BeatW], read_data[3*BeatW +: BeatW],
@@ -334,7 +345,8 @@ module trainslice_top #(
       .WWords(WWords),
       .MWords(MWords),
       .YWords(YWords),
-      .AWords(MWords)
+      .AWords(MWords),
+      .SWords(SWords)
     ) u_core (
       .clk_i, .rst_ni,
       .load_we_i  ({load_write[2] && load_cores[c], load_write[1] && load_cores[c], load_write[0]}),
@@ -348,12 +360,14 @@ module trainslice_top #(
       .compensate_i(cmd[267]), .reduce_i(cmd[271:268]), .y_bits_i(y_bits), .y_unsigned_i(cmd[275]),
       .relu_i(cmd[276]), .round_i(cmd[278:277]), .rand_bits_i(cmd[280:279]), .shift_i(shift), .bias_i(cmd[287]),
       .mask_i(cmd[288]), .keep_i(cmd[306]), .x_windows_i(cmd[307]), .w_windows_i(cmd[308]),
-      .narrow_i(cmd[309]), .window_i(cmd[415:320]), .x_lengths_i(x_lengths), .w_lengths_i(w_lengths),
+      .narrow_i(cmd[309]), .feed_i(feed), .window_i(cmd[415:320]), .x_lengths_i(x_lengths), .w_lengths_i(w_lengths),
       .seed_valid_i(seed_engines), .seed_i(seed ^ Seed),
       .p_req_o(p_req[c]), .p_addr_o(p_addr[AddrW*c +: AddrW]), .p_gnt_i(p_gnt[c]), .p_data_i(read_data[0 +: BeatW]),
       .r_req_o(r_req[c]), .r_gnt_i(r_gnt[c]), .r_we_o(r_we[8*c +: 8]), .r_addr_o(r_addr[AddrW*c +: AddrW]),
       .r_data_o(r_data[BeatW*c +: BeatW]), .r_mask_we_o(r_mask_we[8*c +: 8]),
       .r_mask_addr_o(r_mask_addr[AddrW*c +: AddrW]), .r_mask_data_o(r_mask_data[BeatW*c +: BeatW]),
+      .f_valid_o(f_valid[c]), .f_ready_i(f_ready), .f_number_o(f_number[top_pkg::JobW*c +: top_pkg::JobW]),
+      .f_beat_o(f_beat[2*c +: 2]), .f_data_o(f_data[BeatW*c +: BeatW]),
       .stat_o(core_stat[StatW*c +: StatW]), .ctr_addr_i(ctr_addr), .ctr_data_o(ctr_data[32*c +: 32]),
       .busy_o(core_busy[c])
     );
@@ -418,5 +432,5 @@ module trainslice_top #(
 
   logic unused;
   assign unused = ^{gemm, laps_busy, unused_entry, unused_mean, unused_tolerance, unused_obs, unused_over, opt_busy,
-                    core_busy, store_read[2:0], load_write[4]};
+                    core_busy, store_read[2:0], load_write[4], f_valid, f_number, f_beat, f_data};
 endmodule

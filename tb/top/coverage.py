@@ -44,7 +44,7 @@ from tb.lib.coverage import NO_BIN, Coverage, CoverGroup, Coverpoint, Cross, Ign
 from tb.lib.paths import REPORTS
 from tb.lib.runinfo import RunInfo
 from tb.top.program import READ, WRITE
-from tb.top.timing import CARRIED_OUT, REFUSED, Run
+from tb.top.timing import CARRIED_OUT, REFUSED, Run, kept_passes
 
 I64 = npt.NDArray[np.int64]
 NO_YES = ("no", "yes")
@@ -57,7 +57,18 @@ SLICES = ("1", "2", "3", "4")
 BUFFERS = tuple(buffer.name for buffer in Buffer)
 GIVES = {  # codes that a command can end with
     "LOAD": (Code.OK, Code.OPERATION, Code.SIZE, Code.RANGE, Code.FRAMING),
-    "GEMM": (Code.OK, Code.OPERATION, Code.SIZE, Code.RANGE, Code.PLAN, Code.GEMM, Code.UPDATE, Code.WINDOW),
+    "GEMM": (
+        Code.OK,
+        Code.OPERATION,
+        Code.SIZE,
+        Code.RANGE,
+        Code.PLAN,
+        Code.GEMM,
+        Code.OPTC,
+        Code.UPDATE,
+        Code.WINDOW,
+        Code.FEED,
+    ),
     "OPT": (Code.OK, Code.OPERATION, Code.RANGE, Code.OPTC),
     "STORE": (Code.OK, Code.OPERATION, Code.SIZE, Code.RANGE),
     "PLAN": (Code.OK, Code.OPERATION, Code.PLAN),
@@ -136,6 +147,12 @@ PRODUCTS = CoverGroup(
         Cross("planned_by_chunks", ("planned", "chunks")),
         Coverpoint("narrow", NO_YES, "results of eight lanes"),
         Cross("narrow_by_format", ("narrow", "format")),
+        Coverpoint("feeds", NO_YES, "an optimiser pass"),
+        Cross("feeds_by_chunks", ("feeds", "chunks")),
+        Cross("feeds_by_last", ("feeds", "last_tile")),
+        Cross("feeds_by_biases", ("feeds", "biases")),
+        Cross("feeds_by_masks", ("feeds", "masks")),
+        Cross("feeds_by_factor", ("feeds", "factor")),
         Coverpoint("tiles", ("0", "1", "2", "3 or more"), "of a core"),
         Cross("tiles_by_chunks", ("tiles", "chunks")),
         Cross("tiles_by_biases", ("tiles", "biases")),
@@ -198,15 +215,23 @@ PASSES = CoverGroup(
         Cross("copy_by_mode", ("mode", "copy")),
         Cross("copy_by_rounding", ("copy", "rounding")),
         Coverpoint("remainder", ("0", "1", "2", "3"), "parameters modulo those of a word"),
-        Coverpoint("half", ("word", "half a word"), "of copies, the last one"),
-        Cross("ends", ("remainder", "half")),
+        Coverpoint("last_word", ("whole", "in part"), "of copies"),
+        Cross("ends", ("remainder", "last_word")),
+        Cross("last_by_copy", ("copy", "last_word")),
         Coverpoint.ranges("words", "of each buffer", 1, 2, 10, 49),
         Coverpoint("mode_from", ("momentum", "ADAM")),
         Coverpoint("mode_to", ("momentum", "ADAM")),
         Cross("modes", ("mode_from", "mode_to"), "consecutive passes"),
+        Coverpoint("gradients", ("in Y", "fed"), "where they come from"),
+        Cross("gradients_by_mode", ("gradients", "mode")),
+        Cross("gradients_by_copy", ("gradients", "copy")),
+        Cross("gradients_by_rounding", ("gradients", "rounding")),
+        Coverpoint("kept", ("just before", "with commands between", "fed before"), "the pass that a product feeds"),
+        Coverpoint("windows", ("none", "vectors", "tiles"), "of the product that feeds"),
+        Coverpoint("ends_at", ("inside", "state past its end", "copies past Y's"), "of a pass that is fed"),
     ),
-    "OPT as carried out",
-)
+    "OPT as carried out, by themselves or fed by a product",
+)  # fmt: skip
 
 PLANS = CoverGroup(
     "plans",
@@ -464,7 +489,7 @@ class Sampler:
                 "jobs": self._bin("products", "jobs", command.m),
                 **{
                     name: int(getattr(command, name))
-                    for name in ("biases", "masks", "write_masks", "update", "relu", "narrow")
+                    for name in ("biases", "masks", "write_masks", "update", "relu", "narrow", "feeds")
                 },
                 "planned": int(issued.planned),
                 "y_sign": NO_BIN if command.raw else int(command.y_unsigned),
@@ -523,18 +548,38 @@ class Sampler:
 
     def _passes(self) -> None:
         modes = []
-        for _, _, command, code, _, _ in self.ended(Engine.COMPUTE):
-            if not isinstance(command, Opt) or code not in CARRIED_OUT:
-                continue
-            config = command.config
-            words = -(-config.n // OPT_LANES)
-            modes.append(int(config.mode))
-            self._add(
-                "passes", mode=int(config.mode), copy=config.copy_format, rounding=config.copy_round,
-                remainder=config.n % OPT_LANES, half=words % 2, words=self._bin("passes", "words", words),
-            )  # fmt: skip
+        ended = list(self.ended(Engine.COMPUTE))
+        kept = kept_passes([each[2] for each in ended], [each[3] for each in ended])
+        before, since = None, 0  # the pass that was fed last; commands since one was kept
+        for (_, _, command, code, _, _), of in zip(ended, kept, strict=True):
+            feeds = isinstance(command, Gemm) and command.feeds and code in CARRIED_OUT
+            since += 1
+            if isinstance(command, Opt) and command.fed:
+                before, since = None, 0
+            elif isinstance(command, Opt) and code in CARRIED_OUT:
+                modes.append(self._pass(command, fed=False))
+            elif feeds and isinstance(command, Gemm) and of:
+                modes.append(self._pass(of, fed=True))
+                windows = 2 if command.w_windows else int(command.x_windows)
+                self._add("passes", kept=2 if before is of else int(since > 1), windows=windows)
+                before = of
         for first, second in itertools.pairwise(modes):
             self._add("passes", mode_from=first, mode_to=second)
+
+    def _pass(self, command: Opt, fed: bool) -> int:
+        """A pass that was carried out; its mode."""
+        config, params = command.config, self.run.params
+        words = -(-config.n // OPT_LANES)
+        a_word = values_per_beat(config.copy_format + 1) // OPT_LANES
+        self._add(
+            "passes", mode=int(config.mode), copy=config.copy_format, rounding=config.copy_round, gradients=int(fed),
+            remainder=config.n % OPT_LANES, last_word=int(words % a_word > 0),
+            words=self._bin("passes", "words", words),
+        )  # fmt: skip
+        if fed:
+            far = command.state + words > params.s_words, command.copies + command.copy_words > params.y_words
+            self._add("passes", ends_at=far.index(True) + 1 if any(far) else 0)
+        return int(config.mode)
 
     def plans(self, answers: npt.NDArray[np.void]) -> None:
         """PLANs and their use; `answers` of LAPS to queries, in order."""

@@ -366,6 +366,7 @@ class TopScoreboard(Scoreboard):
             (beats["head"] & 7).astype(np.int64),
             (beats["head"] >> 8 & 1).astype(bool),
             tags,
+            beats["tag"][:, 0].astype(np.int64),
             _cycles(self.seen[f"core{core}_stat_trace"], base, end),
         )
 

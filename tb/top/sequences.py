@@ -18,6 +18,7 @@ from models.optc.config import Mode
 from models.optc.config import RspCode as OptcCode
 from models.top.config import (
     CMD_WORDS,
+    LANES,
     LOADABLE,
     MAX_M,
     STORABLE,
@@ -300,6 +301,31 @@ def random_pass(rng: np.random.Generator, serial: Serial, n: int, mode: Mode | N
     serial.load(Buffer.Y, 2000 + gradients, words[3])
     serial.load(Buffer.Y, copies, np.zeros((beats, 16), np.uint8))
     return Opt(state=state, gradients=2000 + gradients, copies=copies, config=config)
+
+
+def random_feed(rng: np.random.Generator, serial: Serial, params: TopParams, windows: bool = False) -> tuple[Gemm, Opt]:
+    """A product that feeds a pass, and the pass, which comes first; operands and state are loaded."""
+    raw = {
+        "feeds": True, "y_bits": int(YBits.RAW32), "shift": 0, "relu": False, "y_unsigned": False, "write_masks": False,
+        "narrow": False,
+    }  # fmt: skip
+    if windows:
+        gemm = random_window_product(
+            rng, serial, params, str(rng.choice(["x", "w"])) if params.cores == 1 else "x", **raw
+        )
+    else:
+        gemm = random_product(rng, serial, params, **raw)
+    n = LANES * gemm.m * gemm.tiles
+    config, words = random_config(rng, n), n // 4
+    state, copies = (int(at) for at in rng.integers(0, 900, 2))
+    values = np.stack(random_state(rng, n))[:3]
+    data = (values & 0xFFFF_FFFF).astype("<u4").view(np.uint8).reshape(3, words, 16)
+    for buffer, each in zip((Buffer.SW, Buffer.SM, Buffer.SV), data, strict=True):
+        serial.load(buffer, state, each)
+        serial.load(buffer, params.words_of(buffer) - words, each)
+    serial.load(Buffer.Y, copies, np.zeros((words, 16), np.uint8))
+    serial.load(Buffer.Y, params.y_words - words, np.zeros((words, 16), np.uint8))
+    return gemm, Opt(state=state, copies=copies, fed=True, config=config)
 
 
 def entry_writes(layer: int, cls: int, entry: Entry) -> list[Action]:

@@ -149,10 +149,24 @@ def test_a_core_without_tiles() -> None:
 def test_passes() -> None:
     one, two = Opt(config=replace(PLAIN, n=9, copy_format=3)), Opt(config=replace(PLAIN, n=8, copy_round=2))
     coverage = sampled((one, 0, 1, 100), (two, 0, 101, 200))
-    assert hit(coverage, "passes", "ends") == {"remainder 1, half half a word": 1, "remainder 0, half word": 1}
+    assert hit(coverage, "passes", "ends") == {"remainder 1, last_word in part": 1, "remainder 0, last_word in part": 1}
     assert hit(coverage, "passes", "copy_by_rounding") == {
         "copy 16, rounding nearest": 1, "copy 8, rounding stochastic": 1,
     }  # fmt: skip
+
+
+def test_passes_that_products_feed() -> None:
+    one = Opt(config=replace(PLAIN, n=32, copy_format=0), fed=True)
+    far, gemm = replace(one, state=4095), Gemm(m=2, feeds=True, y_bits=4)
+    sizes = dict.fromkeys(("channels", "columns", "rows", "kernel_rows", "kernel_columns", "stride"), 1)
+    between = replace(gemm, x_windows=True, image_words=1, **sizes)
+    commands = (one, gemm, gemm, far, Gemm(), between)
+    coverage = sampled(*((each, 0, 100 * at, 100 * at + 90) for at, each in enumerate(commands)))
+    assert hit(coverage, "passes", "gradients_by_copy") == {"gradients fed, copy 4": 3}
+    assert hit(coverage, "passes", "kept") == {"just before": 1, "fed before": 1, "with commands between": 1}
+    assert hit(coverage, "passes", "ends_at") == {"inside": 2, "state past its end": 1}
+    assert hit(coverage, "passes", "windows") == {"none": 2, "vectors": 1}
+    assert hit(coverage, "products", "feeds") == {"no": 1, "yes": 3}
 
 
 def test_plans() -> None:

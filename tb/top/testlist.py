@@ -46,6 +46,8 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry("in_step", "everything in every run", icarus_config={"rounds": 3}, late=("icarus",)),
     TestEntry("windows", "72 products a run", icarus_config={"products": 2}, late=("icarus",)),
     TestEntry("windows", "24 products a run", params=(TWO,), sims=("verilator",), late=("verilator",)),
+    TestEntry("feeding", "33 products a run", icarus_config={"products": 2}, late=("icarus",)),
+    TestEntry("feeding", "refusals alone: one core feeds", params=(TWO,), sims=("verilator",), config={"products": 7}),
     TestEntry("ports", "every port in a run", icarus_config={"rounds": 1}, late=("icarus",)),
     TestEntry("cores", "15 products a run", icarus_config={"narrow": True}, late=("icarus",)),
     TestEntry("cores", "15 products a run", params=(TWO,), icarus_config={"narrow": True}, late=BOTH),

@@ -56,6 +56,7 @@ from tb.top.sequences import (
     fill,
     host_update,
     in_one_cycle,
+    random_feed,
     random_gemm,
     random_issue,
     random_pass,
@@ -99,6 +100,7 @@ PLAIN_WINDOWS = {
     "channels": 8, "columns": 9, "rows": 5, "kernel_rows": 3, "kernel_columns": 3, "pad_rows": 1, "pad_columns": 1,
     "stride": 1, "n_x": 1, "n_w": 1, "image_words": 20,
 }  # fmt: skip
+FEEDING = {"feeds": True, "y_bits": 4, "shift": 0, "relu": False, "y_unsigned": False, "write_masks": False}
 WRONG_WINDOWS = (
     {"channels": 0}, {"columns": 0}, {"rows": 0}, {"kernel_rows": 0}, {"kernel_columns": 0}, {"stride": 0},
     {"pad_rows": 2}, {"pad_columns": 2}, {"pad_rows": 8, "kernel_rows": 1}, {"pad_columns": 8, "kernel_columns": 1},
@@ -106,6 +108,7 @@ WRONG_WINDOWS = (
     {"channels": 449, "kernel_rows": 1, "kernel_columns": 1, "pad_rows": 0, "pad_columns": 0},
     {"channels": 225, "kernel_rows": 1, "kernel_columns": 1, "pad_rows": 0, "pad_columns": 0, "n_x": 2},
 )  # fmt: skip
+SHORT = {"m": 3, "k": 20, "n": 20, "reduce_factor": 1}
 STATUS_READS = (*range(Reg.STAT, Reg.STAT + 24, 4), Reg.ERROR, Reg.DONE, Reg.IRQ_STATUS)
 
 
@@ -300,6 +303,7 @@ class refusals(BoundedTest):
             {"update": True, "y": 4 * params.layers, "y_bits": 1, "shift": 3},
             {"update": True, "y": 4 * params.layers, "y_bits": 1, "shift": 3, "y_first": params.y_words - 1},
             {"update": True, "y_bits": 5, "shift": 0, "relu": False, "y_unsigned": False},
+            *({**FEEDING, **wrong} for wrong in ({}, {"y_bits": 5}, {"narrow": True}, {"write_masks": True})),
         )  # fmt: skip
         for change in changes[:: self.run_info.config.get("changes", 1)]:
             serial.add(replace(good, **change))
@@ -630,6 +634,50 @@ class windows(BoundedTest):
             await self.play(serial.take())
             if number % 6 == 1:
                 await self.back_pressure({"m": ready_wave(rng, "starved", 60_000)})
+
+
+@pyuvm.test()
+class feeding(BoundedTest):
+    """Products that feed passes of both rules: formats of copies, chunks of K, biases, masks, windows; a pass that is
+    fed twice, or after other commands; state and copies that end with a buffer or past it; loads and stores beside;
+    refusals, whose code is the OPTC's or the product's own. Config: `products`."""
+
+    async def body(self) -> None:
+        rng, params = self.run_info.rng(), self.params
+        serial = Serial()
+        fill(rng, serial, params)
+        for number in range(self.run_info.config.get("products", 30)):
+            serial.write(Reg.SEED, int(rng.integers(1 << 32)))
+            gemm, opt = random_feed(rng, serial, params, windows=number % 5 == 4)
+            if number % 6 == 1:
+                opt = replace(opt, state=params.s_words - opt.config.n // 4 + int(rng.integers(2)))
+            if number % 6 == 2:
+                opt = replace(opt, copies=params.y_words - opt.copy_words + int(rng.integers(2)))
+            serial.add(opt)
+            if number % 6 == 3:  # what is kept stays
+                serial.add(random_pass(rng, serial, 9))
+                serial.add(Plan(x=0, w=1, y=2, k=3, slot=9))
+                serial.add(random_product(rng, serial, params, **SHORT))
+            serial.add(gemm)
+            if number % 6 == 4:  # ports of state that the pass wants, and of Y
+                for buffer in (*STATES, Buffer.Y):
+                    serial.load(buffer, FREE[buffer], random_words(rng, 60), waits=False)
+                    serial.store(buffer, FREE[buffer], 60, waits=False)
+            if number % 6 == 5:
+                serial.add(gemm)
+            if number % 7 == 6:
+                wrong = {"n": opt.config.n + 1} if number % 2 else {"copy_shift": 32}
+                serial.add(replace(opt, config=replace(opt.config, **wrong)))
+                serial.add(gemm)
+                serial.add(opt)
+            words = opt.config.n // 4
+            for buffer in STATES:
+                serial.store(buffer, min(opt.state, params.s_words - words), words)
+            serial.store(Buffer.Y, min(opt.copies, params.y_words - opt.copy_words), opt.copy_words)
+            serial.actions += [Read(Reg.OPT_STAT + 4 * at) for at in range(8)]
+            serial.actions += [Read(address) for address in STATUS_READS]
+            serial.write(Reg.ERROR_CLEAR, 0)
+            await self.play(serial.take())
 
 
 @pyuvm.test()
@@ -1078,10 +1126,13 @@ class limits(BoundedTest):
         serial.load(Buffer.Y, params.y_words - 3, random_words(rng, 3))
         for name, words, size in (
             ("state", 3, params.s_words), ("gradients", 3, params.y_words), ("copies", 6, params.y_words),
+            ("copies", 12, params.y_words), ("copies", 24, params.y_words),
         ):  # fmt: skip
             for place in (size - 3, 65535):
                 for n in (4 * words, 4 * words + 1):
-                    changed.append(replace(random_pass(rng, serial, n), **{name: place}))
+                    opt = random_pass(rng, serial, n)
+                    bits = {6: 3, 12: 1, 24: 0}.get(words, opt.config.copy_format)
+                    changed.append(replace(opt, **{name: place}, config=replace(opt.config, copy_format=bits)))
         for command in changed[::every]:
             serial.add(command)
             # What a wrong address would have changed: the begin of Y and A, the state's; how the command ended.

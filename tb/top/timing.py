@@ -9,15 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from models.common.slices import values_per_beat
 from models.ioss.config import tile_beats, vec_beats
+from models.ran.config import TAGS
 from models.top.config import (
     BIAS_WORDS,
+    LANES,
     MASKS_A_WORD,
+    OPT_LANES,
     PSUM_WORDS,
     STATES,
     Buffer,
@@ -41,6 +45,7 @@ from tb.top.windows import Walk, run_pass
 I64 = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 NEVER = 1 << 40
+FEED_WORDS = LANES // OPT_LANES  # of a result that feeds a pass
 REFUSED = (Code.OPERATION, Code.SIZE)
 CARRIED_OUT = (Code.OK, Code.RANGE, Code.UPDATE)
 
@@ -117,14 +122,21 @@ def starts(
 # ---- a run -----------------------------------------------------------------------------------------------------------
 @dataclass
 class PairLog:
-    """What was seen at a pair: streams, jobs in each beat and whether the beat is their last, requests' tags, cycles of
-    tensors' records."""
+    """What was seen at a pair: streams, jobs in each beat and whether the beat is their last, tags of requests and of
+    beats (their first job's), cycles of tensors' records."""
 
     streams: dict[str, SourceLog]
     jobs: I64
     last: Bools
     tags: I64
+    out_tags: I64
     stats: I64
+
+    def beats(self, first: int, end: int) -> slice:
+        """Beats of jobs number `first` .. `end` - 1, of which each has beats of its own, as far as they were seen."""
+        done = np.concatenate([[0], np.cumsum(np.where(self.last, self.jobs, 0))])
+        last = int(np.searchsorted(done, end)) if done[-1] >= end else len(self.last)
+        return slice(int(np.searchsorted(done, first)), last)
 
     def idle(self, jobs: int, records: int) -> int:
         """The first cycle in which nothing is left of the first so many jobs and records: the last beat was taken, and
@@ -199,11 +211,31 @@ class Run:
         return list(zip(self.commands[engine], self.codes[engine], self.begun[engine].tolist(), strict=False))
 
 
+def kept_passes(commands: Sequence[Command], codes: Sequence[int]) -> list[Opt | None]:
+    """The pass that each of the compute engine's commands found kept, to be fed by a product."""
+    out, kept = [], None
+    for command, code in zip(commands, codes, strict=True):
+        out.append(kept)
+        if isinstance(command, Opt) and command.fed and code == Code.OK:
+            kept = command
+    return out
+
+
+class Feed(NamedTuple):
+    """A pass that a product feeds: the pass, when it was accepted, its first beat at the OPTC and its beats."""
+
+    command: Opt
+    rsp: int
+    first: int
+    count: int
+
+
 class Checker:
     """Compares a run with what the page says, as boundary `sequence`."""
 
     def __init__(self, verdict: Verdict, run: Run) -> None:
         self.verdict, self.run = verdict, run
+        self._taken: dict[int, I64] = {}  # when beats that feed a pass were, by the product's start
 
     def check(self) -> None:
         """Everything."""
@@ -230,6 +262,7 @@ class Checker:
     def _compute(self) -> None:
         run = self.run
         carried = run.carried_out(Engine.COMPUTE)
+        self._feeds = self._fed(carried)
         gemms = [
             (command, begun) for command, code, begun in carried if isinstance(command, Gemm) and code in CARRIED_OUT
         ]
@@ -243,8 +276,22 @@ class Checker:
         told = run.told
         cfg = 0
         for command, code, begun in carried:
+            if isinstance(command, Gemm) and command.feeds and code in (*CARRIED_OUT, Code.OPTC):
+                passes.append(begun + 1)
+                rsp = self._rsp(cfg)
+                cfg += 1
+                if code == Code.OPTC:
+                    want.append(rsp + 2)
+                    continue
             if isinstance(command, Gemm) and code in CARRIED_OUT:
                 at = next(left)
+                if command.feeds:
+                    feed = self._feeds[begun]
+                    fed.append(offers(self._taken[begun], ops["in"].accept[beats : beats + feed.count]))
+                    beats += feed.count
+                    stats = run.optc.answers["stat"]
+                    at = max(at, int(stats[answered]) + 1 if answered < len(stats) else NEVER)
+                    answered += 1
                 if command.update:
                     told.append(at + 1)
                     offer, taken = self._asked(at + 1)
@@ -254,9 +301,9 @@ class Checker:
             elif isinstance(command, Plan) and code != Code.OPERATION:
                 asked.append(begun + 1)
                 want.append(self._answer("ord_rsp", begun) + 1)
-            elif isinstance(command, Opt) and code != Code.OPERATION:
+            elif isinstance(command, Opt) and not command.fed and code != Code.OPERATION:
                 passes.append(begun + 1)
-                rsp = int(run.optc.answers["rsp"][cfg]) if cfg < len(run.optc.answers["rsp"]) else NEVER
+                rsp = self._rsp(cfg)
                 cfg += 1
                 if code == Code.OPTC:
                     want.append(rsp + 2)
@@ -275,6 +322,29 @@ class Checker:
         self._same("update of LAPS", run.laps.streams["upd"].offer, updates)
         self._same("configuration of the OPTC", ops["cfg"].offer, passes)
         self._same("parameters to the OPTC", ops["in"].offer, np.concatenate(fed) if fed else [])
+
+    def _rsp(self, number: int) -> int:
+        """When the OPTC answered a configuration."""
+        answers = self.run.optc.answers["rsp"]
+        return int(answers[number]) if number < len(answers) else NEVER
+
+    def _fed(self, carried: Sequence[tuple[Any, int, int]]) -> dict[int, Feed]:
+        """Passes that products feed, by the product's start."""
+        out: dict[int, Feed] = {}
+        cfg = beats = 0
+        kept = kept_passes([each[0] for each in carried], [each[1] for each in carried])
+        for (command, code, begun), of in zip(carried, kept, strict=True):
+            feeds = isinstance(command, Gemm) and command.feeds and code in (*CARRIED_OUT, Code.OPTC)
+            own = isinstance(command, Opt) and not command.fed and code != Code.OPERATION
+            if code in CARRIED_OUT and (feeds or own):
+                of = of if feeds else command
+                assert of is not None
+                count = -(-of.config.n // OPT_LANES)
+                if feeds:
+                    out[begun] = Feed(of, self._rsp(cfg), beats, count)
+                beats += count
+            cfg += feeds or own
+        return out
 
     def _asked(self, wanted: int) -> tuple[int, int]:
         """When a GEMM's update that is there from `wanted` on is offered to LAPS, and taken: after a host's that was
@@ -312,14 +382,21 @@ class Checker:
         at = np.arange(count)
         inside = request < run.end
         run.y_read[request[inside & (command.gradients + at < run.params.y_words)]] = True
+        self._note_ports(command, at, request, first)
+        return offers(request, accept)
+
+    def _note_ports(self, command: Opt, at: I64, request: I64, first: int) -> None:
+        """A pass' ports of state and copies: beats number `at` of its parameters were requested in this order."""
+        run = self.run
+        inside = request < run.end
         for buffer in command.states:
             run.s_read[buffer][request[inside & (command.state + at < run.params.s_words)]] = True
-        out = run.optc.answers["out"][first : first + count]
+        out = run.optc.answers["out"][first : first + len(at)]
         at = at[: len(out)]
         for buffer in command.states:
             run.s_write[buffer][out[command.state + at < run.params.s_words]] = True
-        run.y_write[out[command.copies + at // 2 < run.params.y_words]] = True
-        return offers(request, accept)
+        beats = values_per_beat(command.config.copy_format + 1) // OPT_LANES  # in a word
+        run.y_write[out[command.copies + at // beats < run.params.y_words]] = True
 
     def _pair(self, core: int, gemms: list[tuple[Gemm, int]]) -> I64:
         """A pair's part of the products: when it was done with each."""
@@ -329,6 +406,7 @@ class Checker:
         requests: list[I64] = []  # partial sums: when each job's were asked for
         outside: list[Bools] = []
         ends = []
+        spans: list[tuple[int, Feed, slice, int]] = []  # beats that feed passes: the product's start, jobs until then
         first_tag = records = 0
 
         def take(name: str, count: int) -> I64:
@@ -344,7 +422,8 @@ class Checker:
             if not tiles:
                 ends.append(begun)
                 continue
-            begin = begun + 1
+            feed = self._feeds.get(begun)
+            begin = (feed.rsp if feed else begun) + 1
             for index in range(len(command.chunks(params))):
                 desc, _ = command.descriptors(params, index)
                 accept = take("desc", tiles)
@@ -362,12 +441,14 @@ class Checker:
                     far[: len(where)] = where[:, None] + np.arange(PSUM_WORDS) >= params.y_words
                     outside.append(far.reshape(-1))
                 first_tag += tiles * command.m
+                if feed and index == len(command.chunks(params)) - 1:
+                    spans.append((begun, feed, log.beats(first_tag - tiles * command.m, first_tag), first_tag))
                 records += 1
                 end = max(*last, log.idle(first_tag, records))
                 begin = end + 1
             ends.append(end)
         self._sums(core, requests, outside)
-        self._results(core)
+        self._results(core, spans)
         for name in ("desc", "tile", "vec", "bias"):
             cycles = np.concatenate(want[name]) if want[name] else np.zeros(0, np.int64)
             self._same(f"core {core} {name}", log.streams[name].offer, cycles)
@@ -457,13 +538,18 @@ class Checker:
         taken = np.maximum(taken, offered)
         self._same(f"core {core} request of partial sums", accept[accept < NEVER], taken)
 
-    def _results(self, core: int) -> None:
-        """Results: a beat is taken when no core before this one has one, of two jobs in two such cycles."""
+    def _results(self, core: int, spans: Sequence[tuple[int, Feed, slice, int]]) -> None:
+        """Results: a beat is taken when no core before this one has one, of two jobs in two such cycles; one that feeds
+        a pass when there is room for its state."""
         run, log = self.run, self.run.pairs[core]
         out = log.streams["out"]
         want = []
         mine = np.zeros_like(run.y_write)
+        fed = self._feeding(log, spans)
         for at, offer in enumerate(out.offer.tolist()):
+            if at in fed:
+                want.append(fed[at])
+                continue
             cycle = offer - 1
             for _ in range(2 if at >= len(log.jobs) or log.jobs[at] == 2 else 1):  # not taken: two at most
                 cycle += 1
@@ -476,6 +562,22 @@ class Checker:
             mine[offer : cycle + 1] = True
         run.y_write |= mine
         self._same(f"core {core} results", out.accept[out.accept >= 0], want)
+
+    def _feeding(self, log: PairLog, spans: Sequence[tuple[int, Feed, slice, int]]) -> dict[int, int]:
+        """Of every beat that feeds a pass, by number, when it is taken; notes the ports that the passes have."""
+        run, out = self.run, {}
+        for begun, feed, beats, jobs in spans:
+            offer, tags = log.streams["out"].offer[beats], log.out_tags[beats]
+            accept = run.optc.streams["in"].accept[feed.first : feed.first + feed.count]
+            room = behind(accept, feed.count, 2)[: len(offer)]
+            taken = one_a_cycle(np.maximum(room, offer))
+            self._taken[begun] = np.concatenate([taken, np.full(feed.count - len(taken), NEVER)])
+            words = feed.count // FEED_WORDS
+            number = unwrapped(tags[::FEED_WORDS], (jobs - words) % TAGS)
+            at = (number[:, None] * FEED_WORDS + np.arange(FEED_WORDS)).reshape(-1)[: len(taken)]
+            self._note_ports(feed.command, at, taken, feed.first)
+            out |= dict(zip(range(beats.start, beats.start + len(taken)), taken.tolist(), strict=True))
+        return out
 
     # ---- load, store -------------------------------------------------------------------------------------------------
     def _load(self) -> None:
