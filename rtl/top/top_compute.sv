@@ -241,12 +241,12 @@ module top_compute #(
   assign bad_window = (window & ~window_good) != '0 || (window[1] && Cores != 1);
 
   // ---- results that feed a pass ----------------
-  logic [32:0] results;                // with padding lanes: 65535 * 8191 * 16 before anything is refused
+  logic [31:0] results;                // with padding lanes: 65535 * 4096 * 16 before anything is refused
   logic        bad_feed, ready;
   assign feed_o = cmd[32*9 + 22];
-  assign results = {29'(jobs) * 29'(tiles), 4'd0};
+  assign results = {28'(jobs) * 28'(tiles), 4'd0};
   assign bad_feed = feed_o && (y_bits_o != 3'(ran_pkg::YRaw32) || cmd[32*9 + 21] || cmd[32*9 + 18] || Cores != 1 ||
-      results != 33'(kept_n_i));
+      results != 32'(kept_n_i));
 
   logic bad_op, bad_size;
   assign bad_op = cmd[7:4] != '0 ||

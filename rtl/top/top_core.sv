@@ -643,7 +643,7 @@ module top_core #(
   assign r_feeds = feed_i && last_chunk;
   assign r_gnt = r_feeds ? f_ready_i : r_gnt_i;
   assign f_valid_o = out_valid && r_feeds;
-  assign f_number_o = (r_beyond || 32'(r_number) >= 32'd131072) ? 18'h2_0000 : top_pkg::JobW'(r_number);
+  assign f_number_o = (r_beyond || 32'(r_number) >= 32'(top_pkg::MaxFed)) ? top_pkg::JobW'(top_pkg::MaxFed) : top_pkg::JobW'(r_number);
   assign f_beat_o = r_beat_q[1:0];
   assign f_data_o = out_data;
   assign r_narrow = narrow_i && last_chunk;

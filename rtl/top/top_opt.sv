@@ -55,10 +55,11 @@ module top_opt #(
   localparam int PlaceW = top_pkg::PlaceW;
   localparam int SideW = PlaceW + top_pkg::BeatW;
   logic [KeptW-1:0] now, kept_q;         // {configuration, first words of copies and of the state}
-  logic             fed_q;               // this pass is fed
+  logic             fed_q, kept;         // this pass is fed; it is what is kept
   logic [15:0] s_addr, g_addr, c_addr;
   assign now = {cmd_i[96 +: optc_pkg::CfgW], cmd_i[79:64], cmd_i[47:32]};
-  assign {cfg, c_addr, s_addr} = fed_q ? kept_q : now;
+  assign kept = (state_q == Idle) ? feed_start_i : fed_q;
+  assign {cfg, c_addr, s_addr} = kept ? kept_q : now;
   assign kept_n_o = kept_q[32 + optc_pkg::CfgN +: optc_pkg::CountW];
   assign momentum = !cfg[0];
   assign copy_format = cfg[optc_pkg::CfgCopyFormat +: 2];

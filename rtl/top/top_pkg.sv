@@ -61,7 +61,8 @@ package top_pkg;
   parameter int MasksW = $clog2(MaxJobs * MaxTiles + 1);
   parameter int BeatsW = $clog2(MaxBeats + 1);
   // A result that feeds a pass: its number up to 2^17, from which on it lies past every buffer; its place.
-  parameter int JobW = 18;
+  parameter int MaxFed = 131072;                          // copies of 4 bits: two results a word
+  parameter int JobW = $clog2(MaxFed + 1);
   parameter int PlaceW = 2 * WordW + 3;
   // Seeds of engines: SEED xor the engine's constant, core 0 lowest, the OPTC last (docs/top/README.md, Random numbers).
   parameter logic [5*32-1:0] EngineSeeds = {

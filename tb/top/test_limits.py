@@ -17,6 +17,7 @@ LARGEST = {
     "JobsW": MAX_M,
     "MasksW": MAX_M * TILES,
     "BeatsW": -(-PARAMETERS // 4),
+    "JobW": 2 << 16,
 }
 
 
@@ -48,6 +49,7 @@ def test_widths_hold_the_largest_values_and_no_more() -> None:
         ("MaxStep = 65535", "MaxStep = 32767", "StepW"),
         ("MaxJobs = 16383", "MaxJobs = 8191", "MasksW"),
         ("MaxBeats = 4194304", "MaxBeats = 4194303", "BeatsW"),
+        ("MaxFed = 131072", "MaxFed = 131071", "JobW"),
     ],
 )
 def test_a_bound_that_is_too_small_is_seen(bound: str, less: str, width: str) -> None:

@@ -678,6 +678,23 @@ class feeding(BoundedTest):
             serial.actions += [Read(address) for address in STATUS_READS]
             serial.write(Reg.ERROR_CLEAR, 0)
             await self.play(serial.take())
+        # A reset during a pass that is fed: nothing is kept after it, and the next one begins anew.
+        gemm, opt = random_feed(rng, serial, params)
+        for command in (opt, gemm, gemm, gemm):
+            serial.add(command)
+        await self.start(serial.take())
+        await self.cycles_pass(2500)
+        await self.reset()
+        serial = Serial()
+        fill(rng, serial, params)
+        serial.add(gemm)
+        serial.actions.append(Read(Reg.ERROR))
+        gemm, opt = random_feed(rng, serial, params)
+        for command in (opt, gemm):
+            serial.add(command)
+        serial.store(Buffer.SW, opt.state, opt.config.n // 4)
+        serial.store(Buffer.Y, opt.copies, opt.copy_words)
+        await self.play(serial.take())
 
 
 @pyuvm.test()

@@ -82,7 +82,8 @@ def bases(params: TopParams) -> list[Command]:
         Store(target=Buffer.A), gemm, replace(gemm, relu=True, masks=True, write_masks=True, update=True, y=6), long,
         replace(long, y_bits=YBits.RAW32, shift=0, biases=True), replace(gemm, planned=True, slot=3, update=True, y=1),
         Opt(copies=first, config=config), Opt(state=1, gradients=8, copies=2, config=replace(config, n=4)),
-        Plan(x=0, w=1, y=2, k=5, slot=3), Unknown(code=0),
+        Plan(x=0, w=1, y=2, k=5, slot=3), Unknown(code=0), Opt(copies=first, fed=True, config=replace(config, n=32)),
+        replace(gemm, y_bits=YBits.RAW32, shift=0, feeds=True),
     ]  # fmt: skip
 
 

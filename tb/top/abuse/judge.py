@@ -19,7 +19,6 @@ from models.ioss.config import tile_beats, vec_beats
 from models.optc.config import RspCode as OptcCode
 from models.top.config import (
     BIAS_WORDS,
-    COPIES_A_WORD,
     LOADABLE,
     MASKS_A_WORD,
     MAX_M,
@@ -82,8 +81,10 @@ class Outcome:
         return self.ends != {(Code.OK, 0)}
 
 
-def outcome(command: Command, params: TopParams, packet: int | None = None) -> Outcome:
-    """How a command may end. `packet`: words that a load got."""
+def outcome(
+    command: Command, params: TopParams, packet: int | None = None, kept: Opt | None = None
+) -> Outcome:  # fmt: skip
+    """How a command may end. `packet`: words that a load got; `kept`: the pass that a product would feed."""
     match command:
         case Load():
             return _simple(_load_code(command, params, packet), 4)
@@ -101,7 +102,7 @@ def outcome(command: Command, params: TopParams, packet: int | None = None) -> O
             ends = {(Code.OK, 0), *((Code.PLAN, code) for code in LAPS_CODES)}
             return Outcome(frozenset(ends), 100)
         case Gemm():
-            return _product(command, params)
+            return _product(command, params, kept)
     return _simple(Code.OPERATION, 4)
 
 
@@ -121,17 +122,23 @@ def _load_code(command: Load, params: TopParams, packet: int | None) -> Code:
 
 
 def _pass(command: Opt, params: TopParams) -> Outcome:
+    if command.fed:
+        return _simple(Code.OK, 4)
     refused = command.config.check()
     if refused != OptcCode.OK:
         return _simple(Code.OPTC, 100, int(refused))
     words = -(-command.config.n // STATE_A_WORD)
-    copies = -(-command.config.n // COPIES_A_WORD)
-    beyond = command.state + words > params.s_words
-    beyond |= max(command.gradients + words, command.copies + copies) > params.y_words
+    beyond = _pass_beyond(command, params) or command.gradients + words > params.y_words
     return _simple(Code.RANGE if beyond else Code.OK, words + 200)
 
 
-def _product(command: Gemm, params: TopParams) -> Outcome:
+def _pass_beyond(command: Opt, params: TopParams) -> bool:
+    """Whether state or copies reach past the end of a buffer."""
+    words = -(-command.config.n // STATE_A_WORD)
+    return command.state + words > params.s_words or command.copies + command.copy_words > params.y_words
+
+
+def _product(command: Gemm, params: TopParams, kept: Opt | None) -> Outcome:
     if 0 in (command.m, command.n, command.k) or command.m > MAX_M:
         return _simple(Code.SIZE, 4)
     if command.planned:  # LAPS has chosen: any precision, the most cycles
@@ -139,6 +146,8 @@ def _product(command: Gemm, params: TopParams) -> Outcome:
         ends = {(Code.OK, 0), (Code.RANGE, 0), (Code.PLAN, 0), *((Code.GEMM, code) for code in codes)}
         if command.x_windows or command.w_windows:
             ends.add((Code.WINDOW, 0))
+        if refused := _feed_refused(command, params, kept):
+            ends = ends - {(Code.OK, 0), (Code.RANGE, 0)} | {refused}
         cycles = _cycles(command, params, 4, 4)
     else:
         chunks = command.chunks(params)
@@ -151,11 +160,22 @@ def _product(command: Gemm, params: TopParams) -> Outcome:
             return _simple(Code.GEMM, 4, refused)
         if command.bad_windows(params):
             return _simple(Code.WINDOW, 4)
-        ends = {(Code.RANGE, 0)} if _beyond(command, params) else {(Code.OK, 0)}
+        if feed := _feed_refused(command, params, kept):
+            return _simple(feed[0], 100, feed[1])
+        beyond = _beyond(command, params) or bool(command.feeds and kept and _pass_beyond(kept, params))
+        ends = {(Code.RANGE, 0)} if beyond else {(Code.OK, 0)}
         cycles = _cycles(command, params, command.n_x, command.n_w)
     if command.update and (Code.OK, 0) in ends:
         ends |= {(Code.UPDATE, code) for code in LAPS_CODES}
     return Outcome(frozenset((int(code), detail) for code, detail in ends), cycles)
+
+
+def _feed_refused(command: Gemm, params: TopParams, kept: Opt | None) -> tuple[Code, int] | None:
+    """Code and detail with which a product is refused that cannot feed the kept pass."""
+    if command.bad_feed(params, kept):
+        return Code.FEED, 0
+    refused = kept.config.check() if command.feeds and kept else OptcCode.OK
+    return (Code.OPTC, int(refused)) if refused != OptcCode.OK else None
 
 
 def _beyond(command: Gemm, params: TopParams) -> bool:
@@ -187,7 +207,8 @@ def _beyond(command: Gemm, params: TopParams) -> bool:
         if command.write_masks:
             ends.append((Buffer.A, command.a_first + core * command.a_step + masks))
         results = -(-jobs * command.result_size // WORD_BYTES)
-        ends.append((Buffer.Y, command.y_first + core * command.y_step + results))
+        if not command.feeds:
+            ends.append((Buffer.Y, command.y_first + core * command.y_step + results))
         if before:
             ends.append((Buffer.Y, command.psum_first + core * command.psum_step + jobs * PSUM_WORDS))
     return any(end > params.words_of(buffer) for buffer, end in ends)
@@ -195,7 +216,7 @@ def _beyond(command: Gemm, params: TopParams) -> bool:
 
 def _cycles(command: Gemm, params: TopParams, n_x: int, n_w: int) -> int:
     """Cycles that a product surely does not exceed: nothing overlaps, no slice is zero."""
-    jobs = command.m * command.tiles
+    jobs = command.m * command.tiles  # of one that feeds, four beats each and the OPTC's latency: within what follows
     # Words of images are asked for one by one, up to the farthest; every value may be a piece.
     windows = int(command.x_windows) + int(command.w_windows)
     walked = windows * command.tiles * ((1 << 18) * len(command.chunks(params)) + command.k * (command.m + 16))
@@ -208,10 +229,11 @@ def _cycles(command: Gemm, params: TopParams, n_x: int, n_w: int) -> int:
 
 @dataclass
 class Pushed:
-    """A command that an engine was given."""
+    """A command that an engine was given; `kept`: the pass that was kept then."""
 
     command: Command
     id: int
+    kept: Opt | None = None
 
 
 @dataclass
@@ -230,6 +252,7 @@ class Seen:
     cmd: list[int] = field(default_factory=lambda: [0] * CMD_WORDS)
     pushed: dict[Engine, list[Pushed]] = field(default_factory=lambda: {engine: [] for engine in Engine})
     cleared: bool = False  # ERROR, by the host
+    kept: Opt | None = None  # the pass that compute keeps once it has come so far
     reads: int = 0  # answers that were handed on
 
 
@@ -292,7 +315,10 @@ class Watcher:
         if Reg.CMD <= address < Reg.CMD + 4 * CMD_WORDS:
             seen.cmd[(address - Reg.CMD) // 4] = data
         elif address == Reg.PUSH:
-            seen.pushed[engine_of(seen.cmd)].append(Pushed(command_of(seen.cmd), data & 0xFF))
+            command = command_of(seen.cmd)
+            seen.pushed[engine_of(seen.cmd)].append(Pushed(command, data & 0xFF, seen.kept))
+            if isinstance(command, Opt) and command.fed and command.target == 0:
+                seen.kept = command
         elif address == Reg.ERROR_CLEAR:
             seen.cleared = True
 
@@ -315,7 +341,7 @@ class Watcher:
 
     def slowest(self) -> int:
         """Cycles within which all commands end, unless they wait for what never comes."""
-        return sum(outcome(each.command, self.params).cycles for each in self.all_pushed())
+        return sum(outcome(each.command, self.params, kept=each.kept).cycles for each in self.all_pushed())
 
     def all_pushed(self) -> Iterable[Pushed]:
         """Every command that was given."""
@@ -376,7 +402,7 @@ class Watcher:
                 packet = None
                 if isinstance(each.command, Load) and _load_code(each.command, self.params, None) == Code.FRAMING:
                     packet = next(loads, None)
-                one = outcome(each.command, self.params, packet)
+                one = outcome(each.command, self.params, packet, each.kept)
                 ends.setdefault((int(engine), each.id), []).append(one)
                 surely += one.surely_fails
                 perhaps += one.may_fail

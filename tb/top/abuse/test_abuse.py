@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import hypothesis
@@ -14,9 +15,10 @@ from hypothesis import strategies as st
 
 from flow.core.simulate import run
 from models.common.commands import Engine
-from models.top.config import Buffer, Code, ErrorRecord, Gemm, Load, Reg, Store, TopParams, command_of
+from models.top.config import Buffer, Code, ErrorRecord, Gemm, Load, Opt, Reg, Store, TopParams, command_of
 from models.top.value import Processor
 from tb.lib.paths import ROOT
+from tb.optc.sequences import PLAIN
 from tb.top.abuse.base import KEPT, SIZES
 from tb.top.abuse.draw import MIXES, edges, programs, pushes
 from tb.top.abuse.good import make_good
@@ -112,6 +114,25 @@ def test_ends_that_are_certain() -> None:
     assert outcome(LOAD, PARAMS, 2).ends == {(0, 0)}
     assert outcome(LOAD, PARAMS, 3).ends == {(4, 0)}
     assert outcome(Gemm(m=16383, k=3), PARAMS).cycles > 16383 * 3
+
+
+def test_ends_of_products_that_feed() -> None:
+    kept = Opt(fed=True, config=replace(PLAIN, n=32))
+    gemm = Gemm(m=2, k=5, n=16, n_x=1, n_w=1, y_bits=4, feeds=True, y_first=PARAMS.y_words)
+    refused, far = replace(kept, config=replace(kept.config, copy_shift=32)), replace(kept, state=PARAMS.s_words - 7)
+    for pass_, command, end in (
+        (kept, gemm, (Code.OK, 0)), (None, gemm, (Code.FEED, 0)), (kept, replace(gemm, m=3), (Code.FEED, 0)),
+        (refused, gemm, (Code.OPTC, 10)), (far, gemm, (Code.RANGE, 0)), (None, refused, (Code.OK, 0)),
+    ):  # fmt: skip
+        assert outcome(command, PARAMS, kept=pass_).ends == {(int(end[0]), end[1])}
+        model = Processor(PARAMS)
+        if pass_:
+            model.execute(pass_)
+        error = model.execute(command).error or ErrorRecord(Code.OK, Engine.COMPUTE)
+        assert (error.code, error.detail) == end
+    ends = outcome(replace(gemm, planned=True), PARAMS).ends
+    assert (Code.FEED, 0) in ends
+    assert (Code.OK, 0) not in ends
 
 
 @pytest.mark.parametrize("cores", [1, 2, 4])
