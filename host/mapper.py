@@ -335,7 +335,8 @@ class ProductResult:
 
 @dataclass(frozen=True)
 class _Part:
-    """One GEMM command of a product: rows from m0, columns from n0; where its results are, its statistics."""
+    """One GEMM command of a product: rows from m0, columns from n0; where its results are, its statistics, and those of
+    results that feed."""
 
     command: Gemm
     m0: int
@@ -343,6 +344,7 @@ class _Part:
     store: int | None = None
     masks: int | None = None
     stat: slice | None = None
+    seen: tuple[slice, slice] | None = None
 
 
 def _scatter(command: Gemm, cores: int) -> Iterator[tuple[int, int, int]]:
@@ -365,11 +367,12 @@ class Outcome:
         """The product with the reduce factor that it was given."""
         return replace(self.product, reduce_factor=self.parts[0].command.reduce_factor)
 
-    def statistics(self, answer: Answer) -> Stats:
-        """Of results that have fed a pass."""
+    def seen(self, answer: Answer) -> tuple[int, int]:
+        """Of results that have fed a pass: how many did not fit 32 bits, the longest bit length."""
         (part,) = self.parts
-        assert part.stat is not None
-        return Stats.of(answer.read[part.stat])
+        assert part.seen is not None
+        overflow, longest = (answer.read[each][0] for each in part.seen)
+        return overflow, longest
 
     def result(self, answer: Answer) -> ProductResult:
         """Results from stored words. Raises `MapError` for words that are missing."""
@@ -808,14 +811,14 @@ class Mapper:
     def _take(
         self, program: Program, product: Product, command: Gemm, m0: int, n0: int, split: bool, stored: bool
     ) -> _Part:
-        wanted = (split and product.update is not None) or command.feeds
-        stat = program.read(Reg.STAT, 6) if wanted else None
+        stat = program.read(Reg.STAT, 6) if split and product.update is not None else None
+        seen = (program.read(Reg.STAT + 4), program.read(Reg.STAT + 20)) if command.feeds else None
         store = masks = None
         if stored:
             store = program.store(Buffer.Y, command.y_first, self._y_words(command))
         if product.masks:
             masks = program.store(Buffer.A, command.a_first, self._needs(command)[Buffer.A])
-        return _Part(command, m0, n0, store, masks, stat)
+        return _Part(command, m0, n0, store, masks, stat, seen)
 
     # ---- optimiser ---------------------------------------------------------------------------------------------------
     def load_state(self, program: Program, first: int, state: State) -> None:

@@ -95,7 +95,19 @@ from models.laps.config import TensorStats, addresses
 from models.laps.value import stats_of
 from models.optc.config import MAX_CLIP, Mode, OptcConfig, RspCode, Scalar, adam_step, eps_of
 from models.optc.value import State, round_nearest
-from models.top.config import COPIES_A_WORD, SLOTS, STATE_A_WORD, Action, Answer, Buffer, Opt, PlanSlot, Reg, TopParams
+from models.top.config import (
+    COPIES_A_WORD,
+    SLOTS,
+    STATE_A_WORD,
+    Action,
+    Answer,
+    Buffer,
+    Opt,
+    Plan,
+    PlanSlot,
+    Reg,
+    TopParams,
+)
 from models.top.value import Stats
 
 I64 = npt.NDArray[np.int64]
@@ -380,7 +392,7 @@ class OnProcessor:
         self._settings, self._params = settings, params
         self.formats = {key: TableFormat(entry.n, entry.fl) for key, entry in settings.entries(params).items()}
         self.min_orders: dict[str, int] = {}
-        self._slots: dict[str, tuple[int, PlanSlot]] = {}
+        self._slots: dict[str, int] = {}
         self.weights: list[_Weights] = []
         self.biases = [b.astype(np.float64) for b in params.biases]
         self.tensors = [
@@ -485,7 +497,7 @@ class OnProcessor:
     def _result(self, gemm: GemmTensors, y: Key, training: bool) -> tuple[Product, TableFormat, int]:
         """The product into an entry's format, that format, and its shift."""
         cls, fmt = y.cls, self.formats[y]
-        slot = self._slots[gemm.name][0] if training else None
+        slot = self._slots[gemm.name] if training else None
         rounding = {ACTIVATION: self.fixed.activation_rounding, ERROR: self.fixed.error_rounding}[cls]
         if not training:
             rounding = Rounding.NEAREST_EVEN
@@ -635,7 +647,7 @@ class OnProcessor:
             waiting = gradient(answer) if gradient else None
             if fed:
                 self._after(fed[0], answer, after)
-                stats = self._fed_stats(at, fed[1].statistics(answer), acc_fl)
+                stats = self._fed_stats(at, *fed[1].seen(answer), acc_fl)
             else:
                 assert waiting is not None
                 stats = self._gradient_stats(at, waiting.sums, waiting.acc_fl)
@@ -645,11 +657,11 @@ class OnProcessor:
         self._send(program, updates)
         passed = self._optimise(program, waiting, copies)
         program.write(Reg.STEP, 1)
-        table = program.read(Reg.LAPS, 8 * len(self.layers))
+        table = {key: self._read_format(program, key) for key in self.formats}
         answer = yield program.actions
         self._after(passed, answer, after)
         self.weights = after
-        self._take_table(answer.read[table])
+        self.formats = {key: _format(answer.read[place][0]) for key, place in table.items()}
         self.totals.iterations += 1
         gemms = (*fwd.gemms, *back.bp, *back.wg)
         orders = tuple(self.min_orders.get(gemm.name, 0) for gemm in gemms)
@@ -774,24 +786,31 @@ class OnProcessor:
     def _begin(self, asked: list[Query], pixels: TensorStats) -> Batches:
         """Plans, then updates of weights and pixels; the formats of the next weights."""
         program = self.mapper.program()
-        plans = {}
+        heads = {}
         for number, query in enumerate(asked):
             slot = min(number, SLOTS - 1)  # weight gradients, the last, need of their plans the orders alone
-            entries = (4 * each.layer + each.cls for each in (query.x, query.w, query.y))
-            plans[query.gemm] = slot, self.mapper.plan(program, slot, *entries, query.k)
+            x, w, y = (4 * each.layer + each.cls for each in (query.x, query.w, query.y))
+            program.issue(Plan(x=x, w=w, y=y, k=query.k, slot=slot))
+            if len(asked) > SLOTS:  # before the next one takes the slot
+                heads[query.gemm] = program.read(Reg.PLAN + 16 * slot)
+        self._slots = {query.gemm: min(number, SLOTS - 1) for number, query in enumerate(asked)}
+        if not heads:
+            heads = {name: program.read(Reg.PLAN + 16 * slot) for name, slot in self._slots.items()}
         for at, weights in enumerate(self.weights):
             program.update(4 * at + WEIGHT, _stats(weights.stats))
         program.update(4 * 0 + ACTIVATION, _stats(pixels))
-        table = program.read(Reg.LAPS, 8 * len(self.layers))
+        table = [self._read_format(program, Key(at, WEIGHT)) for at in range(len(self.layers))]
         answer = yield program.actions
-        self._slots = {}
-        for name, (slot, take) in plans.items():
-            planned = PlanSlot.of(take(answer))
+        for name, place in heads.items():
+            planned = PlanSlot.of([*answer.read[place], 0, 0])
             assert planned is not None, "a plan that was not refused has filled its slot"
-            self._slots[name] = slot, planned
             self.min_orders[name] = planned.order
-        words = answer.read[table]
-        return [_format(words[2 * (4 * at + WEIGHT)]) for at in range(len(self.layers))]
+        return [_format(answer.read[place][0]) for place in table]
+
+    @staticmethod
+    def _read_format(program: Program, key: Key) -> slice:
+        """Reads the word of LAPS' table with an entry's format."""
+        return program.read(Reg.LAPS + 8 * (4 * key.layer + key.cls))
 
     def _gradient_stats(self, at: int, sums: I64, acc_fl: int) -> Stats:
         fmt = self.formats[Key(at, GRADIENT)]
@@ -800,13 +819,14 @@ class OnProcessor:
         stats = stats_of(saturate(z, 4 * fmt.n, False), z, 4 * fmt.n, False)
         return _stats(without(stats, absent_of(self.layers[at])))
 
-    def _fed_stats(self, at: int, seen: Stats, acc_fl: int) -> Stats:
+    def _fed_stats(self, at: int, overflow: int, longest: int, acc_fl: int) -> Stats:
         """As if a gradient that has fed its pass were in its entry's format: how long its largest sum is. Its magnitude
         is not known: with zeros alone LAPS leaves the signal as it is."""
         fmt = self.formats[Key(at, GRADIENT)]
-        self.totals.sat_g += seen.overflow
-        longest = min(max(0, seen.max_bit - acc_fl + fmt.fl), MOST_BITS) if seen.max_bit else 0
-        stats = TensorStats(seen.values, int(longest >= 4 * fmt.n), seen.values, longest, 0)
+        self.totals.sat_g += overflow
+        longest = min(max(0, longest - acc_fl + fmt.fl), MOST_BITS) if longest else 0
+        values = math.prod(self.layers[at].shape)
+        stats = TensorStats(values, int(longest >= 4 * fmt.n), values, longest, 0)
         return _stats(without(stats, absent_of(self.layers[at])))
 
     def _step_size(self) -> float:
@@ -860,10 +880,6 @@ class OnProcessor:
                 self._note(config, take(answer)[0])
                 w = signed32(answer.stored[words], tensor.layout.count)
                 self.biases[at] = np.ldexp(w.astype(np.float64), -config.fl_w)
-
-    def _take_table(self, words: Sequence[int]) -> None:
-        for key in self.formats:
-            self.formats[key] = _format(words[2 * (4 * key.layer + key.cls)])
 
 
 def _raw(gemm: GemmTensors, bias: I64) -> Format:
