@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from models.common.commands import CMD_WORDS, FIELDS, HEAD, Bits, Engine, Operation
 from models.common.formats import CONTAINER, YBits
+from models.common.rounding import Round
 from models.common.slices import values_per_beat
 from models.ioss.config import CoreParams
 from models.ioss.config import Descriptor as CoreDescriptor
@@ -456,12 +457,13 @@ class Gemm(Command):
 
     def bad_feed(self, params: TopParams, kept: Opt | None) -> bool:
         """Whether its results shall feed a pass that they cannot feed: those of one core, raw 32, as many as the pass
-        has parameters."""
+        has parameters; nothing of it may be drawn, as jobs end in any order."""
         if not self.feeds:
             return False
         results = LANES * self.m * self.tiles
         whole = self.y_bits == YBits.RAW32 and not self.narrow and not self.write_masks and params.cores == 1
-        return not whole or results != (kept.config.n if kept else 0)
+        drawn = kept is not None and kept.config.copy_round == Round.STOCHASTIC
+        return not whole or drawn or results != (kept.config.n if kept else 0)
 
     @property
     def raw(self) -> bool:

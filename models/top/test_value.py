@@ -509,7 +509,7 @@ def test_copies_take_containers_of_their_format(bits, words):
     assert (p.memory(Buffer.Y)[50 + words] == 0xEE).all()
 
 
-def _feeding(p, rounding=Round.NEAREST, mode=Mode.ADAM):
+def _feeding(p, mode=Mode.ADAM):
     """A product, the pass that it feeds (alone and with gradients from Y), operands loaded."""
     rng = np.random.default_rng(3)
     for buffer in (Buffer.X, Buffer.W):
@@ -519,42 +519,29 @@ def _feeding(p, rounding=Round.NEAREST, mode=Mode.ADAM):
     gemm = Gemm(m=3, k=20, n=30, y_bits=YBits.RAW32, y_first=100)
     config = OptcConfig(
         mode, 96, 28, 20, 20, 18, Scalar.of(0.1), Scalar.of(1e-3, 63), Scalar.of(1e-3), copy_shift=8,
-        copy_format=3, copy_round=rounding,
+        copy_format=3,
     )  # fmt: skip
     return gemm, Opt(state=1, copies=40, gradients=100, config=config)
 
 
-@pytest.mark.parametrize("rounding", [Round.NEAREST, Round.STOCHASTIC])
 @pytest.mark.parametrize("mode", Mode)
-def test_a_product_feeds_a_pass(mode, rounding):
-    """As if its results had gone to Y; twice, as the pass stays; in the order in which jobs complete."""
+def test_a_product_feeds_a_pass(mode):
+    """As if its results had gone to Y; twice, as the pass stays."""
     one, two = Processor(ONE), Processor(ONE)
     for p in (one, two):
-        gemm, opt = _feeding(p, rounding, mode)
-        p.seed(5)
-    order = [3, 0, 1, 2, 5, 4]
+        gemm, opt = _feeding(p, mode)
     assert one.execute(replace(opt, fed=True, gradients=0)).activity.parameters == 0
-    for turn in range(2):
-        tags = [each + 6 * turn for each in order]
-        done = one.execute(replace(gemm, feeds=True), orders=[tags])
+    for _ in range(2):
+        done = one.execute(replace(gemm, feeds=True))
         two.execute(gemm)
+        two.execute(opt)
         assert done.error is None
         assert done.activity.parameters == 96
         assert done.activity.mode == mode
-        assert one.opt_stat.values == 96
-        if rounding == Round.STOCHASTIC:  # beats as they come
-            words = two.memory(Buffer.Y)[100:124].view("<i4").reshape(6, 16)
-            state = [two.memory(b)[1:25].view(k).reshape(6, 16)[order].reshape(-1).astype(np.int64)
-                     for b, k in ((Buffer.SW, "<i4"), (Buffer.SM, "<i4"), (Buffer.SV, "<u4"))]  # fmt: skip
-            draws = Lfsr(4, engine_seed(5, OPTC_ENGINE)).draw(24 * turn + 24)[24 * turn :].reshape(-1)
-            want = update(opt.config, State(*state), words[order].reshape(-1).astype(np.int64), draws)
-            got = one.memory(Buffer.Y)[40:52].view("<i2").reshape(6, 16)[order].reshape(-1)
-            assert (got == want.y).all()
-        two.execute(opt)
-        for buffer in (Buffer.SW, Buffer.SM):
+        assert one.opt_stat == two.opt_stat
+        for buffer in (Buffer.SW, Buffer.SM, Buffer.SV):
             assert (one.memory(buffer) == two.memory(buffer)).all()
-        if rounding == Round.NEAREST:
-            assert (one.memory(Buffer.Y)[40:52] == two.memory(Buffer.Y)[40:52]).all()
+        assert (one.memory(Buffer.Y)[40:52] == two.memory(Buffer.Y)[40:52]).all()
     assert not one.memory(Buffer.Y)[100:124].any()
     assert one.stat == two.stat
 
@@ -564,7 +551,7 @@ def test_a_product_feeds_a_pass(mode, rounding):
     [
         ({}, {}, None), ({"y_bits": YBits.RAW64}, {}, Code.FEED), ({"narrow": True, "n": 8}, {}, Code.FEED),
         ({"write_masks": True}, {}, Code.FEED), ({}, {"n": 95}, Code.FEED), ({"m": 4}, {}, Code.FEED),
-        ({}, {"copy_shift": 32}, Code.OPTC),
+        ({}, {"copy_round": Round.STOCHASTIC}, Code.FEED), ({}, {"copy_shift": 32}, Code.OPTC),
     ],
 )  # fmt: skip
 def test_what_cannot_feed_is_refused(change, opt_change, code):

@@ -389,7 +389,7 @@ class Processor:
                     part, y = self._chunk(command, index, core, tiles, result.activity, order)
                     stats = stats.plus(part) if last else stats
                     if last and command.feeds and self.kept:
-                        self._pass(self.kept, y.reshape(-1), result.activity, order)
+                        self._pass(self.kept, y.reshape(-1), result.activity)
         self.stat = stats
         if command.update:
             self.answer = self.laps.update(*divmod(command.y, 4), stats.record())
@@ -506,12 +506,11 @@ class Processor:
             return Code.OPTC, int(code)
         words = -(-command.config.n // OPT_LANES)
         g = self._read(result.activity, Buffer.Y, command.gradients, words).view("<i4").reshape(-1).astype(np.int64)
-        self._pass(command, g, result.activity, None)
+        self._pass(command, g, result.activity)
         return Code.OK, 0
 
-    def _pass(self, command: Opt, g: I64, activity: Activity, order: Sequence[int] | None) -> None:
-        """A pass with gradients `g` (n or more,), which the OPTC gets in this order, or as the jobs `order` (tags)
-        complete."""
+    def _pass(self, command: Opt, g: I64, activity: Activity) -> None:
+        """A pass with gradients `g` (n or more,)."""
         config = command.config
         n, words = config.n, -(-config.n // OPT_LANES)
         kinds = dict(zip(command.states, ("<i4", "<i4", "<u4"), strict=False))
@@ -523,13 +522,7 @@ class Processor:
             read.append(np.zeros(n, np.int64))
         draw = None
         if config.copy_round == Round.STOCHASTIC:
-            draw = self._opt_draws.draw(words)
-            if order is not None:
-                beats = LANES // OPT_LANES
-                jobs = words // beats
-                taken = _places(order, (self.jobs[0] - jobs) % TAGS, jobs)
-                draw[(taken[:, None] * beats + np.arange(beats)).reshape(-1)] = draw.copy()
-            draw = draw.reshape(-1)[:n]
+            draw = self._opt_draws.draw(words).reshape(-1)[:n]
         done = update(config, State(*read), g[:n], draw)
         for (buffer, kind), values in zip(kinds.items(), done.state, strict=False):
             whole = np.zeros(words * OPT_LANES, np.int64)  # padding lanes leave as 0

@@ -58,7 +58,8 @@ module top_compute #(
   output logic                        feed_start_o,    // pulse: what is kept begins
   input  logic                        feed_ready_i,    // pulse: it was accepted
   output logic                        feed_o,          // the GEMM's results feed it
-  input  logic [optc_pkg::CountW-1:0] kept_n_i
+  input  logic [optc_pkg::CountW-1:0] kept_n_i,
+  input  logic                        kept_drawn_i
 );
   localparam logic [3:0] Idle = 4'd0, Gemm = 4'd1, Update = 4'd2, Answer = 4'd3, Opt = 4'd4, Ask = 4'd5, Told = 4'd6,
       Done = 4'd7, Arm = 4'd8;
@@ -246,7 +247,7 @@ module top_compute #(
   assign feed_o = cmd[32*9 + 22];
   assign results = {28'(jobs) * 28'(tiles), 4'd0};
   assign bad_feed = feed_o && (y_bits_o != 3'(ran_pkg::YRaw32) || cmd[32*9 + 21] || cmd[32*9 + 18] || Cores != 1 ||
-      results != 32'(kept_n_i));
+      kept_drawn_i || results != 32'(kept_n_i));
 
   logic bad_op, bad_size;
   assign bad_op = cmd[7:4] != '0 ||

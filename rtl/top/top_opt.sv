@@ -15,6 +15,7 @@ module top_opt #(
   input  logic                      feed_start_i,  // pulse: what is kept begins
   output logic                      feed_ready_o,  // pulse: it was accepted
   output logic [optc_pkg::CountW-1:0] kept_n_o,
+  output logic                      kept_drawn_o,  // it rounds stochastically
   output logic                      done_o,        // pulse
   output logic                      refused_o,
   output logic [3:0]                code_o,
@@ -61,6 +62,7 @@ module top_opt #(
   assign kept = (state_q == Idle) ? feed_start_i : fed_q;
   assign {cfg, c_addr, s_addr} = kept ? kept_q : now;
   assign kept_n_o = kept_q[32 + optc_pkg::CfgN +: optc_pkg::CountW];
+  assign kept_drawn_o = kept_q[32 + optc_pkg::CfgCopyRound +: 2] == 2'(ran_pkg::RoundStochastic);
   assign momentum = !cfg[0];
   assign copy_format = cfg[optc_pkg::CfgCopyFormat +: 2];
   top_beats u_beats (

@@ -180,7 +180,7 @@ module trainslice_top #(
   assign details[14:10] = '0;
 
   logic                     start, gemm, opt_start, opt_done, opt_refused, opt_range, opt_busy;
-  logic                     opt_keep, feed, feed_start, feed_ready;
+  logic                     opt_keep, feed, feed_start, feed_ready, kept_drawn;
   logic [optc_pkg::CountW-1:0] kept_n;
   logic [3:0]               opt_code;
   logic [Cores-1:0]         core_done, core_range, has_last;
@@ -217,7 +217,7 @@ module trainslice_top #(
     .ord_rsp_plan_i({ord_shift, ord_fl, ord_order, ord_n}), .plan_addr_i(plan_addr), .plan_data_o(plan_data),
     .opt_start_o(opt_start), .opt_done_i(opt_done), .opt_refused_i(opt_refused), .opt_code_i(opt_code),
     .opt_range_i(opt_range), .opt_keep_o(opt_keep), .feed_start_o(feed_start), .feed_ready_i(feed_ready),
-    .feed_o(feed), .kept_n_i(kept_n)
+    .feed_o(feed), .kept_n_i(kept_n), .kept_drawn_i(kept_drawn)
   );
 
   // ---- LAPS: a GEMM's update before a host's ----------------
@@ -291,7 +291,7 @@ module trainslice_top #(
   ) u_opt (
     .clk_i, .rst_ni,
     .start_i(opt_start), .cmd_i(cmds[CmdW +: CmdW]), .keep_i(opt_keep), .feed_start_i(feed_start),
-    .feed_ready_o(feed_ready), .kept_n_o(kept_n), .f_valid_i(f_valid[0]), .f_ready_o(f_ready),
+    .feed_ready_o(feed_ready), .kept_n_o(kept_n), .kept_drawn_o(kept_drawn), .f_valid_i(f_valid[0]), .f_ready_o(f_ready),
     .f_number_i(f_number[0 +: top_pkg::JobW]), .f_beat_i(f_beat[1:0]), .f_data_i(f_data[0 +: BeatW]), .done_o(opt_done), .refused_o(opt_refused), .code_o(opt_code),
     .range_o(opt_range), .busy_o(opt_busy), .seed_valid_i(seed_engines),
     .seed_i(seed ^ top_pkg::EngineSeeds[32*top_pkg::SeedOptc +: 32]), .req_o(o_req), .addr_o(o_addr),

@@ -658,17 +658,19 @@ class feeding(BoundedTest):
                 serial.add(random_pass(rng, serial, 9))
                 serial.add(Plan(x=0, w=1, y=2, k=3, slot=9))
                 serial.add(random_product(rng, serial, params, **SHORT))
+            before = serial.waits()
             serial.add(gemm)
             if number % 6 == 4:  # ports of state that the pass wants, and of Y
                 for buffer in (*STATES, Buffer.Y):
-                    serial.load(buffer, FREE[buffer], random_words(rng, 60), waits=False)
-                    serial.store(buffer, FREE[buffer], 60, waits=False)
+                    load = Load(target=buffer, first=FREE[buffer], count=60, **before)
+                    serial.add(load, random_words(rng, 60), waits=False)
+                    serial.add(Store(target=buffer, first=FREE[buffer], count=60, **before), waits=False)
             if number % 6 == 5:
                 serial.add(gemm)
             if number % 7 == 6:
-                wrong = {"n": opt.config.n + 1} if number % 2 else {"copy_shift": 32}
-                serial.add(replace(opt, config=replace(opt.config, **wrong)))
-                serial.add(gemm)
+                for wrong in ({"n": opt.config.n + 1}, {"copy_shift": 32}, {"copy_round": 2}):
+                    serial.add(replace(opt, config=replace(opt.config, **wrong)))
+                    serial.add(gemm)
                 serial.add(opt)
             words = opt.config.n // 4
             for buffer in STATES:
