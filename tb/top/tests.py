@@ -646,6 +646,8 @@ class feeding(BoundedTest):
         rng, params = self.run_info.rng(), self.params
         serial = Serial()
         fill(rng, serial, params)
+        for buffer in (*STATES, Buffer.Y):
+            serial.load(buffer, FREE[buffer], random_words(rng, 60))
         for number in range(self.run_info.config.get("products", 30)):
             serial.write(Reg.SEED, int(rng.integers(1 << 32)))
             gemm, opt = random_feed(rng, serial, params, windows=number % 5 == 4)
@@ -662,7 +664,7 @@ class feeding(BoundedTest):
             serial.add(gemm)
             if number % 6 == 4:  # ports of state that the pass wants, and of Y
                 for buffer in (*STATES, Buffer.Y):
-                    load = Load(target=buffer, first=FREE[buffer], count=60, **before)
+                    load = Load(target=buffer, first=FREE[buffer] + 64, count=60, **before)
                     serial.add(load, random_words(rng, 60), waits=False)
                     serial.add(Store(target=buffer, first=FREE[buffer], count=60, **before), waits=False)
             if number % 6 == 5:
