@@ -643,7 +643,8 @@ module top_core #(
   assign r_feeds = feed_i && last_chunk;
   assign r_gnt = r_feeds ? f_ready_i : r_gnt_i;
   assign f_valid_o = out_valid && r_feeds;
-  assign f_number_o = (r_beyond || 32'(r_number) >= 32'(top_pkg::MaxFed)) ? top_pkg::JobW'(top_pkg::MaxFed) : top_pkg::JobW'(r_number);
+  assign f_number_o = (r_beyond || 32'(r_number) >= 32'(top_pkg::MaxFed)) ? top_pkg::JobW'(top_pkg::MaxFed) :
+      top_pkg::JobW'(r_number);
   assign f_beat_o = r_beat_q[1:0];
   assign f_data_o = out_data;
   assign r_narrow = narrow_i && last_chunk;
@@ -653,7 +654,8 @@ module top_core #(
       (out_bits == 3'd5) ? r_beat_q[2] : 1'b0);
   assign r_first = last_chunk ? y_addr_i : p_addr_i;
   assign r_part = {1'b0, r_first[PartW-3:0], 2'b00} + {1'b0, r_wide[PartW-1:0]} + (PartW + 1)'({r_beat_q, 2'b00});
-  assign r_outside = !r_drop && !r_feeds && (r_beyond || r_wide[NumW+4:PartW] != '0 || r_first >= WordW'(YWords) || r_part[PartW]);
+  assign r_outside = !r_drop && !r_feeds && (r_beyond || r_wide[NumW+4:PartW] != '0 ||
+      r_first >= WordW'(YWords) || r_part[PartW]);
   assign r_req_o = out_valid && !r_feeds;
   assign r_addr_o = top_pkg::AddrW'(r_part[PartW-1:2]);
   assign r_half = (out_bits == 3'd0 && second_q) ? out_data[127:64] : out_data[63:0];

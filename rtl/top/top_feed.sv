@@ -35,8 +35,8 @@ module top_feed #(
   // Four copies are an eighth of a word, a quarter or half of one.
   logic [top_pkg::JobW:0]   words;
   logic [2:0]               part;
-  assign words = (format_i == 2'd0) ? {2'd0, beats[top_pkg::JobW+1:3]} : (format_i == 2'd1) ? {1'b0, beats[top_pkg::JobW+1:2]} :
-      beats[top_pkg::JobW+1:1];
+  assign words = (format_i == 2'd0) ? {2'd0, beats[top_pkg::JobW+1:3]} :
+      (format_i == 2'd1) ? {1'b0, beats[top_pkg::JobW+1:2]} : beats[top_pkg::JobW+1:1];
   assign part = (format_i == 2'd0) ? beats[2:0] : (format_i == 2'd1) ? {1'b0, beats[1:0]} : {2'd0, beats[0]};
   top_word #(
     .ByW(top_pkg::JobW + 1)

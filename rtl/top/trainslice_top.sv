@@ -291,8 +291,10 @@ module trainslice_top #(
   ) u_opt (
     .clk_i, .rst_ni,
     .start_i(opt_start), .cmd_i(cmds[CmdW +: CmdW]), .keep_i(opt_keep), .feed_start_i(feed_start),
-    .feed_ready_o(feed_ready), .kept_n_o(kept_n), .kept_drawn_o(kept_drawn), .f_valid_i(f_valid[0]), .f_ready_o(f_ready),
-    .f_number_i(f_number[0 +: top_pkg::JobW]), .f_beat_i(f_beat[1:0]), .f_data_i(f_data[0 +: BeatW]), .done_o(opt_done), .refused_o(opt_refused), .code_o(opt_code),
+    .feed_ready_o(feed_ready), .kept_n_o(kept_n), .kept_drawn_o(kept_drawn), .f_valid_i(f_valid[0]),
+    .f_ready_o(f_ready),
+    .f_number_i(f_number[0 +: top_pkg::JobW]), .f_beat_i(f_beat[1:0]), .f_data_i(f_data[0 +: BeatW]),
+    .done_o(opt_done), .refused_o(opt_refused), .code_o(opt_code),
     .range_o(opt_range), .busy_o(opt_busy), .seed_valid_i(seed_engines),
     .seed_i(seed ^ top_pkg::EngineSeeds[32*top_pkg::SeedOptc +: 32]), .req_o(o_req), .addr_o(o_addr),
     .data_i({read_data[0 +: BeatW], read_data[4*BeatW +: BeatW], read_data[3*BeatW +: BeatW],

@@ -22,7 +22,8 @@ module top_tiles_proof (
     .upd_rsp_code_i('0), .ord_valid_o(), .ord_ready_i(1'b0),
     .ord_x_o(), .ord_w_o(), .ord_y_o(), .ord_k_o(), .ord_rsp_valid_i(1'b0), .ord_rsp_code_i('0), .ord_rsp_plan_i('0),
     .plan_addr_i('0), .plan_data_o(), .opt_start_o(), .opt_done_i(1'b0), .opt_refused_i(1'b0), .opt_code_i('0),
-    .opt_range_i(1'b0), .opt_keep_o(), .feed_start_o(), .feed_ready_i(1'b0), .feed_o(), .kept_n_i('0), .kept_drawn_i(1'b0)
+    .opt_range_i(1'b0), .opt_keep_o(), .feed_start_o(), .feed_ready_i(1'b0), .feed_o(),
+    .kept_n_i('0), .kept_drawn_i(1'b0)
   );
   logic [31:0] all, most, least;
   always_comb begin
