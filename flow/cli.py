@@ -98,7 +98,9 @@ def _on_term(number: int, frame: object) -> NoReturn:
 def _run(arguments: Sequence[str]) -> int:
     """Runs a command. Raises what click and the command raise."""
     if instruction := os.environ.get(COMPLETE):
-        return shell_complete(FLOW, {}, "flow", COMPLETE, instruction)
+        if shell_complete(FLOW, {}, "flow", COMPLETE, instruction):
+            raise UserError(f"{COMPLETE}={short(instruction)}: give bash_source, zsh_source or fish_source")
+        return 0
     words = list(arguments) or ["help"]
     known = set() if words[0].startswith("-") else _heed_make(words[0], words[1:])
     with FLOW.make_context(NAME, words) as context:

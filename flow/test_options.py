@@ -172,6 +172,16 @@ def test_a_shell_completes_names_of_tests(bare: None) -> None:
     assert {"smoke"} <= set(_offered("sim", "--block", "optc", "--test", "")) <= names
 
 
+def test_a_shell_that_is_not_known_is_one_line(
+    bare: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
+    monkeypatch.setenv(cli.COMPLETE, "tcsh_source")
+    assert cli.main([]) == 2
+    said = "error: _FLOW_COMPLETE=tcsh_source: give bash_source, zsh_source or fish_source\n"
+    assert capsys.readouterr() == ("", said)
+
+
 def test_bash_completes_the_script(tmp_path: Path) -> None:
     """bin/flow on the PATH, its completion loaded, a word completed as bash asks for it."""
     env: dict[str, Any] = {"PATH": f"{ROOT / 'bin'}:{os.environ['PATH']}", "HOME": str(tmp_path)}
