@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from flow.cli import main
 from flow.core import makevars, plain, surroundings
 from flow.core.blocks import get_block
-from flow.core.simulate import build, run
+from flow.core.building import build
+from flow.core.simulate import run
 from flow.core.targets import run_target
 from flow.core.tools import ensure_simulator
 from tb.lib.paths import ROOT
@@ -94,12 +95,12 @@ def test_a_compilers_search_path_makes_another_build(toy, monkeypatch):
 
 
 def _key_of_verilator(toy, monkeypatch):
-    from flow.core import simulate
+    from flow.core import building
 
     seen = []
     with monkeypatch.context() as patch:
         patch.setattr(
-            simulate, "_build_key", lambda inputs, facts: seen.append(json.dumps(facts, default=str)) or 1 / 0
+            building, "_build_key", lambda inputs, facts: seen.append(json.dumps(facts, default=str)) or 1 / 0
         )
         with pytest.raises(ZeroDivisionError):
             build(toy, "verilator")

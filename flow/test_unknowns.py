@@ -25,7 +25,7 @@ EARLY = ("regs", "traffic")  # the block that builds fastest, and its longest te
 OF_TOP = ("smoke", "constrained_random", "passes", "planned", "refusals", "reset_in_the_middle", "training")
 
 
-class _RandomState(simulate._VerilatorRunner):
+class _RandomState(simulate.VerilatorRunner):
     """Starts everything from a random state, whatever the run's own seed is."""
 
     state = 1
@@ -44,7 +44,7 @@ def _random(block: Block) -> Block:
 def from_state(monkeypatch: pytest.MonkeyPatch, block: Block, spec: RunSpec, state: int, **more: Path) -> RunResult:
     """A run from random state number `state`."""
     with monkeypatch.context() as patched:
-        patched.setattr(simulate, "_VerilatorRunner", type("Runner", (_RandomState,), {"state": state}))
+        patched.setattr(simulate, "VerilatorRunner", type("Runner", (_RandomState,), {"state": state}))
         label = f"random{state}"
         args = (spec.sim, spec.test, spec.seed, spec.params, spec.config)
         return run(_random(block), *args, quick=True, label=label, **more)

@@ -24,14 +24,14 @@ from rich.console import Console
 from rich.table import Table
 
 from flow.core.plain import plain, plain_text, temporary
-from flow.core.simulate import locked
+from flow.core.processes import locked
 from flow.core.tools import ensure_simulator, link_settings, tool_versions, verilator_root
 from models.common.files import write_whole
 from tb.lib.contract import Block
 from tb.lib.errors import UserError
 from tb.lib.paths import BUILD, ROOT, shown
 
-# As the environment's own build (flow/core/simulate.py), without what only cocotb and assertions need.
+# As the environment's own build (flow/core/building.py), without what only cocotb and assertions need.
 _VERILATE = ("--cc", "--exe", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-timing")
 _HEADER = Path(__file__).with_name("bench_loop.h")
 _MAKE = ("CFG_CXXFLAGS_PCH_I=-include",)

@@ -15,7 +15,8 @@ from typing import Any
 
 from flow.bench.common import BenchError, Result, Timing, build_cpp, median_rate, publish, run_cpp, same_work
 from flow.core.blocks import get_block
-from flow.core.simulate import build, run
+from flow.core.building import build
+from flow.core.simulate import run
 from models.ioss.config import CoreParams
 from tb.ioss.bench.workload import Workload, cpp_program
 from tb.lib.contract import Block

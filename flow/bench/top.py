@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from flow.bench.common import BenchError, Result, Timing, build_cpp, median_rate, publish, run_cpp, same_work
 from flow.core.blocks import get_block
-from flow.core.simulate import build, run
+from flow.core.building import build
+from flow.core.simulate import run
 from tb.lib.contract import Block
 from tb.lib.paths import ROOT
 from tb.lib.scoreboard import EV_RESET, event_levels

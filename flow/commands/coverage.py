@@ -23,7 +23,8 @@ from flow.core.codecov import CodeCoverage, CodeReport
 from flow.core.coverage_report import JSON_NAME, Report
 from flow.core.options import Option, command
 from flow.core.output import write_report
-from flow.core.simulate import run, run_all
+from flow.core.processes import run_all
+from flow.core.simulate import run
 from flow.core.values import BlockName
 from models.common.files import write_whole
 from tb.lib.blockdef import COVERAGE_GOALS

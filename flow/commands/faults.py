@@ -32,9 +32,11 @@ from rich import box
 from rich.table import Table
 
 from flow.core import blocks, options
+from flow.core.building import BuildError
 from flow.core.options import Option, command
 from flow.core.output import wide, write_report
-from flow.core.simulate import BuildError, RunResult, locked, run, run_all
+from flow.core.processes import locked, run_all
+from flow.core.simulate import RunResult, run
 from flow.core.tools import require_programs
 from tb.lib.contract import Block
 from tb.lib.errors import UserError

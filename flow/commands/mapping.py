@@ -30,7 +30,7 @@ from flow.commands.dense import DENSE, KINDS
 from flow.commands.macros import Macro, Technology
 from flow.commands.synth import DEFAULT_TIMEOUT, copy_sources, prepare, reason, shown_params
 from flow.core.output import wide, write_report
-from flow.core.simulate import locked, supervise
+from flow.core.processes import locked, supervise
 from flow.core.tools import require_programs, yosys
 from tb.lib.contract import Block
 from tb.lib.errors import UserError

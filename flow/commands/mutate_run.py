@@ -42,10 +42,10 @@ from flow.commands.operators import OPERATORS
 from flow.commands.regress_run import ClusterLost, Steps, alone, connect, why
 from flow.commands.regress_run import Request as Engine
 from flow.core import guard
+from flow.core.building import Build, VerilatorRunner, build
 from flow.core.jobs import portable, read_json, write_json
-from flow.core.simulate import Build, build, transaction_logs
 from flow.core.simulate import _judge as judge
-from flow.core.simulate import _VerilatorRunner as VerilatorRunner
+from flow.core.simulate import transaction_logs
 from flow.core.tools import tool_versions
 from tb.lib.contract import Block, RunSpec
 from tb.lib.errors import UserError

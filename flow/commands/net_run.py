@@ -31,7 +31,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from flow.core.blocks import get_block
 from flow.core.jobs import read_json, source_digest, write_json
-from flow.core.simulate import RunResult, end_all, run
+from flow.core.processes import end_all
+from flow.core.simulate import RunResult, run
 from host.energy import Counts, Energies, added, dense_energy, processor_energy, product_counts, ratio
 from host.net.graph import Layer, LayerError, NetError, Network, Prepared, Skipped, shown_shape
 from host.net.lower import spread_rows

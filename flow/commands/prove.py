@@ -22,7 +22,7 @@ from rich.table import Table
 from flow.core import blocks, options
 from flow.core.options import command
 from flow.core.output import wide, write_report
-from flow.core.simulate import locked, supervise
+from flow.core.processes import locked, supervise
 from tb.lib.contract import Block, Proof
 from tb.lib.errors import UserError
 from tb.lib.paths import BUILD, ROOT, shown

@@ -7,7 +7,7 @@ from pathlib import Path
 from flow.core import blocks, options
 from flow.core.options import Option, command
 from flow.core.output import wide, write_report
-from flow.core.simulate import DEFAULT_TIMEOUT
+from flow.core.processes import DEFAULT_TIMEOUT
 from flow.core.tools import SIMULATORS, ensure_simulator
 from flow.core.values import Blocks, Choice, Count, Flag
 from tb.lib.errors import UserError

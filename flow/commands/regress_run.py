@@ -27,7 +27,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from flow.core import jobs as jobs_module
 from flow.core.jobs import Job, build_job, check_sources, failure, load_record, portable, run_job, save_record
-from flow.core.simulate import DEFAULT_TIMEOUT
+from flow.core.processes import DEFAULT_TIMEOUT
 from tb.lib.contract import Block
 from tb.lib.errors import UserError
 

@@ -38,7 +38,7 @@ from rich.table import Table
 from flow.core import blocks, options
 from flow.core.options import Option, command
 from flow.core.output import wide, write_report
-from flow.core.simulate import locked, run_all, supervise
+from flow.core.processes import locked, run_all, supervise
 from flow.core.tools import yosys
 from flow.core.values import Flag
 from tb.lib.contract import Block

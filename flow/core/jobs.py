@@ -24,7 +24,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flow.core.simulate import BuildError, RunResult, build, run, transaction_logs
+from flow.core.building import BuildError, build
+from flow.core.simulate import RunResult, run, transaction_logs
 from flow.core.tools import tool_versions
 from models.common.files import write_whole
 from models.common.floats import check_platform

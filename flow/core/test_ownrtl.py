@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from flow.core.blocks import all_blocks, get_block
+from flow.core.building import BuildError, build
 from flow.core.ownrtl import OwnRtl, declared
-from flow.core.simulate import BuildError, build, run
+from flow.core.simulate import run
 from tb.lib.contract import Block
 from tb.lib.errors import UserError
 from tb.lib.paths import ROOT

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from flow.core import progress, simulate
+from flow.core import building, processes, progress
 
 
 @pytest.fixture
@@ -55,16 +55,16 @@ def test_bars_on_a_terminal():
 
 
 def test_a_build_says_so_at_once_and_how_long_the_last_one_took(toy, told, monkeypatch):
-    known = simulate.build(toy, "icarus", {"WIDTH": 4}).path.parent
+    known = building.build(toy, "icarus", {"WIDTH": 4}).path.parent
     told.truncate(0)
     for entry in known.iterdir():
         shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-    path = simulate.build(toy, "icarus").path
+    path = building.build(toy, "icarus").path
     assert told.getvalue().endswith(f"/icarus/{path.name}/build.log\n")
     assert "building flow_toy, first time: seconds; log " in told.getvalue()
-    simulate.build(toy, "icarus", {"WIDTH": 4})
+    building.build(toy, "icarus", {"WIDTH": 4})
     assert " s the last time; log " in told.getvalue().splitlines()[-1]
-    simulate.build(toy, "icarus")
+    building.build(toy, "icarus")
     assert len(told.getvalue().splitlines()) == 2
 
 
@@ -72,10 +72,10 @@ def test_objects_of_a_build_are_counted(toy, told, monkeypatch, tmp_path):
     rtl = Path(toy.rtl[0])
     rtl.write_text(rtl.read_text(encoding="utf-8") + f"// {tmp_path}: in no other build\n", encoding="utf-8")
     seen = []
-    counted = simulate._compiled
-    monkeypatch.setattr(simulate, "_compiled", lambda folder: seen.append(counted(folder)) or seen[-1])
-    monkeypatch.setattr(simulate._FlowRunner, "_supervise", _often(simulate.supervise))
-    simulate.build(toy, "verilator")
+    counted = building._compiled
+    monkeypatch.setattr(building, "_compiled", lambda folder: seen.append(counted(folder)) or seen[-1])
+    monkeypatch.setattr(building.FlowRunner, "_supervise", _often(processes.supervise))
+    building.build(toy, "verilator")
     totals = [total for _, total in seen if total]
     assert totals
     assert len(set(totals)) == 1
@@ -96,23 +96,23 @@ def _often(supervise):
 
 @pytest.mark.parametrize(("parallel", "total"), [("1", 3 + 1 + 2 + 1), ("0", 1 + 2 + 1)])
 def test_objects_of_verilators_makefile(tmp_path, parallel, total):
-    assert simulate._compiled(tmp_path) == (0, None)
+    assert building._compiled(tmp_path) == (0, None)
     names = {"CLASSES_FAST": "a b", "CLASSES_SLOW": "c", "SUPPORT_FAST": "", "SUPPORT_SLOW": "d", "GLOBAL_FAST": "e f"}
     entries = {key: "".join(f"  {name} \\\n" for name in text.split()) for key, text in names.items()}
     lists = "".join(f"VM_{key} += \\\n{text}\n" for key, text in entries.items())
     (tmp_path / "Vtop_classes.mk").write_text(f"VM_PARALLEL_BUILDS = {parallel}\n{lists}", encoding="utf-8")
     (tmp_path / "a.o").write_text("x", encoding="utf-8")
     (tmp_path / "b.o").write_text("", encoding="utf-8")
-    assert simulate._compiled(tmp_path) == (1, total)
+    assert building._compiled(tmp_path) == (1, total)
 
 
 def test_waiting_for_another_command_is_said_with_its_bound(told, tmp_path, monkeypatch):
-    monkeypatch.setattr(simulate, "TELL_SECONDS", 0.05)
-    monkeypatch.setattr(simulate.sys, "argv", ["/x/flow/__main__.py", "sim"])
+    monkeypatch.setattr(processes, "TELL_SECONDS", 0.05)
+    monkeypatch.setattr(processes.sys, "argv", ["/x/flow/__main__.py", "sim"])
     held, let_go = threading.Event(), threading.Event()
 
     def holder() -> None:
-        with simulate.locked(tmp_path / "lock"):
+        with processes.locked(tmp_path / "lock"):
             held.set()
             let_go.wait(20)
 
@@ -120,11 +120,11 @@ def test_waiting_for_another_command_is_said_with_its_bound(told, tmp_path, monk
     thread.start()
     assert held.wait(20)
     assert told.getvalue() == ""
-    with pytest.raises(simulate.UserError, match=r"another process holds .*lock \(process \d+, make sim\): end it"):
-        with simulate.locked(tmp_path / "lock", 0.2):
+    with pytest.raises(processes.UserError, match=r"another process holds .*lock \(process \d+, make sim\): end it"):
+        with processes.locked(tmp_path / "lock", 0.2):
             pass
     threading.Timer(0.2, let_go.set).start()
-    with simulate.locked(tmp_path / "lock"):
+    with processes.locked(tmp_path / "lock"):
         pass
     thread.join()
     first, second = told.getvalue().splitlines()

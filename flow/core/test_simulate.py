@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from flow.core import simulate
-from flow.core.simulate import BuildError, build, replay_line, run
+from flow.core import building, processes, simulate
+from flow.core.building import BuildError, build
+from flow.core.simulate import replay_line, run
 from tb.lib.errors import UserError
 from tb.lib.paths import ROOT
 
@@ -144,8 +145,8 @@ def test_interrupted_build_is_made_again(toy):
 def test_parallel_callers_build_once(toy, monkeypatch):
     shutil.rmtree(build(toy, "icarus").path)
     made = []
-    make = simulate._make
-    monkeypatch.setattr(simulate, "_make", lambda *args, **more: (made.append(1), time.sleep(0.2), make(*args, **more)))
+    make = building._make
+    monkeypatch.setattr(building, "_make", lambda *args, **more: (made.append(1), time.sleep(0.2), make(*args, **more)))
     with ThreadPoolExecutor(4) as pool:
         builds = list(pool.map(lambda _: build(toy, "icarus"), range(4)))
     assert len({item.path for item in builds}) == 1
@@ -203,15 +204,15 @@ def test_replay_line(toy):
 
 
 def test_run_all_keeps_order_and_ends_on_error():
-    assert simulate.run_all([lambda n=n: n * n for n in range(5)], 2) == [0, 1, 4, 9, 16]
+    assert processes.run_all([lambda n=n: n * n for n in range(5)], 2) == [0, 1, 4, 9, 16]
     with pytest.raises(ZeroDivisionError):
-        simulate.run_all([lambda: 1 // 0], 2)
+        processes.run_all([lambda: 1 // 0], 2)
 
 
 HOLDER = """
 import sys
 from pathlib import Path
-from flow.core.simulate import locked, supervise
+from flow.core.processes import locked, supervise
 folder = Path(sys.argv[1])
 with locked(folder / "lock"), (folder / "log").open("w") as log:
     supervise(["sh", "-c", "sleep 300 & echo $! > child; exec sleep 300"], folder, None, log, 60)
@@ -225,11 +226,11 @@ def test_a_command_ends_with_who_started_it_and_holds_its_lock(tmp_path):
     while not (child.is_file() and child.read_text(encoding="utf-8").strip()):
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    with pytest.raises(UserError, match=r"another process holds .*: end it"), simulate.locked(tmp_path / "lock", 0.2):
+    with pytest.raises(UserError, match=r"another process holds .*: end it"), processes.locked(tmp_path / "lock", 0.2):
         pass
     holder.kill()
     holder.wait()
-    with simulate.locked(tmp_path / "lock", 5):  # free once the grandchild is gone, too
+    with processes.locked(tmp_path / "lock", 5):  # free once the grandchild is gone, too
         state = Path(f"/proc/{child.read_text(encoding='utf-8').strip()}/stat")
         assert not state.exists() or ") Z " in state.read_text(encoding="utf-8")
 
@@ -245,10 +246,10 @@ def test_a_command_ends_with_who_started_it_and_holds_its_lock(tmp_path):
 )
 def test_status_and_signals_of_a_command_are_its_own(tmp_path, command, status):
     with (tmp_path / "log").open("w", encoding="utf-8") as log:
-        assert simulate.supervise(command, tmp_path, None, log, 20) == (status, False)
+        assert processes.supervise(command, tmp_path, None, log, 20) == (status, False)
 
 
 def test_a_command_that_is_not_there(tmp_path):
     with (tmp_path / "log").open("w", encoding="utf-8") as log:
-        assert simulate.supervise(["no-such-program"], tmp_path, None, log, 20) == (127, False)
+        assert processes.supervise(["no-such-program"], tmp_path, None, log, 20) == (127, False)
     assert (tmp_path / "log").read_text(encoding="utf-8") == "cannot run no-such-program: No such file or directory\n"

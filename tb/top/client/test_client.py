@@ -14,7 +14,7 @@ import pytest
 
 from flow.commands.faults import load_faults, plant
 from flow.core.blocks import get_block
-from flow.core.simulate import build
+from flow.core.building import build
 from tb.lib.paths import PACKAGES, ROOT
 from tb.top.block import BLOCK
 
