@@ -79,7 +79,8 @@ module ioss_map #(
 
   // A lane's word with the beat that went into it last.
   function automatic logic [BeatW-1:0] around(input logic [BeatW-1:0] old, input logic [BeatW-1:0] nz,
-                                              input logic [trainslice_pkg::Groups-1:0] we, input logic [4:0] at, input int l);
+                                              input logic [trainslice_pkg::Groups-1:0] we,
+                                              input logic [4:0] at, input int l);
     logic [BeatW-1:0] found;
     found = old;
     for (int r = 0; r < KRows; r++) begin

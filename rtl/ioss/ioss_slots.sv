@@ -29,7 +29,7 @@ module ioss_slots #(
   input  logic                                  ld_bank_i,  // tile bank
   input  logic [trainslice_pkg::OrderW-1:0]     ld_min_order_i,
   input  logic                                  ld_compensate_i,
-  input  logic [trainslice_pkg::Groups-1:0]     fwd_we_i,   // the beat that was loaded last, into whatever slot of whatever row
+  input  logic [trainslice_pkg::Groups-1:0]     fwd_we_i,   // the beat that was loaded last, into any slot of any row
   input  logic [trainslice_pkg::BeatValues*trainslice_pkg::ElemW-1:0] fwd_elem_i,
   input  logic [trainslice_pkg::BeatW-1:0]      fwd_map_i,
   output logic                                  free_o,
