@@ -3,7 +3,8 @@
 
 A capture is a compressed .npz with `x` (M x K) and `w` (K x N) in the smallest integer type that holds them, `mask`
 (M x N, bool) and `bias` (N, int64) if there are any, and `meta`, a JSON object as text: `format` (1), `name`, the
-fields of `OPTIONS` and `FINAL`, `seed` of the random generators and `origin`, an object that says where it came from.
+fields of `OPTIONS` and `FINAL`, `seed`, where the numbers of draws begin, and `origin`, an object that says where it
+came from.
 """
 
 from __future__ import annotations

@@ -730,7 +730,7 @@ def make_networks(config: TrainConfig, fixed: FixedConfig) -> tuple[FixedMlp, Fl
     """The fixed-point network and its float32 reference, from the same start.
 
     `config.seed` has independent streams: 0 start, 1 rounding, 2 order of the images (`order_rng`), 3 split of the
-    data, 4 sample of recorded gradients, 5 generators on the chip, by the iteration at which they are seeded.
+    data, 4 sample of recorded gradients, 5 seeds of draws on the chip, by the iteration from which on they count.
     """
     start = init_params(config.sizes, np.random.default_rng([config.seed, 0]))
     return FixedMlp(start, config, fixed, np.random.default_rng([config.seed, 1])), FloatMlp(start, config)

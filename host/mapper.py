@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from host.layers import Images
 from models.common.formats import YBits
+from models.common.generator import NUMBERS, PRODUCT_DRAWS, TILE_DRAWS
 from models.common.rounding import Round
 from models.common.slices import check_range, pack, unpack, values_per_beat
 from models.common.tensors import exact_matmul
@@ -56,7 +57,7 @@ from models.top.config import (
     TopParams,
     Write,
 )
-from models.top.value import Orders, Processor, Result, Stats, mask_bits, mask_bytes
+from models.top.value import Processor, Result, Stats, mask_bits, mask_bytes
 
 U8 = npt.NDArray[np.uint8]
 I64 = npt.NDArray[np.int64]
@@ -240,7 +241,6 @@ class ModelBackend:
         processor: the model.
         rng: shuffles engines (as `Processor.run`).
         seen: is told of every command.
-        orders: of GEMM number n since the backend was made: tags by core in order of completion (None: order of tags).
     """
 
     def __init__(
@@ -248,16 +248,12 @@ class ModelBackend:
         processor: Processor,
         rng: np.random.Generator | None = None,
         seen: Callable[[Command, Result], None] = lambda *_: None,
-        orders: Callable[[int], Orders | None] = lambda _: None,
     ) -> None:
-        self.processor, self.rng, self.seen, self.orders = processor, rng, seen, orders
-        self._gemms = 0
+        self.processor, self.rng, self.seen = processor, rng, seen
 
     def run(self, actions: Sequence[Action]) -> Answer:
         """Raises `MapError` if the processor refused something."""
-        first = self._gemms
-        self._gemms += sum(isinstance(each, Issue) and isinstance(each.command, Gemm) for each in actions)
-        answer = self.processor.run(actions, self.rng, lambda at: self.orders(first + at), self.seen)
+        answer = self.processor.run(actions, self.rng, self.seen)
         error = self.processor.error
         if error is not None:
             raise MapError(
@@ -299,7 +295,8 @@ class Product:
     `slot`: planned; operands and `out` must have the formats that the slot holds. `update`: entry of LAPS (4 * layer +
     class) that the results' statistics move. `masks`: the results' masks are wanted, too. `reduce_factor` None: the
     smallest with which K needs no partial sums, if there is one. `x_images`, `w_images`: what rows of x or w are
-    windows of; the images are loaded instead where the processor can make the windows.
+    windows of; the images are loaded instead where the processor can make the windows. `draw`: number of the
+    first job's draws, less SEED; None: far from those of every other product.
     """
 
     x: Operand
@@ -315,6 +312,7 @@ class Product:
     masks: bool = False
     x_images: Images | None = None
     w_images: Images | None = None
+    draw: int | None = None
     name: str = "product"
 
     @property
@@ -364,8 +362,9 @@ class Outcome:
 
     @property
     def used(self) -> Product:
-        """The product with the reduce factor that it was given."""
-        return replace(self.product, reduce_factor=self.parts[0].command.reduce_factor)
+        """The product with the reduce factor and the draws that it was given."""
+        first = self.parts[0].command
+        return replace(self.product, reduce_factor=first.reduce_factor, draw=first.draw)
 
     def seen(self, answer: Answer) -> tuple[int, int]:
         """Of results that have fed a pass: how many did not fit 32 bits, the longest bit length."""
@@ -473,12 +472,29 @@ class GradientLayout:
 
 
 class Mapper:
-    """Lays out operands in the buffers of one processor. `reserve` keeps words for good, the rest are rings."""
+    """Lays out operands in the buffers of one processor. `reserve` keeps words for good, the rest are rings.
+
+    Products and passes that round stochastically are numbered from `seed` on; their draws follow from that number, from
+    row and column, or from the parameter, however the product is split and over however many cores.
+    """
 
     def __init__(self, params: TopParams, done: tuple[int, int, int] = (0, 0, 0)) -> None:
         self.params = params
         self.scheduler = Scheduler(params, done)
         self._rings = {buffer: _Ring(params.words_of(buffer)) for buffer in Buffer}
+        self._drawing = 0  # products and passes that drew since the seed
+
+    def seed(self, program: Program, value: int) -> None:
+        """Writes SEED, from which all draws count; products are numbered anew."""
+        program.write(Reg.SEED, value)
+        self._drawing = 0
+
+    def _draws(self, rounding: int, raw: bool = False) -> int:
+        """Where the draws of the next product or pass begin, far from every other's."""
+        if raw or rounding != Round.STOCHASTIC:
+            return 0
+        self._drawing += 1
+        return PRODUCT_DRAWS * (self._drawing - 1) % NUMBERS
 
     def program(self) -> Program:
         """A new batch."""
@@ -520,13 +536,18 @@ class Mapper:
         blocks = [(t0, min(t0 + columns, tiles)) for t0 in range(0, tiles, columns)]
         split = len(blocks) > 1 or not shared
         at = gradients
+        draw = product.draw
+        if draw is None:
+            draw = self._draws(product.out.round, product.out.y_bits in (YBits.RAW32, YBits.RAW64))
         for t0, t1 in blocks:
             n0, n1 = LANES * t0, min(LANES * t1, n_total)
             base = self._command(product, factor, rows, n1 - n0, in_place)
             w_first, bias_first = self._load_w(program, product, base, n0, split)
             for m0 in range(0, m_total, rows):
                 m = min(rows, m_total - m0)
-                command = replace(base, m=m, w_first=w_first, bias_first=bias_first)
+                command = replace(
+                    base, m=m, w_first=w_first, bias_first=bias_first, draw=(draw + TILE_DRAWS * t0 + m0) % NUMBERS
+                )
                 if x_first is None or not shared:
                     x_first = self._load_x(program, product, command, m0, split)
                 command = replace(command, x_first=x_first)
@@ -844,6 +865,8 @@ class Mapper:
 
     def optimise(self, program: Program, command: Opt) -> Callable[[Answer], tuple[list[int], I64]]:
         """A pass; gives what turns the answer into the record (words of OPT_STAT) and the copies (n,)."""
+        config = command.config
+        command = replace(command, config=replace(config, draw=self._draws(config.copy_round)))
         program.issue(command)
         return self.passed(program, command)
 

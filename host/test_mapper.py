@@ -300,34 +300,32 @@ def test_errors_in_one_line():
         ModelBackend(Processor(TINY)).run([Issue(Gemm(n_x=0))])
 
 
-def test_stochastic_rounding_takes_the_order_of_jobs():
-    rng = np.random.default_rng(4)
-    product = replace(big(rng, 5, 10, 20), out=Format(YBits.B8, round=Round.STOCHASTIC, shift=9))
-    answers = []
-    for _ in range(2):
-        mapper = Mapper(TINY)
+def drawn(params, products, seed=None):
+    """What products give that round stochastically, on a fresh processor."""
+    mapper, backend, out = Mapper(params), ModelBackend(Processor(params)), []
+    for product in products:
         program = mapper.program()
+        if seed is not None and not out:
+            mapper.seed(program, seed)
         outcome = mapper.product(program, product)
-        answers.append(outcome.result(ModelBackend(Processor(TINY)).run(program.actions)).y)
-    assert (answers[0] == answers[1]).all()
-    exact = (product.x.q @ product.w.q) / 512
-    assert np.abs(answers[0] - np.clip(exact, -128, 127)).max() <= 1
-    # an order of completion that was observed, for the second product
-    wide = replace(product, w=Operand(rng.integers(-100, 100, (10, 40)), 2))
-    asked = []
+        out.append(outcome.result(backend.run(program.actions)).y)
+    return out
 
-    def orders(at):
-        asked.append(at)
-        return None if at == 0 else [[19, *range(10, 19)], [6, 5, 7, 8, 9]]
 
-    last = []
-    for backend in (ModelBackend(Processor(TINY), orders=orders), ModelBackend(Processor(TINY))):
-        mapper = Mapper(TINY)
-        for _ in range(2):
-            program = mapper.program()
-            outcome = mapper.product(program, wide)
-            y = outcome.result(backend.run(program.actions)).y
-        last.append(y)
-    assert asked == [0, 1]
-    assert (last[0] != last[1]).any()
-    assert np.abs(last[0] - last[1]).max() <= 1
+def test_draws_follow_product_row_and_column():
+    """However a product is split, and over however many cores; the next product draws anew, exact ones do not count."""
+    rng = np.random.default_rng(4)
+    noisy = replace(big(rng, 90, 10, 70), out=Format(YBits.B8, round=Round.STOCHASTIC, rand_bits=3, shift=9))
+    exact = replace(noisy, out=Format(YBits.B8, shift=9))
+    raw = replace(noisy, out=replace(RAW64, round=Round.STOCHASTIC))
+    first, second = drawn(TopParams(), [noisy, noisy])
+    assert (first != second).any()
+    sums = (noisy.x.q @ noisy.w.q) / 512
+    assert np.abs(first - np.clip(sums, -128, 127)).max() <= 1
+    for params in (TINY, replace(TINY, cores=4), TopParams(cores=2)):
+        split = len(Mapper(params).product(Mapper(params).program(), noisy).parts)
+        assert (split > 1) == (params.x_words == TINY.x_words)
+        assert np.array_equal(drawn(params, [noisy])[0], first)
+        assert np.array_equal(drawn(params, [exact, noisy, raw, noisy])[3], second)
+    assert (drawn(TINY, [noisy], 2)[0] != first).any()  # after reset the seed is 1
+    assert np.array_equal(drawn(TINY, [noisy], 1)[0], first)

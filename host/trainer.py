@@ -421,7 +421,7 @@ class OnProcessor:
     def start(self, seed: int = 1) -> Batches:
         """Writes LAPS' registers and the seed, loads the state, makes the first copies."""
         program = self.mapper.program()
-        program.write(Reg.SEED, seed)
+        self.mapper.seed(program, seed)
         for address, word in self._settings.writes(self._params):
             program.write(Reg.LAPS + 4 * address, word)
         taken = []
@@ -459,7 +459,7 @@ class OnProcessor:
         states, words = self.kept
         self.mapper.scheduler = Scheduler(self.top)
         program = self.mapper.program()
-        program.write(Reg.SEED, seed)
+        self.mapper.seed(program, seed)
         program.write(Reg.LAPS + 4 * LAPS_SEED, seed)
         for address, word in words:
             program.write(Reg.LAPS + 4 * address, word)

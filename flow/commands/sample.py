@@ -3,7 +3,7 @@ checkpoint before each iteration; iterations of a sample are simulated on the RT
 and at the same time, each with every value, slice and cycle checked, and must end in the state in which the model began
 the next one. With SAMPLE=all the pieces make up the whole training.
 
-This holds where nothing depends on the order in which jobs complete: a training must round to nearest (ROUND=nearest).
+This holds because nothing depends on the order in which jobs complete: draws belong to product, row, column and lane.
 Figures of a sample are ratio estimates with 95 % intervals, by the spread of a simple random sample.
 """
 

@@ -289,11 +289,6 @@ def main(
 def _train_sampled(job: Job, data: Digits, per_epoch: int, share: str, jobs: int, report: Path | None) -> int:
     from flow.commands.sample import parse_sample, sample, table_of
 
-    if job.plan.rounding != ROUNDS["nearest"]:
-        raise UserError(
-            "SAMPLE needs ROUND=nearest: random bits are drawn in the order in which jobs complete, which no model can"
-            " know ahead of the RTL"
-        )
     if job.capture:
         raise UserError("SAMPLE takes no CAPTURE: leave one of them out")
     done = sample(job, data, per_epoch, parse_sample(share), jobs)

@@ -23,7 +23,7 @@ PAGE = ROOT / "docs/top/words.md"
 OPTC_PACKAGE = ROOT / "rtl/optc/optc_pkg.sv"
 RAN_PACKAGE = ROOT / "rtl/ran/ran_pkg.sv"
 FIRST_WORD = 3  # of a command: where the configuration begins
-WORDS = 8
+WORDS = 9
 WORD_BITS = 32
 _EXP_BITS = 8
 _RTL_NAME = {"mode": "Adam", "eps_mant": "Eps", "copy_rand_bits": "CopyRand"}  # of CfgX; others by their own name
@@ -48,6 +48,7 @@ _DOC = {
     "pre_w": "places by which w is shifted left as it streams in, -4..3",
     "pre_m": "as pre_w, of m",
     "pre_v": "as pre_w, of v; even with ADAM",
+    "draw": "where the numbers of draws begin; SEED is added",
 }
 _ROUND = {
     Round.NEAREST: "to the nearest, ties to even",
@@ -145,7 +146,7 @@ def page() -> str:
         "Made from `rtl/optc/optc_pkg.sv`, `rtl/ran/ran_pkg.sv` and the models by `make regs`; what commands do stands",
         "in [the processor](README.md#commands).",
         "",
-        "## Words 3..10 of an OPT",
+        "## Words 3..11 of an OPT",
         "The OPTC's [configuration](../optc/reference.md#configuration), lowest word first. Signed fields are two's",
         "complement.",
         "",

@@ -126,7 +126,7 @@ def ran() -> bytes:
     s.box("quant", 17.3, 4.4, 2.2, 1.3, "Quant\nrounds, ReLU", "data")
     s.box("pack", 20.5, 4.4, 2.2, 1.3, "Pack\nsaturates", "data")
     s.box("out", 23.5, 4.4, 1.8, 1.3, "Out", "memory")
-    s.box("random", 17.3, 1.2, 2.4, 1.2, "Random bits\nLFSR per lane", "data")
+    s.box("random", 17.3, 1.2, 2.4, 1.2, "Random bits\nby job and lane", "data")
     s.box("stats", 20.5, 7.4, 3.0, 1.2, "Statistics\nof job and tensor", "check")
     s.text(0.1, 4.05, "products", "left")
     s.line([(0.1, 4.4), (2.2, 4.4)], name="products")

@@ -102,7 +102,7 @@ def ran_banks() -> bytes:
         none, empty = np.zeros(0, np.int64), np.zeros((0, 16), np.uint8)
         stim = ran_cycle.Stimulus(
             [desc], np.zeros(1, np.int64), prod, np.full((len(prod), 8), 2, np.int16),
-            np.zeros(0, ran_cycle.BYP_IN_DTYPE), np.zeros(0, ran_cycle.CANCEL_DTYPE), np.zeros(0, ran_cycle.SEED_DTYPE),
+            np.zeros(0, ran_cycle.BYP_IN_DTYPE), np.zeros(0, ran_cycle.CANCEL_DTYPE),
             empty, np.zeros(0, bool), none, empty, np.zeros(0, bool), none, 80,
         )  # fmt: skip
         return ran_cycle.predict(params, stim)

@@ -106,6 +106,7 @@ FIELDS: Mapping[int, Mapping[str, Bits]] = {
         "pad_columns": Bits(11, 12, 4),
         "stride": Bits(11, 16, 4),
         "image_words": Bits(12, 0, 16),
+        "draw": Bits(15, 0, 32),
     },
 }
 

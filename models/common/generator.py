@@ -1,6 +1,7 @@
-"""The generators of random bits: one LFSR a lane, for the RAN, the OPTC and LAPS.
+"""Random bits for the RAN, the OPTC and LAPS: a function of a number and a lane, without state.
 
-Source: docs/ran/README.md, section "Random numbers". `L` lanes.
+Source: docs/ran/README.md, section "Random numbers". A draw's number says which it is (of a job, of a beat of
+parameters, of an update), so draws do not depend on the order in which they are made. `J` draws, `L` lanes.
 """
 
 from __future__ import annotations
@@ -11,86 +12,47 @@ import numpy.typing as npt
 I64 = npt.NDArray[np.int64]
 U32 = npt.NDArray[np.uint32]
 DRAW_BITS = 24
-
-# Galois masks of 32 primitive polynomials of degree 32, one per lane.
-LFSR_POLY = (
-    0xD1485AD1, 0xF1A536F2, 0xF6A192AC, 0xA46479F7, 0xA32808C7, 0xFAF9EA80, 0xB7552BEE, 0xC48ED849,
-    0x957AC1C6, 0x93196E06, 0x97E8BC88, 0xA427C70F, 0xC90638DF, 0xB43E134E, 0xD5C0F0CE, 0xAEFE0C72,
-    0xDF4A7B9C, 0x9EA9B5BD, 0xE6D33D64, 0xE4D5314D, 0xA6699EAB, 0xA6D7F00F, 0xA8C65A25, 0xB8820355,
-    0xEE2737AD, 0x85F55591, 0xD72B4BA9, 0xAF5D27D6, 0xE2D86BB0, 0x84B8C458, 0xE962BF91, 0xF244A9FB,
-)  # fmt: skip
-LANE_SEED = 0x9E3779B9
 RESET_SEED = 1
+NUMBERS = 1 << 32  # of draws: the next one after the last is 0
+PRODUCT_DRAWS = 0x9E37_79B9  # numbers from one product or pass of a host to the next: multiples of it lie far apart
+TILE_DRAWS = 1 << 16  # numbers from a product's tile of columns to the next: no more rows have draws of their own
+
+MIX_START = 0x9E3779B9
+# Places of a step; steps shift to the left and to the right in turn.
+MIX_STEPS = (
+    (13, 6, 14), (17, 5, 6), (6, 2, 11), (7, 12, 14), (3, 2, 3), (12, 8, 9), (8, 6, 10), (6, 5, 9), (11, 2, 10),
+)  # fmt: skip
+# Places by which a lane's five copies of the mixed word are rotated to the right.
+LANE_TAPS = (
+    (3, 7, 9, 13, 23), (6, 16, 21, 23, 30), (6, 12, 18, 20, 27), (2, 12, 18, 24, 26),
+    (1, 9, 16, 17, 23), (1, 14, 15, 17, 21), (11, 12, 20, 25, 30), (5, 10, 11, 30, 31),
+    (0, 2, 3, 4, 27), (1, 17, 21, 22, 28), (8, 14, 21, 28, 31), (0, 8, 13, 18, 26),
+    (8, 10, 13, 14, 28), (6, 13, 22, 24, 26), (16, 22, 23, 27, 28), (1, 13, 24, 29, 30),
+    (5, 8, 15, 30, 31), (1, 7, 14, 19, 29), (5, 8, 19, 22, 29), (3, 4, 13, 22, 26),
+    (1, 4, 10, 15, 29), (9, 13, 16, 17, 20), (12, 13, 17, 21, 26), (7, 20, 23, 24, 27),
+    (5, 10, 24, 25, 27), (1, 3, 14, 18, 21), (8, 12, 17, 20, 22), (10, 11, 15, 22, 25),
+    (18, 20, 22, 28, 31), (4, 8, 9, 20, 31), (2, 4, 13, 25, 31), (4, 19, 25, 26, 29),
+)  # fmt: skip
 
 
-# A generator's step is linear over GF(2): a matrix of 32 x 32 bits, kept as the images (32,) of the unit vectors.
-def _step_images(poly: int) -> U32:
-    units = np.left_shift(np.uint64(1), np.arange(32, dtype=np.uint64))
-    return ((units >> np.uint64(1)) ^ np.where(units & np.uint64(1), np.uint64(poly), np.uint64(0))).astype(np.uint32)
+def mixed(numbers: npt.ArrayLike) -> U32:
+    """The mixed words (J,) of numbers, which count modulo 2^32: another word for every number."""
+    word = (np.asarray(numbers, np.int64) & 0xFFFF_FFFF).astype(np.uint32) ^ np.uint32(MIX_START)
+    for at, (a, b, c) in enumerate(MIX_STEPS):
+        if at % 2 == 0:
+            word = word ^ word << np.uint32(a) ^ (word << np.uint32(b) & word << np.uint32(c))
+        else:
+            word = word ^ word >> np.uint32(a) ^ (word >> np.uint32(b) & word >> np.uint32(c))
+    return word
 
 
-def _apply(images: U32, state: U32) -> U32:
-    """The matrix on states (...,): by tables of a byte's images."""
-    low = np.zeros(1, np.uint32)
-    tables = []
-    for byte in range(4):
-        table = low
-        for bit in range(8):
-            table = np.concatenate([table, table ^ images[8 * byte + bit]])
-        tables.append(table)
-    return (
-        tables[0][state & 0xFF] ^ tables[1][state >> 8 & 0xFF] ^ tables[2][state >> 16 & 0xFF] ^ tables[3][state >> 24]
-    )
-
-
-def _leap_images(poly: int) -> U32:
-    """Images of 32 steps: the matrix, squared five times."""
-    images = _step_images(poly)
-    for _ in range(5):
-        images = _apply(images, images)
-    return images
-
-
-_LEAPS = [_leap_images(poly) for poly in LFSR_POLY]
-
-
-def seeded(lanes: int, seed: int) -> U32:
-    """States (L,) of the generators after a seed."""
-    states = np.zeros(lanes, np.uint32)
-    for lane in range(lanes):
-        start = (seed ^ (lane + 1) * LANE_SEED) & 0xFFFFFFFF
-        states[lane] = _apply(_LEAPS[lane], np.array([start or 0xFFFFFFFF], np.uint32))[0]
-    return states
-
-
-def run_states(states: U32, count: int) -> U32:
-    """States (count + 1, L): the given ones and those after 1 .. `count` draws."""
-    lanes = len(states)
-    out = np.zeros((count + 1, lanes), np.uint32)
-    for lane in range(lanes):
-        images, have = _LEAPS[lane], 1
-        out[0, lane] = states[lane]
-        while have <= count:  # twice as many with every turn, by a leap as long as what is there
-            more = min(have, count + 1 - have)
-            out[have : have + more, lane] = _apply(images, out[:more, lane])
-            images = _apply(images, images)
-            have += more
+def draws(numbers: npt.ArrayLike, lanes: int) -> I64:
+    """The 24-bit draws (J, L) of numbers (J,)."""
+    words = mixed(numbers)
+    out = np.zeros((len(words), lanes), np.int64)
+    for lane, taps in enumerate(LANE_TAPS[:lanes]):
+        state = np.zeros_like(words)
+        for tap in taps:
+            state ^= words >> np.uint32(tap) | words << np.uint32((32 - tap) % 32)
+        out[:, lane] = state >> np.uint32(32 - DRAW_BITS)
     return out
-
-
-def draws_of(states: U32) -> I64:
-    """The 24-bit draws that states give."""
-    return (states >> 8).astype(np.int64)
-
-
-class Lfsr:
-    """The generators of all lanes, draw by draw."""
-
-    def __init__(self, lanes: int, seed: int = 1) -> None:
-        self.states = seeded(lanes, seed)
-
-    def draw(self, count: int = 1) -> I64:
-        """The next draws (count, L)."""
-        states = run_states(self.states, count)
-        self.states = states[-1]
-        return draws_of(states[:-1])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from models.common import floats
 from models.common.formats import YBits
-from models.common.generator import Lfsr
+from models.common.generator import draws
 from models.common.rounding import Round
 from models.laps.config import (
     COUNTERS,
@@ -107,7 +107,7 @@ def test_statistics_are_those_of_the_ran(bits, unsigned):
     offer = np.zeros(1, np.int64)
     stim = ran.Stimulus(
         [desc], offer, prod, data, np.zeros(0, ran.BYP_IN_DTYPE), np.zeros(0, ran.CANCEL_DTYPE),
-        np.zeros(0, ran.SEED_DTYPE), np.zeros((0, 16), np.uint8), np.zeros(0, bool), np.zeros(0, np.int64),
+        np.zeros((0, 16), np.uint8), np.zeros(0, bool), np.zeros(0, np.int64),
         np.zeros((0, 16), np.uint8), np.zeros(0, bool), np.zeros(0, np.int64), horizon,
     )  # fmt: skip
     got = ran.predict(RanParams(4, 8), stim)
@@ -406,8 +406,8 @@ def test_random_tolerance():
     laps = fresh(tolerance=655, random=1)
     assert laps.write(SEED, 0xCAFE) == RegCode.OK
     got = np.array([update(laps, CALM).tolerance for _ in range(4096)])
-    draws = Lfsr(1, 0xCAFE).draw(4096)[:, 0]
-    assert got.tolist() == [655 * (2 * r + 1) >> 8 for r in (draws >> 16).tolist()]
+    drawn = draws(0xCAFE + np.arange(4096), 1)[:, 0]
+    assert got.tolist() == [655 * (2 * r + 1) >> 8 for r in (drawn >> 16).tolist()]
     deviation = 655 / math.sqrt(3 * len(got))  # of the mean of a uniform variable on 0 .. 2 * 655
     assert abs(got.mean() + 0.5 - 655) < 4 * deviation
     assert got.min() == 2
@@ -422,7 +422,7 @@ def test_random_tolerance():
 
 def test_draws_are_made_by_accepted_updates_of_random_classes_alone():
     laps = fresh(tolerance=65535, random=1)
-    want = [65535 * (2 * r + 1) >> 8 for r in (Lfsr(1).draw(700)[:, 0] >> 16).tolist()]
+    want = [65535 * (2 * r + 1) >> 8 for r in (draws(1 + np.arange(700), 1)[:, 0] >> 16).tolist()]
     for at in range(700):
         laps.update(0, TensorClass.WEIGHT, CALM)
         laps.update(0, ERROR, TensorStats(0))
@@ -680,7 +680,7 @@ def test_the_oracle_of_order_and_logarithm_can_fail():
 @given(rules(), st.lists(records(), min_size=40, max_size=40))
 def test_checkpoint(setting, work):
     """Every word, read and written into another instance, gives the same behaviour; the host gives a new seed to both,
-    as the generator's state cannot be read."""
+    as the number of the next draw cannot be read."""
     laps = Laps(LapsParams(4))
     for cls in TensorClass:
         laps.configure(cls, *setting[:4])

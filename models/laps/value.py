@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from models.common.generator import DRAW_BITS, Lfsr
+from models.common.generator import DRAW_BITS, draws
 from models.common.slices import operand_range
 from models.laps.config import (
     CLASS_STRIDE,
@@ -108,7 +108,7 @@ def stats_of(
 
 
 class Laps:
-    """The table, the registers and the generator of draws, as after reset."""
+    """The table, the registers and the number of the next draw, as after reset."""
 
     def __init__(self, params: LapsParams = LapsParams()) -> None:  # noqa: B008  (frozen)
         self.params = params
@@ -243,12 +243,13 @@ class Laps:
 
     # ---- draws -------------------------------------------------------------------------------------------------------
     def _seed(self, seed: int) -> None:
-        self.seed, self._generator = seed, Lfsr(1, seed)
-        self._draws: deque[int] = deque()
+        self.seed = self._next = seed
+        self._draws: deque[int] = deque()  # of the numbers before `_next`
 
     def _draw(self) -> int:
         if not self._draws:
-            self._draws.extend(self._generator.draw(DRAWS_AHEAD)[:, 0].tolist())
+            self._draws.extend(draws(self._next + np.arange(DRAWS_AHEAD), 1)[:, 0].tolist())
+            self._next += DRAWS_AHEAD
         return self._draws.popleft()
 
     # ---- updates -----------------------------------------------------------------------------------------------------

@@ -21,11 +21,12 @@ MANT_BITS = 16
 COPY_BITS = (4, 8, 12, 16)
 
 # Fields of the configuration's word: lowest bit and width; scalars are a mantissa of 16 bits below an exponent of 8.
-CFG_BITS = 232
+CFG_BITS = 288
 CFG_FIELDS = {
     "mode": (0, 1), "n": (8, 24), "fl_w": (32, 8), "fl_m": (40, 8), "fl_v": (48, 8), "fl_g": (56, 8),
     "eps_mant": (160, 16), "eps_exp": (176, 8), "clip": (184, 20), "copy_format": (204, 3), "copy_round": (207, 2),
     "copy_rand_bits": (209, 2), "copy_shift": (211, 6), "pre_w": (217, 3), "pre_m": (220, 3), "pre_v": (223, 3),
+    "draw": (256, 32),
 }  # fmt: skip
 CFG_SIGNED = ("fl_w", "fl_m", "fl_v", "fl_g", "pre_w", "pre_m", "pre_v")
 CFG_SCALARS = {"c1": 64, "c2": 88, "step": 112, "wd": 136}
@@ -116,6 +117,7 @@ class OptcConfig:
     copy_round: int = 0
     copy_rand_bits: int = 0
     copy_shift: int = 0
+    draw: int = 0  # number of the first beat's draws
 
     @property
     def align(self) -> int:

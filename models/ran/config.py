@@ -126,6 +126,7 @@ class RanDescriptor:
     w_unsigned: bool = False
     compensate: bool = False
     k_len: int = 1
+    draw: int = 0  # number of the first job's draws
 
     @property
     def raw(self) -> bool:

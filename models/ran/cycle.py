@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 from models.common.formats import CONTAINER, YBits
-from models.common.generator import RESET_SEED, draws_of, run_states, seeded
 from models.common.rounding import Round, bit_length
 from models.ran.config import (
     TAGS,
@@ -29,7 +28,7 @@ from models.ran.config import (
 )
 from models.ran.jobs import I64, U8, Flags, Job
 from models.ran.timing import Timing
-from models.ran.value import join_stats, pack_results, quantise, saturate, shift_products, start_words
+from models.ran.value import draws_of, join_stats, pack_results, quantise, saturate, shift_products, start_words
 
 PROD_IN_DTYPE = np.dtype(
     [
@@ -45,7 +44,6 @@ PROD_IN_DTYPE = np.dtype(
 )
 BYP_IN_DTYPE = np.dtype([("offer", "<i8"), ("tag", "<u2"), ("mask", "<u4")])
 CANCEL_DTYPE = np.dtype([("cycle", "<i8"), ("tag", "<u2")])
-SEED_DTYPE = np.dtype([("cycle", "<i8"), ("value", "<u4")])
 REQ_DTYPE = np.dtype([("valid_cycle", "<i8"), ("cycle", "<i8"), ("tag", "<u2")])
 TREE_DTYPE = np.dtype([("entry", "u1"), ("cycle", "<i8"), ("bank", "u1")])
 SWAP_DTYPE = np.dtype([("cycle", "<i8"), ("byp", "u1"), ("entry", "u1"), ("bank", "u1"), ("tag", "<u2")])
@@ -106,7 +104,6 @@ class Stimulus:
     prod_data: npt.NDArray[np.int16]  # (Q, L) half units
     byp: npt.NDArray[np.void]  # BYP_IN_DTYPE
     cancel: npt.NDArray[np.void]  # CANCEL_DTYPE
-    seed: npt.NDArray[np.void]  # SEED_DTYPE
     bias_data: U8  # (B, 16)
     bias_last: Flags  # (B,)
     bias_offer: I64  # (B,)
@@ -359,14 +356,15 @@ def _records(stim: Stimulus, time: Timing, stats: npt.NDArray[np.void]) -> npt.N
 def _draws(params: RanParams, stim: Stimulus, swapped: list[Job]) -> I64:
     """The draws (J, L) of jobs in the order of swaps; 0 for those that draw nothing."""
     out = np.zeros((len(swapped), params.lanes), np.int64)
-    drawing = [n for n, job in enumerate(swapped) if job.quant >= 0 and stim.descs[job.desc].round == Round.STOCHASTIC]
-    cycles = np.array([swapped[n].quant for n in drawing], np.int64)
-    seeds = [(-1, RESET_SEED), *((int(entry["cycle"]), int(entry["value"])) for entry in stim.seed)]
-    edges = [np.searchsorted(cycles, cycle, side="right") for cycle, _ in seeds] + [len(drawing)]
-    for (_, seed), lo, hi in zip(seeds, edges[:-1], edges[1:], strict=True):
-        if hi > lo:
-            states = run_states(seeded(params.lanes, seed), int(hi - lo) - 1)
-            out[drawing[lo:hi]] = draws_of(states)
+    places: dict[int, tuple[list[int], list[int]]] = {}  # of each descriptor: jobs here, and in it
+    for n, job in enumerate(swapped):
+        if job.quant >= 0 and stim.descs[job.desc].round == Round.STOCHASTIC:
+            here, there = places.setdefault(job.desc, ([], []))
+            here.append(n)
+            assert job.slot is not None
+            there.append((job.tag - job.slot.first) % TAGS)
+    for desc, (here, there) in places.items():
+        out[here] = draws_of(stim.descs[desc], there, params.lanes)
     return out
 
 

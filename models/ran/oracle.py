@@ -1,4 +1,4 @@
-"""Oracles of the RAN that share nothing with its model: exact fractions, Python integers, polynomials over GF(2).
+"""Oracles of the RAN that share nothing with its model: exact fractions, Python integers, sums of bits.
 
 Source: docs/ran/README.md, sections "Drain" and "Random numbers".
 """
@@ -40,47 +40,12 @@ def centred(draw: int, rand_bits: int) -> Fraction:
     return (kept + Fraction(1, 2)) / 2**rand_bits
 
 
-def _mul(a: int, b: int, modulus: int) -> int:
-    out = 0
-    while b:
-        if b & 1:
-            out ^= a
-        a <<= 1
-        if a >> 32:
-            a ^= modulus
-        b >>= 1
-    return out
-
-
-def _power(a: int, exponent: int, modulus: int) -> int:
-    out = 1
-    while exponent:
-        if exponent & 1:
-            out = _mul(out, a, modulus)
-        a = _mul(a, a, modulus)
-        exponent >>= 1
-    return out
-
-
-def polynomial(mask: int) -> int:
-    """Characteristic polynomial (33 bits) of the generator with this Galois mask.
-
-    A state's bit i is the coefficient of x^(31 - i): a step to the right is a multiplication by x.
-    """
-    return 1 << 32 | int(f"{mask:032b}"[::-1], 2)
-
-
-def is_primitive(mask: int) -> bool:
-    """Whether the generator runs through all 2^32 - 1 states."""
-    modulus, order = polynomial(mask), 2**32 - 1
-    x = 2
-    return _power(x, order, modulus) == 1 and all(
-        _power(x, order // prime, modulus) != 1 for prime in (3, 5, 17, 257, 65537)
-    )
-
-
-def state_after(mask: int, state: int, steps: int) -> int:
-    """The state after `steps` steps: multiplied by x^steps modulo the polynomial."""
-    reverse = int(f"{state:032b}"[::-1], 2)
-    moved = _mul(reverse, _power(2, steps, polynomial(mask)), polynomial(mask))
-    return int(f"{moved:032b}"[::-1], 2)
+def rank(rows: list[int]) -> int:
+    """How many of `rows`, sums of bits as masks, are independent of the others: their rank over GF(2)."""
+    leading: dict[int, int] = {}
+    for row in rows:
+        while row and row.bit_length() in leading:
+            row ^= leading[row.bit_length()]
+        if row:
+            leading[row.bit_length()] = row
+    return len(leading)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from models.common.generator import LANE_SEED, LFSR_POLY, RESET_SEED
+from models.common.generator import LANE_TAPS, MIX_START, MIX_STEPS
 from models.common.rounding import RAND_BITS
 from models.ran.config import TAGS, GlobalCounter, RanDescriptor, RanParams, RowCounter
 from models.ran.cycle import (
@@ -63,7 +63,6 @@ class Inputs:
     prod: list[Product | None] = field(default_factory=list)
     byp: tuple[int, int] | None = None  # tag, mask
     cancel: int | None = None
-    seed: int | None = None
     bias: Beat | None = None
     psum: Beat | None = None
     psum_req_ready: bool = True
@@ -209,10 +208,9 @@ class Machine:
         self.pack: list[Job] = []
         self.pack_beat = 0
         self.out: tuple[int, int, bool, list[Job], bytes] | None = None
-        # start values, random numbers, statistics
+        # start values, statistics
         self.bias_words, self.psum_words = Words(), Words()
         self.psum: list[int] | None = None
-        self.states = self.seeded(RESET_SEED)
         self.tensor = [0] * 5
         self.record: tuple[int, list[int]] | None = None
         # what is seen from outside
@@ -230,16 +228,21 @@ class Machine:
         self.shift_log: list[list[list[int]]] = [[] for _ in range(rows)]
 
     # ---- random numbers
-    def step_lfsr(self, lane: int, state: int) -> int:
-        """One step of a lane's generator."""
-        for _ in range(32):
-            state = state >> 1 ^ (LFSR_POLY[lane] if state & 1 else 0)
-        return state
-
-    def seeded(self, seed: int) -> list[int]:
-        """States after a seed."""
-        starts = [seed ^ (lane + 1) * LANE_SEED % 2**32 for lane in range(self.params.lanes)]
-        return [self.step_lfsr(lane, start or 0xFFFFFFFF) for lane, start in enumerate(starts)]
+    def draws(self, number: int) -> list[int]:
+        """The draw of every lane that a number gives."""
+        word = number % 2**32 ^ MIX_START
+        for step, (a, b, c) in enumerate(MIX_STEPS):
+            if step % 2 == 0:
+                word ^= word * 2**a % 2**32 ^ (word * 2**b & word * 2**c) % 2**32
+            else:
+                word ^= word // 2**a ^ (word // 2**b & word // 2**c)
+        digits = f"{word:032b}"
+        out = []
+        for taps in LANE_TAPS[: self.params.lanes]:
+            copies = [digits[32 - tap :] + digits[: 32 - tap] for tap in taps]
+            ones = [sum(copy[at] == "1" for copy in copies) for at in range(24)]
+            out.append(int("".join(str(count % 2) for count in ones), 2))
+        return out
 
     # ---- tags
     def slot_of(self, tag: int) -> Slot | None:
@@ -359,8 +362,6 @@ class Machine:
             self.to_pack(wires.merge)
         if wires.to_quant:
             self.to_quant()
-        if now.seed is not None:
-            self.states = self.seeded(now.seed)
 
     def move_drain(self, now: Inputs, wires: Wires) -> int | None:
         """The drain and the order queue; the tag of a request that was taken."""
@@ -516,8 +517,7 @@ class Machine:
         draws = [0] * self.params.lanes
         if desc.round == STOCHASTIC:
             self.counters[GlobalCounter.DRAWS] += 1
-            draws = [state >> 8 for state in self.states]
-            self.states = [self.step_lfsr(lane, state) for lane, state in enumerate(self.states)]
+            draws = self.draws(desc.draw + (job.tag - job.slot.first) % TAGS)
         for s, draw in zip(job.s, draws, strict=True):
             r = 0
             if desc.round == NEAREST and sh > 0:
@@ -646,7 +646,6 @@ def simulate(params: RanParams, stim: Stimulus) -> Prediction:
         for p, data in zip(stim.prod, stim.prod_data.tolist(), strict=True)
     ]  # fmt: skip
     cancels = {int(c["cycle"]): int(c["tag"]) for c in stim.cancel}
-    seeds = {int(s["cycle"]): int(s["value"]) for s in stim.seed}
     at = {"desc": 0, "byp": 0, "bias": 0, "psum": 0}
     offers = {
         "desc": stim.desc_offer.tolist(),
@@ -664,7 +663,7 @@ def simulate(params: RanParams, stim: Stimulus) -> Prediction:
 
     at_row = [0] * params.rows
     for t in range(stim.horizon):
-        now = Inputs(params.rows, cancel=cancels.get(t), seed=seeds.get(t))
+        now = Inputs(params.rows, cancel=cancels.get(t))
         now.psum_req_ready, now.out_ready = ready(stim.psum_req_ready, t), ready(stim.out_ready, t)
         now.stat_ready = ready(stim.stat_ready, t)
         for row, mine in enumerate(lists):

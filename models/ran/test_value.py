@@ -1,4 +1,4 @@
-"""Value level of the RAN against exact fractions, polynomial arithmetic and statistics."""
+"""Value level of the RAN against exact fractions, ranks of sums of bits and statistics."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from models.common.formats import YBits
-from models.common.generator import LFSR_POLY, Lfsr, run_states, seeded
+from models.common.generator import LANE_TAPS, MIX_START, NUMBERS, draws, mixed
 from models.common.rounding import RAND_BITS, Round, bit_length
 from models.ran.config import RanDescriptor
-from models.ran.oracle import centred, is_primitive, requantise_exact, round_exact, state_after
-from models.ran.value import pack_results, quantise, saturate, shift_products, start_words, unpack_results
+from models.ran.oracle import centred, rank, requantise_exact, round_exact
+from models.ran.value import draws_of, pack_results, quantise, saturate, shift_products, start_words, unpack_results
 
 SHIFTS = tuple(range(40))
 
@@ -83,61 +83,131 @@ def test_missing_words_are_zero() -> None:
 
 
 # ---- random numbers --------------------------------------------------------------------------------------------------
-def test_polynomials_are_primitive_and_different() -> None:
-    assert len(set(LFSR_POLY)) == 32
-    assert all(is_primitive(mask) for mask in LFSR_POLY)
-    assert not is_primitive(0x80000003)  # the check can fail
+STARTS = (0, 0x0001_0000, 0x9E37_79B9, 0xFFFF_8000)  # of a product's jobs; the last ones pass 2^32
+JOBS = 1 << 16
+TILE = 1 << 16  # numbers from one tile of columns to the next
 
 
-def test_states_follow_the_polynomials() -> None:
-    states = run_states(seeded(32, 12345), 70)
-    for lane, mask in enumerate(LFSR_POLY):
-        start = (12345 ^ (lane + 1) * 0x9E3779B9) & 0xFFFFFFFF
-        for n in (0, 1, 2, 31, 70):
-            assert int(states[n, lane]) == state_after(mask, start, 32 * (n + 1))
-    # One lane step by step, as the page says it.
-    s = (12345 ^ 0x9E3779B9) & 0xFFFFFFFF
-    for _ in range(32):
-        s = (s >> 1) ^ (LFSR_POLY[0] if s & 1 else 0)
-    assert int(states[0, 0]) == s
+def _row(taps: tuple[int, ...], bit: int) -> int:
+    """Bits of the mixed word that a bit of a lane's draw adds, as a mask."""
+    return sum(1 << (bit + tap) % 32 for tap in taps)
 
 
-def test_no_seed_stops_a_lane() -> None:
-    for lane in range(32):
-        assert seeded(32, (lane + 1) * 0x9E3779B9 & 0xFFFFFFFF)[lane] != 0
+def _top(lanes: tuple[int, ...], bits: int) -> list[int]:
+    return [_row(LANE_TAPS[lane], 31 - bit) for lane in lanes for bit in range(bits)]
+
+
+def test_a_draw_step_by_step() -> None:
+    """As the page says it, for one number."""
+    x = 12345 ^ MIX_START
+    for at, (a, b, c) in enumerate(
+        ((13, 6, 14), (17, 5, 6), (6, 2, 11), (7, 12, 14), (3, 2, 3), (12, 8, 9), (8, 6, 10), (6, 5, 9), (11, 2, 10))
+    ):
+        x ^= (x >> a) ^ ((x >> b) & (x >> c)) if at % 2 else (x << a) ^ ((x << b) & (x << c))
+        x &= 0xFFFF_FFFF
+    assert int(mixed([12345])[0]) == x
+    turned = 0
+    for tap in (3, 7, 9, 13, 23):
+        turned ^= (x >> tap | x << 32 - tap) & 0xFFFF_FFFF
+    assert int(draws([12345], 1)[0, 0]) == turned >> 8
+
+
+def test_numbers_count_modulo_2_32() -> None:
+    assert np.array_equal(draws([0, 1, -1], 32), draws([NUMBERS, NUMBERS + 1, NUMBERS - 1], 32))
+    desc = RanDescriptor(round=Round.STOCHASTIC, draw=NUMBERS - 2)
+    assert np.array_equal(draws_of(desc, np.arange(4), 16), draws([NUMBERS - 2, NUMBERS - 1, 0, 1], 16))
+
+
+def test_no_two_numbers_give_the_same_word() -> None:
+    """A step can be undone from one end of the word to the other; here on what can be counted."""
+    numbers = np.concatenate([np.arange(1 << 20), (np.arange(1 << 12) << 20) + 7])
+    assert len(np.unique(mixed(numbers))) == len(np.unique(numbers))
+
+
+def test_every_bit_of_a_number_moves_every_bit_of_the_word() -> None:
+    """In half of all numbers, within what 100,000 of them say."""
+    numbers = np.random.default_rng(3).integers(0, NUMBERS, 100_000)
+    words = mixed(numbers)
+    for bit in range(32):
+        moved = words ^ mixed(numbers ^ 1 << bit)
+        shares = np.array([(moved >> np.uint32(at) & 1).mean() for at in range(32)])
+        assert np.abs(shares - 0.5).max() < 5 * 0.5 / np.sqrt(len(numbers))
+
+
+def test_lanes_are_independent_by_rank() -> None:
+    """Upper bits of two, three and four lanes, and of all: no sum of some of them is always the same."""
+    lanes = range(32)
+    assert all(len(set(_top((lane,), 24))) == 24 == rank(_top((lane,), 24)) for lane in lanes)
+    assert len({row for lane in lanes for row in _top((lane,), 24)}) == 32 * 24
+    assert all(rank(_top(pair, 13)) == 26 for pair in itertools.combinations(lanes, 2))
+    assert all(rank(_top(three, 8)) == 24 for three in itertools.combinations(range(16), 3))
+    assert rank(_top(tuple(range(16)), 2)) == rank(_top(tuple(lanes), 1)) == 32
+    assert rank([0b11, 0b110, 0b101]) == 2  # the check can fail
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_consecutive_jobs_and_tiles_are_independent(start: int) -> None:
+    """Of a lane's draws: no correlation between jobs that follow each other, between jobs of tiles beside each other,
+    or between lanes; upper bits of two jobs in all combinations alike; the difference of two jobs as random as they."""
+    numbers = start + np.arange(JOBS)
+    mine = draws(numbers, 16)
+    unit = (mine / 2.0**24 - 0.5) * np.sqrt(12)
+    allowed = 5 / np.sqrt(JOBS)
+    for apart in (1, 2, 3, 4, 8, 64, TILE, 2 * TILE, 3 * TILE, 4 * TILE + 1):
+        other = draws(numbers + apart, 16)
+        theirs = (other / 2.0**24 - 0.5) * np.sqrt(12)
+        assert np.abs((unit * theirs).mean(axis=0)).max() < allowed
+        assert np.abs((unit * np.roll(theirs, 1, axis=1)).mean(axis=0)).max() < allowed
+        for lane in (0, 7, 15):
+            seen = np.bincount((mine[:, lane] >> 20) * 16 + (other[:, lane] >> 20), minlength=256)
+            expected = JOBS / 256
+            assert ((seen - expected) ** 2 / expected).sum() < 255 + 5 * np.sqrt(2 * 255)
+        # Numbers that differ in their lowest bit alone, and those that carry, apart from each other.
+        for part in (slice(0, None, 2), slice(1, None, 2)):
+            moved = (mine ^ other)[part]
+            ones = np.array([(moved >> bit & 1).mean(axis=0) for bit in range(24)])
+            assert np.abs(ones - 0.5).max() < 5 * 0.5 / np.sqrt(len(moved))
+
+
+def test_products_do_not_share_their_noise() -> None:
+    """Jobs of products whose numbers begin anywhere, as seeds spread them: their draws correlate with none before."""
+    starts = np.random.default_rng(9).integers(0, NUMBERS, 24)
+    units = [(draws(start + np.arange(4096), 4) / 2.0**24 - 0.5) * np.sqrt(12) for start in starts]
+    for one, other in itertools.combinations(units, 2):
+        assert np.abs((one * other).mean(axis=0)).max() < 5.5 / np.sqrt(4096)
 
 
 @pytest.mark.parametrize("code", range(4))
 def test_stochastic_rounding_is_unbiased(code: int) -> None:
     """A million draws a fraction; on the grid of the random bits, and anywhere for 16 and 24 bits."""
     bits, shift, lanes = RAND_BITS[code], 20, 16
-    draws = Lfsr(lanes, 7).draw(62_500)
+    drawn = draws(7 + np.arange(62_500), lanes)
     desc = RanDescriptor(YBits.B16, round=Round.STOCHASTIC, rand_bits=code, shift=shift)
     grid = [1, 5, (1 << min(bits, shift) - 1), (1 << min(bits, shift)) - 1]
     fractions = [each << shift - min(bits, shift) for each in grid] + ([12345, 777_777] if bits >= 16 else [])
     for fraction, whole in itertools.product(fractions, (0, 37, -1, -90)):
-        s = np.full(draws.shape, (whole << shift) + fraction)
+        s = np.full(drawn.shape, (whole << shift) + fraction)
         exact = whole + fraction / 2**shift
-        error = quantise(s, desc, draws).mean() - exact
+        error = quantise(s, desc, drawn).mean() - exact
         p = fraction / 2**shift
-        assert abs(error) <= 4 * np.sqrt(p * (1 - p) / draws.size)
+        assert abs(error) <= 4 * np.sqrt(p * (1 - p) / drawn.size)
 
 
 def test_eight_bits_off_their_grid_stay_within_half_a_step() -> None:
-    draws = Lfsr(16, 3).draw(62_500)
+    drawn = draws(3 + np.arange(62_500), 16)
     desc = RanDescriptor(YBits.B16, round=Round.STOCHASTIC, rand_bits=0, shift=20)
-    s = np.full(draws.shape, (1 << 11) - 1)  # just below half a step of 2^-8
-    assert abs(quantise(s, desc, draws).mean() - s[0, 0] / 2**20) <= 2.0**-9
+    s = np.full(drawn.shape, (1 << 11) - 1)  # just below half a step of 2^-8
+    assert abs(quantise(s, desc, drawn).mean() - s[0, 0] / 2**20) <= 2.0**-9
 
 
 def test_lanes_are_independent() -> None:
     """Neighbours' draws: no correlation at several distances in time, and none in the exclusive or of four lanes."""
-    draws = Lfsr(32, 1).draw(100_000)
-    unit = (draws / 2.0**24 - 0.5) * np.sqrt(12)
+    drawn = draws(1 + np.arange(100_000), 32)
+    unit = (drawn / 2.0**24 - 0.5) * np.sqrt(12)
     for lag in range(4):
         other = np.roll(unit, -1, axis=1)[lag:]
         correlation = (unit[: len(other)] * other).mean(axis=0)
         assert np.abs(correlation).max() < 4.5 / np.sqrt(len(other))
-    mixed = draws[:, 0::4] ^ draws[:, 1::4] ^ draws[:, 2::4] ^ draws[:, 3::4]
-    ones = ((mixed[:, :, None] >> np.arange(24)) & 1).mean(axis=0)
-    assert np.abs(ones - 0.5).max() < 4.5 * 0.5 / np.sqrt(len(mixed))
+    four = drawn[:, 0::4] ^ drawn[:, 1::4] ^ drawn[:, 2::4] ^ drawn[:, 3::4]
+    ones = ((four[:, :, None] >> np.arange(24)) & 1).mean(axis=0)
+    assert np.abs(ones - 0.5).max() < 4.5 * 0.5 / np.sqrt(len(four))

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.common.formats import CONTAINER, PRECISION, YBits
+from models.common.generator import draws
 from models.common.rounding import rounded
 from models.ran.config import RanDescriptor
 
@@ -25,6 +26,11 @@ def shift_products(data: npt.NDArray[np.integer], order: npt.NDArray[np.integer]
     """Products (Q, L) in half units and their orders (Q,) as integers in units of one, rounded down."""
     weight = np.left_shift(np.int64(1), 4 * order.astype(np.int64))
     return np.right_shift(data.astype(np.int64) * weight[:, None], 1)
+
+
+def draws_of(desc: RanDescriptor, places: npt.ArrayLike, lanes: int) -> I64:
+    """Draws (J, L) of the jobs at `places` (J,) of a descriptor, from 0."""
+    return draws(desc.draw + np.asarray(places, np.int64), lanes)
 
 
 # ---- rounding, saturation --------------------------------------------------------------------------------------------

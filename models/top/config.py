@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from models.common.commands import CMD_WORDS, FIELDS, HEAD, Bits, Engine, Operation
 from models.common.formats import CONTAINER, YBits
+from models.common.generator import NUMBERS, TILE_DRAWS
 from models.common.rounding import Round
 from models.common.slices import values_per_beat
 from models.ioss.config import CoreParams
@@ -39,10 +40,8 @@ MASKS_A_WORD = 8
 STATE_A_WORD = 4
 COPIES_A_WORD = 8  # of 12 and 16 bits
 RAN_CODE = 16
-OPT_CFG_WORDS = 8
+OPT_CFG_WORDS = 9
 WINDOW_SPAN = 448  # units of 4 bits, from a window's first value to its last
-ENGINE_SEEDS = (0, 0x85EB_CA6B, 0xC2B2_AE35, 0x27D4_EB2F, 0x1656_67B1)  # of cores 0 .. 3, of the OPTC
-OPTC_ENGINE = 4
 
 
 class Buffer(IntEnum):
@@ -272,7 +271,7 @@ class Opt(Command):
     gradients: int = 0
     copies: int = 0
     fed: bool = False
-    config: OptcConfig
+    config: OptcConfig  # its draws are counted from SEED on
 
     @property
     def states(self) -> tuple[Buffer, ...]:
@@ -441,6 +440,7 @@ class Gemm(Command):
     pad_columns: int = 0
     stride: int = 0
     image_words: int = 0
+    draw: int = 0  # number of the first job's draws, less SEED
 
     @property
     def windows(self) -> Windows:
@@ -493,8 +493,12 @@ class Gemm(Command):
         span = self.reduce_factor * params.depth or self.k
         return [(lo, min(lo + span, self.k)) for lo in range(0, self.k, span)]
 
+    def first_draw(self, seed: int, tile: int) -> int:
+        """Number of the draws of a tile's first job, when SEED holds `seed`."""
+        return (seed + self.draw + TILE_DRAWS * tile) % NUMBERS
+
     def descriptors(self, params: TopParams, index: int, lanes: int = LANES) -> tuple[CoreDescriptor, RanDescriptor]:
-        """The pair's descriptor of a tile with `lanes` columns in chunk `index`.
+        """The pair's descriptor of a tile with `lanes` columns in chunk `index`; draws are left at 0 (`first_draw`).
 
         Partial sums leave as raw 64, rounded to nearest (raw sums are not rounded: no draw).
         """
@@ -592,11 +596,6 @@ def signed(value: int, bits: int) -> int:
     """The lowest `bits` bits as a two's-complement number."""
     value &= (1 << bits) - 1
     return value - (1 << bits) if value >> bits - 1 else value
-
-
-def engine_seed(seed: int, engine: int) -> int:
-    """What SEED seeds the generators of core `engine` with, or those of the OPTC (`OPTC_ENGINE`)."""
-    return seed ^ ENGINE_SEEDS[engine]
 
 
 def reached(done: int, wait: int) -> bool:

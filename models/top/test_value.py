@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.common.formats import YBits
-from models.common.generator import Lfsr
+from models.common.generator import NUMBERS, PRODUCT_DRAWS, draws
 from models.common.rounding import Round
 from models.common.slices import operand_range, unpack
 from models.ioss.config import Descriptor
@@ -22,7 +22,6 @@ from models.optc.value import State, update
 from models.ran.value import quantise, saturate, unpack_results
 from models.top.config import (
     LANES,
-    OPTC_ENGINE,
     Buffer,
     Code,
     Engine,
@@ -39,7 +38,6 @@ from models.top.config import (
     Unknown,
     Write,
     command_of,
-    engine_seed,
     reached,
 )
 from models.top.value import (
@@ -142,10 +140,9 @@ def test_gemm_against_whole_matrices(case):
         c = replace(c, compensate=False)  # the oracle has none of that; test_tile_sums has
     bias = rng.integers(-1 << 20, 1 << 20, c.n) if c.biases else None
     lay_out(p, c, x, w, mask, bias)
-    p.seed(seed)
-    orders = [rng.permutation(len(c.tiles_of(core, cores)) * c.m) for core in range(cores)]
-    jobs = [len(c.tiles_of(core, cores)) * c.m * (len(c.chunks(p.params)) - 1) for core in range(cores)]
-    done = p.execute(c, orders=[(order + first) % 65536 for order, first in zip(orders, jobs, strict=True)])
+    p.seed_word = seed
+    c = replace(c, draw=int(rng.integers(NUMBERS)))
+    done = p.execute(c)
     assert done.error is None
     # chunks are summed exactly, so that one product says it all; compensation looks at tiles of 16 columns
     sums = np.zeros((c.m, c.n), np.int64)
@@ -155,12 +152,8 @@ def test_gemm_against_whole_matrices(case):
     dead = np.zeros(sums.shape, bool) if mask is None else mask
     sums = np.where(dead, 0, sums)
     draw = np.zeros((c.m, c.tiles * LANES), np.int64)
-    for core, order in enumerate(orders):
-        drawn = Lfsr(LANES, engine_seed(seed, core)).draw(len(order))
-        for at, job in enumerate(order):
-            u, m = divmod(job, c.m)
-            t = core + u * cores
-            draw[m, LANES * t : LANES * t + LANES] = drawn[at]
+    for t in range(c.tiles):
+        draw[:, LANES * t : LANES * t + LANES] = draws(seed + c.draw + 65536 * t + np.arange(c.m), LANES)
     _, ran = c.descriptors(p.params, len(c.chunks(p.params)) - 1)
     z = quantise(sums, ran, draw[:, : c.n])
     want, over = saturate(z, ran)
@@ -385,12 +378,12 @@ def test_opt(rounding, mode):
     n = 21
     config = OptcConfig(
         mode, n, 28, 30, 30, 29, Scalar.of(0.1), Scalar.of(1e-3, 63), Scalar.of(1e-3), copy_shift=20,
-        copy_round=rounding, copy_format=3,
+        copy_round=rounding, copy_format=3, draw=NUMBERS - 12,
     )  # fmt: skip
     state = State(*(rng.integers(0 if at == 2 else -(1 << 24), 1 << 24, n) for at in range(3)))
     g = rng.integers(-(1 << 20), 1 << 20, n)
     p = Processor(SMALL)
-    p.seed(9)
+    p.seed_word = 9
     for buffer, values in zip((Buffer.SW, Buffer.SM, Buffer.SV), state, strict=True):
         p.memory(buffer)[5:11].view("<i4").reshape(-1)[:] = np.pad(values, (0, 3), constant_values=-1)
     p.memory(Buffer.Y)[7:13].view("<i4").reshape(-1)[:n] = g
@@ -402,7 +395,7 @@ def test_opt(rounding, mode):
         config,
         state if adam else state._replace(v=np.zeros_like(state.v)),
         g,
-        Lfsr(4, engine_seed(9, OPTC_ENGINE)).draw(6).reshape(-1)[:n] if rounding == Round.STOCHASTIC else None,
+        draws(NUMBERS - 3 + np.arange(6), 4).reshape(-1)[:n] if rounding == Round.STOCHASTIC else None,
     )
     for buffer, values in zip((Buffer.SW, Buffer.SM, Buffer.SV), want.state, strict=True):
         moved = adam or buffer != Buffer.SV  # momentum leaves v alone
@@ -443,40 +436,34 @@ def test_done_counters_wrap():
     assert not reached(0, 1)
 
 
-def test_orders_must_name_the_jobs():
-    p = Processor(replace(SMALL, cores=1))
-    c = Gemm(m=3, k=1, n=16, round=Round.STOCHASTIC, shift=1)
-    with pytest.raises(ValueError, match="names every job from 0 on, 3 of them"):
-        p.execute(c, orders=[[0, 1, 1]])
-    p = Processor(replace(SMALL, cores=1))
-    lay_out(p, c, np.full((3, 1), 1), np.full((1, 16), 1))
-    p.execute(c, orders=[[2, 0, 1]])
-    one = results(p, c, c.y_bits, False)[0]
-    p.seed(1)
-    p.execute(c, orders=[[3, 4, 5]])
-    assert (results(p, c, c.y_bits, False)[0] != one).any()
-    p.seed(1)
-    p.execute(c)  # order of tags
-    assert (results(p, c, c.y_bits, False)[0] != one).any()
-
-
-def test_an_order_of_more_jobs_than_tags():
-    jobs = 5 * 16383
-    order = np.arange(jobs).reshape(-1, 3)[:, ::-1].reshape(-1)  # every three the other way round
-    c = Gemm(m=16383, k=1, n=80, n_x=1, n_w=1, y_bits=YBits.B4, round=Round.STOCHASTIC, shift=4)
-    params = TopParams(x_words=16384, y_words=65536)
+def _noisy(cores: int, seed: int, draw: int, m: int = 40, n: int = 70) -> np.ndarray:
+    """Results (m, n) of the same operands, rounded stochastically."""
     rng = np.random.default_rng(1)
-    x, w = rng.integers(-8, 8, (c.m, 1)), rng.integers(-8, 8, (1, c.n))
-    out = []
-    for tags in (order % 65536, order):
-        p = Processor(params)
-        lay_out(p, c, x, w)
-        assert p.execute(c, orders=[tags]).error is None
-        out.append(p.memory(Buffer.Y).copy())
-    assert (out[0] == out[1]).all()
-    assert out[0][: jobs // 2].any()
-    with pytest.raises(ValueError, match="names every job"):
-        p.execute(c, orders=[np.arange(jobs) % 65535])
+    c = Gemm(m=m, k=5, n=n, round=Round.STOCHASTIC, rand_bits=3, shift=6, draw=draw)
+    params = TopParams(cores=cores)
+    step = -(-c.tiles // cores) * m
+    p, c = Processor(params), replace(c, y_step=step)
+    lay_out(p, c, rng.integers(-128, 128, (m, 5)), rng.integers(-128, 128, (5, n)))
+    p.write(Reg.SEED, seed)
+    assert p.execute(c).error is None
+    return results(p, c, c.y_bits, False)[0]
+
+
+def test_cores_do_not_change_what_is_drawn():
+    one = _noisy(1, 7, 5)
+    for cores in (2, 4):
+        assert np.array_equal(_noisy(cores, 7, 5), one)
+    assert np.array_equal(_noisy(1, 5, 7), one)  # the sum counts
+    assert (_noisy(1, 7, 6) != one).mean() > 0.1
+    # A part of the rows, and of the columns, whose numbers begin with those that they have in the whole.
+    rng = np.random.default_rng(1)
+    x, w = rng.integers(-128, 128, (40, 5)), rng.integers(-128, 128, (5, 70))
+    c = Gemm(m=13, k=5, n=32, round=Round.STOCHASTIC, rand_bits=3, shift=6, draw=5 + 20 + 65536 * 2)
+    p = Processor(TopParams())
+    lay_out(p, c, x[20:33], w[:, 32:64])
+    p.seed_word = 7
+    assert p.execute(c).error is None
+    assert np.array_equal(results(p, c, c.y_bits, False)[0], one[20:33, 32:64])
 
 
 @pytest.mark.parametrize("step", [21846, 32768, 43691, 65535])
@@ -579,21 +566,26 @@ def test_passes_up_to_the_last_word_of_the_state_and_beyond(n, code):
     assert p.read(Reg.OPT_STAT) == n
 
 
-def test_engines_draw_from_seeds_of_their_own():
-    """Generators of cores and OPTC: uncorrelated, at any distance of a few draws, whatever the seed."""
-    p = Processor(TopParams(cores=4))
+def test_products_and_passes_draw_apart():
+    """Noise of cores' tiles and of passes, as a host numbers products and passes: uncorrelated, whatever the seed."""
     count, far = 10000, 3
-    for seed in (1, 0x9E37_79B9, 0x85EB_CA6B):  # also of one lane, of one engine: their states would be 0
-        p.seed(seed)
-        assert [engine_seed(seed, 0), p.seed_word] == [seed, seed]
-        draws = [each.draw(count)[:, :4] for each in (*p._draws, p._opt_draws)]
-        noise = [(each - each.mean(axis=0)) / each.std(axis=0) for each in draws]
+    for seed in (1, 0x9E37_79B9, 0xFFFF_FFFF):
+        starts = [Gemm(draw=draw).first_draw(seed, tile) for draw in (0, PRODUCT_DRAWS) for tile in range(4)]
+        starts.append((seed + 2 * PRODUCT_DRAWS) % NUMBERS)
+        drawn = [draws(start + np.arange(count), 4) for start in starts]
+        noise = [(each - each.mean(axis=0)) / each.std(axis=0) for each in drawn]
         for first, second in itertools.combinations(noise, 2):
             for shift in range(-far, far + 1):
                 a, b = first[far : count - far], second[far + shift : count - far + shift]
-                assert np.abs((a * b).mean(axis=0)).max() < 6 / np.sqrt(count)
                 # Columns of different lanes too.
                 assert np.abs(a.T @ b / len(a)).max() < 6 / np.sqrt(count)
+
+
+def test_numbers_of_products_lie_far_apart():
+    """The first thousand of a seed: further than the numbers of the largest product's tiles at a hundred of them."""
+    starts = np.sort(PRODUCT_DRAWS * np.arange(1000) % NUMBERS)
+    assert np.diff(starts).min() > 65536
+    assert np.diff(np.sort(PRODUCT_DRAWS * np.arange(100) % NUMBERS)).min() > 256 * 65536
 
 
 def test_registers_that_are_not_there():

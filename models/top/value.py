@@ -3,9 +3,8 @@
 Source: docs/top/README.md. Buffers are arrays of words, uint8 (words, 16). Commands of an engine are carried out in
 order, each as a whole; between engines any order is possible that the waits allow (`Processor.run` can shuffle them).
 
-Stochastic rounding draws once for each job, in the order in which jobs complete on their core. The value level does not
-know that order: `execute` takes it (tags by core), and takes order of tags without it. Where the page leaves something
-open, the reading taken here is named at the place.
+Draws of stochastic rounding belong to jobs and parameters, so nothing here depends on an order of completion. Where the
+page leaves something open, the reading taken here is named at the place.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.common.generator import RESET_SEED, Lfsr
+from models.common.generator import RESET_SEED, draws
 from models.common.rounding import Round, bit_length
 from models.common.slices import split, unpack
 from models.common.tensors import exact_matmul
@@ -32,7 +31,7 @@ from models.laps.value import Laps, UpdateAnswer
 from models.optc.config import Mode
 from models.optc.config import RspCode as OptcCode
 from models.optc.value import State, Statistics, update
-from models.ran.config import TAGS, RanDescriptor, Start
+from models.ran.config import RanDescriptor, Start
 from models.ran.value import pack_results, quantise, saturate
 from models.top.config import (
     BIAS_WORDS,
@@ -42,7 +41,6 @@ from models.top.config import (
     MASKS_A_WORD,
     MAX_M,
     OPT_LANES,
-    OPTC_ENGINE,
     PER_CORE,
     QUEUE_DEPTH,
     SLOTS,
@@ -67,7 +65,6 @@ from models.top.config import (
     TopParams,
     Write,
     command_of,
-    engine_seed,
     reached,
     result_bytes,
 )
@@ -75,14 +72,8 @@ from models.top.config import (
 U8 = npt.NDArray[np.uint8]
 I64 = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
-Orders = Sequence[Sequence[int]]
 PSUM_BYTES = 8 * LANES
-DRAWS_AHEAD = 4096
 MOST_COUNT = 255  # reading: ERROR.count stays there
-
-
-class OrderError(ValueError):
-    """An order of completion that is not one of the product's jobs."""
 
 
 class BusError(ValueError):
@@ -194,21 +185,6 @@ class Result:
     activity: Activity = field(default_factory=Activity)
 
 
-class _Draws:
-    """Draws of a generator, made in blocks, since a block costs little more than a few."""
-
-    def __init__(self, lanes: int, seed: int) -> None:
-        self._generator = Lfsr(lanes, seed)
-        self._ahead = np.zeros((0, lanes), np.int64)
-
-    def draw(self, count: int) -> I64:
-        """The next draws (count, L)."""
-        if len(self._ahead) < count:
-            self._ahead = np.concatenate([self._ahead, self._generator.draw(max(count, DRAWS_AHEAD))])
-        out, self._ahead = self._ahead[:count], self._ahead[count:]
-        return out
-
-
 # ---- the processor ---------------------------------------------------------------------------------------------------
 class Processor:
     """Buffers, plan table, LAPS and registers, as after reset (buffers hold zeros).
@@ -233,20 +209,13 @@ class Processor:
         self.error: ErrorRecord | None = None
         self.errors = 0
         self.irq_status = self.irq_enable = 0
-        self.jobs = [0] * params.cores  # that every pair has been given since reset
         self.stream: deque[U8] = deque()  # packets that no load has taken yet
         self._ranged = False
-        self.seed(RESET_SEED)
+        self.seed_word = RESET_SEED
 
     def memory(self, buffer: Buffer, core: int = 0) -> U8:
         """The words (words, 16) of a buffer, of core `core` if every core has its own."""
         return self._memory[buffer, core if buffer in PER_CORE else 0]
-
-    def seed(self, seed: int) -> None:
-        """A write of SEED: every RAN gets a seed of its own, and the OPTC."""
-        self.seed_word = seed
-        self._draws = [_Draws(LANES, engine_seed(seed, core)) for core in range(self.params.cores)]
-        self._opt_draws = _Draws(OPT_LANES, engine_seed(seed, OPTC_ENGINE))
 
     # ---- buffers -----------------------------------------------------------------------------------------------------
     def _read(self, activity: Activity, buffer: Buffer, first: int, count: int, core: int = 0) -> U8:
@@ -270,19 +239,15 @@ class Processor:
         activity.writes[buffer] += -(-len(data) // max(size, WORD_BYTES)) * max(1, size // WORD_BYTES)
 
     # ---- commands ----------------------------------------------------------------------------------------------------
-    def execute(
-        self, command: Command | Sequence[int], id: int = 0, stream_in: U8 | None = None, orders: Orders | None = None
-    ) -> Result:
+    def execute(self, command: Command | Sequence[int], id: int = 0, stream_in: U8 | None = None) -> Result:
         """Carries a command (or its words) out; waits are not looked at.
 
         Args:
             command: what to do.
             id: as pushed.
             stream_in: a packet (words, 16) after those that are still there; its last word has TLAST.
-            orders: of every core, tags of the jobs in order of completion, for a GEMM that rounds stochastically; of
-                several chunks the last count. None: order of tags.
 
-        Raises `StuckError` for a load without a packet, `ValueError` for an order that does not fit the jobs.
+        Raises `StuckError` for a load without a packet.
         """
         if not isinstance(command, Command):
             command = command_of(command)
@@ -290,7 +255,7 @@ class Processor:
             self.stream.append(np.asarray(stream_in, np.uint8).reshape(-1, WORD_BYTES))
         self._ranged = False
         result = Result()
-        code, detail = self._carry_out(command, result, orders)
+        code, detail = self._carry_out(command, result)
         if code == Code.OK and self._ranged:
             code = Code.RANGE
         engine = command.engine
@@ -303,7 +268,7 @@ class Processor:
             self.errors = min(self.errors + 1, MOST_COUNT)
         return result
 
-    def _carry_out(self, command: Command, result: Result, orders: Orders | None) -> tuple[Code, int]:
+    def _carry_out(self, command: Command, result: Result) -> tuple[Code, int]:
         if command.engine == Engine.COMPUTE and command.target:
             return Code.OPERATION, 0
         match command:
@@ -312,7 +277,7 @@ class Processor:
             case Store():
                 return self._store(command, result), 0
             case Gemm():
-                return self._gemm(command, result, orders)
+                return self._gemm(command, result)
             case Opt():
                 return self._opt(command, result)
             case Plan():
@@ -362,7 +327,7 @@ class Processor:
         command = replace(command, n_x=slot.n_x, n_w=slot.n_w, min_order=slot.order)
         return command if command.raw else replace(command, y_bits=slot.n_y - 1, shift=slot.shift)
 
-    def _gemm(self, command: Gemm, result: Result, orders: Orders | None) -> tuple[Code, int]:
+    def _gemm(self, command: Gemm, result: Result) -> tuple[Code, int]:
         if 0 in (command.m, command.n, command.k) or command.m > MAX_M:
             return Code.SIZE, 0
         if command.planned:
@@ -385,8 +350,7 @@ class Processor:
             for core in range(self.params.cores):
                 tiles = command.tiles_of(core, self.params.cores)
                 if tiles:
-                    order = orders[core] if orders is not None and last else None
-                    part, y = self._chunk(command, index, core, tiles, result.activity, order)
+                    part, y = self._chunk(command, index, core, tiles, result.activity)
                     stats = stats.plus(part) if last else stats
                     if last and command.feeds and self.kept:
                         self._pass(self.kept, y.reshape(-1), result.activity)
@@ -397,9 +361,7 @@ class Processor:
                 return (Code.RANGE, 0) if self._ranged else (Code.UPDATE, int(self.answer.code))
         return Code.OK, 0
 
-    def _chunk(
-        self, command: Gemm, index: int, core: int, tiles: list[int], activity: Activity, order: Sequence[int] | None
-    ) -> tuple[Stats, I64]:
+    def _chunk(self, command: Gemm, index: int, core: int, tiles: list[int], activity: Activity) -> tuple[Stats, I64]:
         """One chunk of K on one core; statistics of what left, and that (jobs, lanes)."""
         params, count, m, chunks = self.params, len(tiles), command.m, command.chunks(self.params)
         desc, ran = command.descriptors(params, index)
@@ -435,12 +397,10 @@ class Processor:
         start = np.clip(self._start(command, ran, core, count, activity), -ran.limit(params.ran), ran.limit(params.ran))
         dead = masks | ~inside
         s = np.where(dead, 0, sums + start).reshape(count * m, LANES)
-        first = self.jobs[core]
-        self.jobs[core] += count * m
         draw = None
         if ran.round == Round.STOCHASTIC:
-            draw = np.empty_like(s)
-            draw[_places(order, first, count * m)] = self._draws[core].draw(count * m)
+            first = np.array([command.first_draw(self.seed_word, tile) for tile in tiles])
+            draw = draws((first[:, None] + np.arange(m)).ravel(), LANES)
         z = quantise(s, ran, draw)
         y, over = saturate(z, ran)
         live = inside.reshape(count * m, LANES)
@@ -522,7 +482,7 @@ class Processor:
             read.append(np.zeros(n, np.int64))
         draw = None
         if config.copy_round == Round.STOCHASTIC:
-            draw = self._opt_draws.draw(words).reshape(-1)[:n]
+            draw = draws(self.seed_word + config.draw + np.arange(words), OPT_LANES).reshape(-1)[:n]
         done = update(config, State(*read), g[:n], draw)
         for (buffer, kind), values in zip(kinds.items(), done.state, strict=False):
             whole = np.zeros(words * OPT_LANES, np.int64)  # padding lanes leave as 0
@@ -550,7 +510,7 @@ class Processor:
         elif address == Reg.ERROR_CLEAR:
             self.error, self.errors = None, 0
         elif address == Reg.SEED:
-            self.seed(value)
+            self.seed_word = value
         elif address == Reg.STEP:
             self.laps.step()
         elif Reg.UPD <= address < Reg.UPD_PUSH:
@@ -602,7 +562,6 @@ class Processor:
         self,
         actions: Sequence[Action],
         rng: np.random.Generator | None = None,
-        orders: Callable[[int], Orders | None] = lambda _: None,
         seen: Callable[[Command, Result], None] = lambda *_: None,
     ) -> Answer:
         """Pushes commands in order, as queues have room, and carries them out as waits allow.
@@ -610,7 +569,6 @@ class Processor:
         Args:
             actions: what a host does.
             rng: picks among the engines that could start; None: the oldest command, so that none is overtaken for long.
-            orders: `execute`'s orders of the GEMM that is number n of this batch (from 0).
             seen: is told of every command.
 
         Raises `StuckError` where nothing can go on, `BusError` for a register.
@@ -619,7 +577,6 @@ class Processor:
         queues: tuple[deque[tuple[int, Issue]], ...] = (deque(), deque(), deque())
         stored: dict[int, U8] = {}
         waiting = deque(enumerate(actions))
-        gemms = 0
         while waiting or any(queues):
             while waiting:
                 at, action = waiting[0]
@@ -649,10 +606,7 @@ class Processor:
                 min(ready, key=lambda each: queues[each][0][0]) if rng is None else ready[int(rng.integers(len(ready)))]
             )
             at, issue = queues[engine].popleft()
-            order = None
-            if isinstance(issue.command, Gemm):
-                order, gemms = orders(gemms), gemms + 1
-            result = self.execute(issue.command, issue.id, orders=order)
+            result = self.execute(issue.command, issue.id)
             seen(issue.command, result)
             if result.stored is not None:
                 stored[at] = result.stored
@@ -681,22 +635,6 @@ def mask_bytes(off: Bools) -> U8:
     """Bytes (2 jobs,) of masks (jobs, 16), as in M and A."""
     masks = (off.astype(np.uint32) << np.arange(LANES, dtype=np.uint32)).sum(axis=1)
     return masks.astype("<u2").view(np.uint8)
-
-
-def _places(order: Sequence[int] | None, first: int, jobs: int) -> I64:
-    """Place among the core's jobs of the chunk of every draw."""
-    if order is None:
-        return np.arange(jobs)
-    tags = np.asarray(order, np.int64)[-jobs:]
-    places = unwrapped(tags, first)
-    if len(tags) != jobs or (np.sort(places) != np.arange(jobs)).any():
-        raise OrderError(f"an order of completion names every job from {first % TAGS} on, {jobs} of them, once")
-    return places
-
-
-def unwrapped(tags: I64, first: int) -> I64:
-    """Numbers of jobs, from 0, of which the first has tag `first`: each tag is nearest to the one before it."""
-    return np.unwrap(np.concatenate([[first % TAGS], tags]).astype(np.int64), period=TAGS)[1:] - first % TAGS
 
 
 def _pairs(desc: CoreDescriptor, x: npt.NDArray[np.integer], w: npt.NDArray[np.integer], dead: Bools) -> PairCount:

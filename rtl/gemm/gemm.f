@@ -25,7 +25,8 @@ rtl/ran/ran_tree.sv
 rtl/ran/ran_banks.sv
 rtl/ran/ran_order.sv
 rtl/ran/ran_sum.sv
-rtl/ran/ran_random.sv
+rtl/common/draw_mix.sv
+rtl/common/draw_lanes.sv
 rtl/ran/ran_round.sv
 rtl/ran/ran_quant.sv
 rtl/ran/ran_saturate.sv

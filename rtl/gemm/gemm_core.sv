@@ -32,6 +32,7 @@ module gemm_core #(
   input  logic [1:0] desc_start_i,
   input  logic [5:0] desc_lanes_i,
   input  logic desc_stat_last_i,
+  input  logic [31:0] desc_draw_i,
   output logic rsp_valid_o,
   output logic [4:0] rsp_code_o,
 
@@ -50,7 +51,7 @@ module gemm_core #(
   output logic [ioss_pkg::CodeW-1:0] job_err_code_o,
   output logic [trainslice_pkg::TagW-1:0] job_err_tag_o,
 
-  // Start values, seeds, results, statistics
+  // Start values, results, statistics
   input  logic bias_valid_i,
   output logic bias_ready_o,
   input  logic [trainslice_pkg::BeatW-1:0] bias_data_i,
@@ -64,8 +65,6 @@ module gemm_core #(
   input  logic psum_last_i,
   output logic bias_err_o,
   output logic psum_err_o,
-  input  logic seed_valid_i,
-  input  logic [31:0] seed_i,
   output logic out_valid_o,
   input  logic out_ready_i,
   output logic [trainslice_pkg::BeatW-1:0] out_data_o,
@@ -128,6 +127,7 @@ module gemm_core #(
   logic [3:0]      held_reduce_factor;
   logic [15:0]     held_k_len, held_n_jobs;
   logic [CfgW-1:0] held_cfg;
+  logic [31:0]     held_draw;
 
   gemm_desc #(
     .Rows (Rows),
@@ -150,6 +150,7 @@ module gemm_core #(
     .desc_n_jobs_i,
     .desc_cfg_i({desc_stat_last_i, desc_lanes_i, desc_start_i, desc_shift_i, desc_rand_bits_i, desc_round_i,
                  desc_relu_i, desc_y_unsigned_i, desc_y_bits_i}),
+    .desc_draw_i,
     .rsp_valid_o,
     .rsp_code_o,
     .ran_valid_o         (ran_desc_valid),
@@ -166,6 +167,7 @@ module gemm_core #(
     .held_k_len_o        (held_k_len),
     .held_n_jobs_o       (held_n_jobs),
     .held_cfg_o          (held_cfg),
+    .held_draw_o         (held_draw),
     .busy_o              (desc_busy)
   );
 
@@ -282,6 +284,7 @@ module gemm_core #(
     .desc_w_unsigned_i(held_w_unsigned),
     .desc_compensate_i(held_compensate),
     .desc_k_len_i(held_k_len),
+    .desc_draw_i(held_draw),
     .rsp_valid_o(ran_rsp_valid),
     .rsp_code_o(ran_rsp_code),
     .prod_valid_i(prod_valid),
@@ -312,8 +315,6 @@ module gemm_core #(
     .psum_last_i,
     .bias_err_o,
     .psum_err_o,
-    .seed_valid_i,
-    .seed_i,
     .out_valid_o,
     .out_ready_i,
     .out_data_o,

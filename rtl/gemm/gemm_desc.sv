@@ -20,6 +20,7 @@ module gemm_desc #(
   input  logic [15:0] desc_k_len_i,
   input  logic [15:0] desc_n_jobs_i,
   input  logic [ran_pkg::CfgW-1:0] desc_cfg_i,    // the RAN's own fields
+  input  logic [31:0] desc_draw_i,
   output logic        rsp_valid_o,
   output logic [4:0]  rsp_code_o,
 
@@ -37,9 +38,10 @@ module gemm_desc #(
   output logic [15:0] held_k_len_o,
   output logic [15:0] held_n_jobs_o,
   output logic [ran_pkg::CfgW-1:0] held_cfg_o,
+  output logic [31:0] held_draw_o,
   output logic        busy_o
 );
-  localparam int FieldsW = 3 + 3 + 1 + 1 + 3 + 1 + 4 + 16 + 16 + ran_pkg::CfgW;
+  localparam int FieldsW = 3 + 3 + 1 + 1 + 3 + 1 + 4 + 16 + 16 + ran_pkg::CfgW + 32;
 
   logic [ioss_pkg::CodeW-1:0] ioss_code;
   logic [ran_pkg::CodeW-1:0]  ran_code;
@@ -91,7 +93,7 @@ module gemm_desc #(
   assign ioss_valid_o = held_ioss_q;
   assign busy_o = held_ran_q || held_ioss_q;
   assign {held_x_slices_o, held_w_slices_o, held_x_unsigned_o, held_w_unsigned_o, held_min_order_o, held_compensate_o,
-          held_reduce_factor_o, held_k_len_o, held_n_jobs_o, held_cfg_o} = held_q;
+          held_reduce_factor_o, held_k_len_o, held_n_jobs_o, held_cfg_o, held_draw_o} = held_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -107,7 +109,7 @@ module gemm_desc #(
         if (code == '0) begin
           held_ran_q <= 1'b1;
           held_q     <= {desc_x_slices_i, desc_w_slices_i, desc_x_unsigned_i, desc_w_unsigned_i, desc_min_order_i,
-                         desc_compensate_i, desc_reduce_factor_i, desc_k_len_i, desc_n_jobs_i, desc_cfg_i};
+                         desc_compensate_i, desc_reduce_factor_i, desc_k_len_i, desc_n_jobs_i, desc_cfg_i, desc_draw_i};
         end
       end
       if (held_ran_q && ran_ready_i) begin

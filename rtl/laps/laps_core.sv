@@ -209,24 +209,30 @@ module laps_core #(
   logic [LogW-1:0] log_sum, log_count, log_sum_q, log_count_q;
   logic [TolW-1:0] tol_q;
   /* verilator lint_off UNUSEDSIGNAL */  // of a draw the upper 8 bits count; 8 bits of fraction are dropped
-  logic [ran_pkg::DrawW-1:0] draw;
+  logic [trainslice_pkg::DrawW-1:0] draw;
   logic [24:0] tol_random;
   /* verilator lint_on UNUSEDSIGNAL */
   logic        draw_take;
   assign draw_take = phase_q == 2'd1 && !query_q && good && random_q;
   laps_log2 #(.W(48)) u_log_sum (.a_i(sum_abs_q), .log_o(log_sum));
   laps_log2 #(.W(32)) u_log_count (.a_i(nonzero_q ? values_q - zeros_q : values_q), .log_o(log_count));
-  ran_random #(
-    .Lanes(1)
-  ) u_random (
-    .clk_i,
-    .rst_ni,
-    .seed_valid_i(seed_valid),
-    .seed_i      (reg_wdata_i),
-    .draw_i      (draw_take),
-    .draw_o      (draw)
+  logic [31:0] number_q, draw_word;
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) number_q <= 32'(laps_pkg::ResetSeed);
+    else if (seed_valid) number_q <= reg_wdata_i;
+    else if (draw_take) number_q <= number_q + 32'd1;
+  end
+  draw_mix u_mix (
+    .number_i(number_q),
+    .word_o  (draw_word)
   );
-  assign tol_random = {9'd0, tolerance_q} * {16'd0, draw[ran_pkg::DrawW-1 -: 8], 1'b1};
+  draw_lanes #(
+    .Lanes(1)
+  ) u_lanes (
+    .word_i(draw_word),
+    .draw_o(draw)
+  );
+  assign tol_random = {9'd0, tolerance_q} * {16'd0, draw[trainslice_pkg::DrawW-1 -: 8], 1'b1};
   always_ff @(posedge clk_i) begin
     if (phase_q == 2'd1) begin
       log_sum_q   <= log_sum;

@@ -3,7 +3,8 @@
 rtl/common/trainslice_pkg.sv
 rtl/ran/ran_pkg.sv
 rtl/optc/optc_pkg.sv
-rtl/ran/ran_random.sv
+rtl/common/draw_mix.sv
+rtl/common/draw_lanes.sv
 rtl/ran/ran_round.sv
 rtl/optc/optc_cfg_check.sv
 rtl/optc/optc_root.sv

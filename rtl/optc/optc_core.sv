@@ -12,8 +12,6 @@ module optc_core #(
   input  logic [optc_pkg::CfgW-1:0] cfg_i,
   output logic                      rsp_valid_o,   // pulse
   output logic [3:0]                rsp_code_o,
-  input  logic                      seed_valid_i,  // pulse
-  input  logic [31:0]               seed_i,
   // state and gradients in
   input  logic                      in_valid_i,
   output logic                      in_ready_o,
@@ -160,21 +158,33 @@ module optc_core #(
                              (Modes & optc_pkg::HasAdam) != 0;
   assign obs_update_valid_o = en && vld_q[optc_pkg::UpdateStage-1];
 
-  // ---- copy: rounded as the RAN rounds, with its generators ----------------
-  logic [Lanes*ran_pkg::DrawW-1:0] draw;
+  // ---- copy: rounded as the RAN rounds; a beat's draws have a number of their own ----------------
+  logic [Lanes*trainslice_pkg::DrawW-1:0] draw;
   logic [Lanes*32-1:0]             z;
   logic [ran_pkg::CfgW-1:0]        round_cfg;
   assign round_cfg = ran_pkg::CfgW'(cfg_q[optc_pkg::CfgCopyRound +: 2]) << ran_pkg::CfgRound |
                      ran_pkg::CfgW'(cfg_q[optc_pkg::CfgCopyRand +: 2]) << ran_pkg::CfgRand |
                      ran_pkg::CfgW'(cfg_q[optc_pkg::CfgCopyShift +: 6]) << ran_pkg::CfgShift;
-  ran_random #(.Lanes(Lanes)) u_random (
-    .clk_i,
-    .rst_ni,
-    .seed_valid_i,
-    .seed_i,
-    .draw_i(en && vld_q[Latency-2] && cfg_q[optc_pkg::CfgCopyRound +: 2] == 2'(ran_pkg::RoundStochastic)),
+  logic [31:0] number_q, word, word_q;   // of the next beat; mixed, of the beat that is rounded
+  draw_mix u_mix (
+    .number_i(number_q),
+    .word_o  (word)
+  );
+  draw_lanes #(.Lanes(Lanes)) u_lanes (
+    .word_i(word_q),
     .draw_o(draw)
   );
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      number_q <= '0;
+      word_q   <= '0;
+    end else if (cfg_good) begin
+      number_q <= cfg_i[optc_pkg::CfgDraw +: 32];
+    end else if (en && vld_q[Latency-3]) begin
+      number_q <= number_q + 32'd1;
+      word_q   <= word;
+    end
+  end
   ran_round #(
     .Lanes(Lanes),
     .AccW (32)

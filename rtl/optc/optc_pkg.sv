@@ -47,6 +47,7 @@ package optc_pkg;
   parameter int CfgPreW = 217;        // 3 each, signed
   parameter int CfgPreM = 220;
   parameter int CfgPreV = 223;
-  parameter int CfgW = 232;
+  parameter int CfgDraw = 256;        // 32: number of the first beat's draws
+  parameter int CfgW = 288;
   /* verilator lint_on UNUSEDPARAM */
 endpackage

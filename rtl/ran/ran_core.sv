@@ -32,6 +32,7 @@ module ran_core #(
   input  logic        desc_w_unsigned_i,
   input  logic        desc_compensate_i,
   input  logic [15:0] desc_k_len_i,
+  input  logic [31:0] desc_draw_i,
   output logic        rsp_valid_o,
   output logic [ran_pkg::CodeW-1:0] rsp_code_o,
 
@@ -66,9 +67,6 @@ module ran_core #(
   input  logic        psum_last_i,
   output logic        bias_err_o,
   output logic        psum_err_o,
-
-  input  logic        seed_valid_i,
-  input  logic [31:0] seed_i,
 
   output logic        out_valid_o,
   input  logic        out_ready_i,
@@ -124,7 +122,7 @@ module ran_core #(
   // ---- slots ----------------
   logic [3:0]          reduce_factor;
   logic [15:0]         base, covered;
-  logic [TagW-1:0]     next_tag;
+  logic [TagW-1:0]     next_tag, head_tag;
   logic [SlotW-1:0]    next_slot, head_slot, sum_slot, quant_slot, accept_slot, retire_slot;
   logic [1:0]          next_start, head_start;
   logic [5:0]          head_lanes;
@@ -133,6 +131,7 @@ module ran_core #(
   logic                head_loaded, bias_wanted, bias_done, quant_take, cancelled, record_free, accept, retire;
   logic                retire_last, slots_busy;
   logic [Lanes*32-1:0] head_bias, bias_words;
+  logic [31:0]         head_number;
 
   ran_slots #(
     .Rows (Rows),
@@ -145,6 +144,7 @@ module ran_core #(
     .desc_ready_o,
     .desc_cfg_i({desc_stat_last_i, desc_lanes_i, desc_start_i, desc_shift_i, desc_rand_bits_i, desc_round_i,
                  desc_relu_i, desc_y_unsigned_i, desc_y_bits_i}),
+    .desc_draw_i,
     .desc_reduce_factor_i,
     .desc_n_jobs_i,
     .desc_x_slices_i,
@@ -162,11 +162,13 @@ module ran_core #(
     .find_slot_o    (next_slot),
     .find_start_o   (next_start),
     .head_slot_i    (head_slot),
+    .head_tag_i     (head_tag),
     .head_start_o   (head_start),
     .head_lanes_o   (head_lanes),
     .head_limit_o   (head_limit),
     .head_loaded_o  (head_loaded),
     .head_bias_o    (head_bias),
+    .head_number_o  (head_number),
     .sum_slot_i     (sum_slot),
     .sum_cfg_o      (sum_cfg),
     .quant_slot_i   (quant_slot),
@@ -239,7 +241,7 @@ module ran_core #(
 
   // ---- banks ----------------
   logic [5:0]            next_place, head_place;
-  logic [TagW-1:0]       place_tag, head_tag;
+  logic [TagW-1:0]       place_tag;
   logic [Lanes-1:0]      place_mask, head_mask;
   logic                  swap, head_valid, head_byp;
   logic [Lanes*AccW-1:0] acc, contents;
@@ -354,6 +356,7 @@ module ran_core #(
   logic [Lanes-1:0]      head_dead, sum_dead, quant_mask;
   logic [5:0]            clamped;
   logic [Lanes*64-1:0]   result;
+  logic [31:0]           head_word, sum_word;   // of draws
 
   // The start value is there, and the sum register can take the job.
   assign swap = head_valid && started && (!sum_valid || sum_move);
@@ -362,6 +365,12 @@ module ran_core #(
   for (genvar l = 0; l < Lanes; l++) begin : gen_dead
     assign head_dead[l] = head_mask[l] || 6'(l) >= head_lanes;
   end
+
+  // Mixed while the sum is made, so that a job's draws depend on its number alone, not on when it leaves.
+  draw_mix u_mix (
+    .number_i(head_number),
+    .word_o  (head_word)
+  );
 
   ran_sum #(
     .Lanes(Lanes),
@@ -379,11 +388,13 @@ module ran_core #(
     .dead_i   (head_dead),
     .tag_i    (head_tag),
     .slot_i   (head_slot),
+    .word_i   (head_word),
     .valid_o  (sum_valid),
     .sum_o    (sum),
     .tag_o    (sum_tag),
     .dead_o   (sum_dead),
     .slot_o   (sum_slot),
+    .word_o   (sum_word),
     .clamped_o(clamped)
   );
 
@@ -393,8 +404,6 @@ module ran_core #(
   ) u_quant (
     .clk_i,
     .rst_ni,
-    .seed_valid_i,
-    .seed_i,
     .fill_i (sum_move),
     .empty_i(quant_take),
     .sum_i  (sum),
@@ -402,6 +411,7 @@ module ran_core #(
     .tag_i  (sum_tag),
     .dead_i (sum_dead),
     .slot_i (sum_slot),
+    .word_i (sum_word),
     .valid_o(quant_valid),
     .z_o    (obs_quant_z_o),
     .mask_o (quant_mask),

@@ -1,4 +1,4 @@
-// Constants of the RAN (docs/ran/README.md). Integers and one table only, so that simulators and synthesis read the same file.
+// Constants of the RAN (docs/ran/README.md). Integers only, so that simulators and synthesis read the same file.
 package ran_pkg;
   /* verilator lint_off UNUSEDPARAM */  // whole tables, of which no block uses every entry
   parameter int Slots = 4;          // descriptors whose jobs are under way
@@ -52,17 +52,5 @@ package ran_pkg;
   parameter int CfgLanes = 17;      // 6
   parameter int CfgStatLast = 23;
   parameter int CfgW = 24;
-
-  parameter int DrawW = 24;         // random bits of a draw
-  parameter logic [31:0] LaneSeed = 32'h9e37_79b9;
-  parameter logic [31:0] ResetSeed = 32'd1;
-  parameter int LeapSteps = 32;     // steps of a generator per draw
-  // Galois masks of 32 primitive polynomials of degree 32, lane 0 lowest.
-  parameter logic [32*32-1:0] LfsrPoly = {
-      32'hf244a9fb, 32'he962bf91, 32'h84b8c458, 32'he2d86bb0, 32'haf5d27d6, 32'hd72b4ba9, 32'h85f55591, 32'hee2737ad,
-      32'hb8820355, 32'ha8c65a25, 32'ha6d7f00f, 32'ha6699eab, 32'he4d5314d, 32'he6d33d64, 32'h9ea9b5bd, 32'hdf4a7b9c,
-      32'haefe0c72, 32'hd5c0f0ce, 32'hb43e134e, 32'hc90638df, 32'ha427c70f, 32'h97e8bc88, 32'h93196e06, 32'h957ac1c6,
-      32'hc48ed849, 32'hb7552bee, 32'hfaf9ea80, 32'ha32808c7, 32'ha46479f7, 32'hf6a192ac, 32'hf1a536f2, 32'hd1485ad1
-  };
   /* verilator lint_on UNUSEDPARAM */
 endpackage

@@ -5,8 +5,6 @@ module ran_quant #(
 ) (
   input  logic clk_i,
   input  logic rst_ni,
-  input  logic                      seed_valid_i,
-  input  logic [31:0]               seed_i,
   input  logic                      fill_i,
   input  logic                      empty_i,     // the job moves on (a fill wins)
   input  logic [Lanes*AccW-1:0]     sum_i,
@@ -14,6 +12,7 @@ module ran_quant #(
   input  logic [15:0]               tag_i,
   input  logic [Lanes-1:0]          dead_i,
   input  logic [ran_pkg::SlotW-1:0] slot_i,
+  input  logic [31:0]               word_i,      // of its draws
   output logic                      valid_o,
   output logic [Lanes*AccW-1:0]     z_o,
   output logic [Lanes-1:0]          mask_o,      // out_mask of the result
@@ -21,18 +20,14 @@ module ran_quant #(
   output logic [ran_pkg::SlotW-1:0] slot_o,
   output logic                      draw_o       // with fill_i
 );
-  logic [Lanes*ran_pkg::DrawW-1:0] draw;
+  logic [Lanes*trainslice_pkg::DrawW-1:0] draw;
   logic [Lanes*AccW-1:0]           z;
   logic [Lanes-1:0]                off;
 
   assign draw_o = fill_i && cfg_i[ran_pkg::CfgRound +: 2] == 2'(ran_pkg::RoundStochastic);
 
-  ran_random #(.Lanes(Lanes)) u_random (
-    .clk_i,
-    .rst_ni,
-    .seed_valid_i,
-    .seed_i,
-    .draw_i(draw_o),
+  draw_lanes #(.Lanes(Lanes)) u_lanes (
+    .word_i,
     .draw_o(draw)
   );
 

@@ -5,10 +5,10 @@ module ran_round #(
 ) (
   input  logic [Lanes*AccW-1:0]           sum_i,
   input  logic [ran_pkg::CfgW-1:0]        cfg_i,
-  input  logic [Lanes*ran_pkg::DrawW-1:0] draw_i,
+  input  logic [Lanes*trainslice_pkg::DrawW-1:0] draw_i,
   output logic [Lanes*AccW-1:0]           z_o
 );
-  localparam int DrawW = ran_pkg::DrawW;
+  localparam int DrawW = trainslice_pkg::DrawW;
 
   function automatic logic [Lanes*AccW-1:0] rounded(
       input logic [Lanes*AccW-1:0] sum, input logic [ran_pkg::CfgW-1:0] cfg, input logic [Lanes*DrawW-1:0] draw);

@@ -13,6 +13,7 @@ module ran_slots #(
   input  logic        desc_valid_i,
   output logic        desc_ready_o,
   input  logic [ran_pkg::CfgW-1:0] desc_cfg_i,
+  input  logic [31:0] desc_draw_i,
   input  logic [3:0]  desc_reduce_factor_i,
   input  logic [15:0] desc_n_jobs_i,
   input  logic [2:0]  desc_x_slices_i,
@@ -35,11 +36,13 @@ module ran_slots #(
 
   // What a slot says: to the job at the drain's head, in the sum register, in the quant register
   input  logic [ran_pkg::SlotW-1:0] head_slot_i,
+  input  logic [15:0]               head_tag_i,
   output logic [1:0]                head_start_o,
   output logic [5:0]                head_lanes_o,
   output logic [AccW-2:0]           head_limit_o,
   output logic                      head_loaded_o,
   output logic [Lanes*32-1:0]       head_bias_o,
+  output logic [31:0]               head_number_o,   // of its draws
   input  logic [ran_pkg::SlotW-1:0] sum_slot_i,
   output logic [ran_pkg::CfgW-1:0]  sum_cfg_o,
   input  logic [ran_pkg::SlotW-1:0] quant_slot_i,
@@ -78,6 +81,7 @@ module ran_slots #(
   logic [CfgW-1:0]     cfg_q [Slots];
   logic [AccW-2:0]     limit_q [Slots];
   logic [Lanes*32-1:0] bias_q [Slots];
+  logic [31:0]         draw_q [Slots];   // number of the first job's draws
   logic [16*Slots-1:0] first_q, jobs_q, left_q;  // first tag, jobs, jobs not finished
 
   // ---- descriptors ----------------
@@ -143,6 +147,7 @@ module ran_slots #(
   assign head_limit_o = limit_q[head_slot_i];
   assign head_loaded_o = loaded_q[head_slot_i];
   assign head_bias_o = bias_q[head_slot_i];
+  assign head_number_o = draw_q[head_slot_i] + 32'(16'(head_tag_i - first_q[16*head_slot_i +: 16]));
   assign sum_cfg_o = cfg_q[sum_slot_i];
   assign quant_cfg_o = cfg_q[quant_slot_i];
 
@@ -205,6 +210,7 @@ module ran_slots #(
         cfg_q[s]            <= '0;
         limit_q[s]          <= '0;
         bias_q[s]           <= '0;
+        draw_q[s]           <= '0;
         first_q[16*s +: 16] <= '0;
         jobs_q[16*s +: 16]  <= '0;
         left_q[16*s +: 16]  <= '0;
@@ -213,6 +219,7 @@ module ran_slots #(
         loaded_q[s]         <= desc_cfg_i[ran_pkg::CfgStart +: 2] != 2'(ran_pkg::StartBias);
         cfg_q[s]            <= desc_cfg_i;
         limit_q[s]          <= limit;
+        draw_q[s]           <= desc_draw_i;
         first_q[16*s +: 16] <= next_q;
         jobs_q[16*s +: 16]  <= desc_n_jobs_i;
         left_q[16*s +: 16]  <= desc_n_jobs_i;

@@ -15,11 +15,13 @@ module ran_sum #(
   input  logic [Lanes-1:0]      dead_i,
   input  logic [15:0]           tag_i,
   input  logic [ran_pkg::SlotW-1:0] slot_i,
+  input  logic [31:0]           word_i,      // of the job's draws
   output logic                  valid_o,
   output logic [Lanes*AccW-1:0] sum_o,
   output logic [15:0]           tag_o,
   output logic [Lanes-1:0]      dead_o,
   output logic [ran_pkg::SlotW-1:0] slot_o,
+  output logic [31:0]           word_o,
   output logic [5:0]            clamped_o    // with fill_i
 );
   localparam int CountW = 6;
@@ -68,6 +70,7 @@ module ran_sum #(
       tag_o   <= '0;
       dead_o  <= '0;
       slot_o  <= '0;
+      word_o  <= '0;
     end else begin
       if (fill_i) begin
         valid_o <= 1'b1;
@@ -75,6 +78,7 @@ module ran_sum #(
         tag_o   <= tag_i;
         dead_o  <= dead_i;
         slot_o  <= slot_i;
+        word_o  <= word_i;
       end else if (empty_i) begin
         valid_o <= 1'b0;
       end

@@ -6,6 +6,7 @@
 // A chunk of K at a time. D offers the descriptors of the chunk's tiles one after the other; T and V go on with a tile whose descriptor was
 // accepted. A chunk ends when all has been sent and the pair is idle. Fields of the command are stable from `start_i` to `done_o`.
 module top_core #(
+  parameter int Cores = 1,
   parameter int Rows = 8,
   parameter int Depth = 128,
   parameter int AccW = 40,
@@ -64,8 +65,7 @@ module top_core #(
   /* verilator lint_on UNUSEDSIGNAL */
   input  logic [top_pkg::GeometryW-1:0] x_lengths_i,
   input  logic [top_pkg::GeometryW-1:0] w_lengths_i,
-  input  logic        seed_valid_i,
-  input  logic [31:0] seed_i,
+  input  logic [31:0] draw_i,           // number of the first draws of this core's first tile
   // Y's read port, for partial sums
   output logic                         p_req_o,
   output logic [top_pkg::AddrW-1:0]    p_addr_o,
@@ -758,6 +758,7 @@ module top_core #(
                           2'(ran_pkg::StartZero)),
     .desc_lanes_i        ((has_last_i && last_tile) ? last_lanes_i : 6'(Lanes)),
     .desc_stat_last_i    (last_tile),
+    .desc_draw_i         (draw_i + (32'(offered_q) << (top_pkg::TileDraws + $clog2(Cores)))),
     .rsp_valid_o         (rsp_valid),
     .rsp_code_o          (rsp_code),
     .tile_valid_i        (tile_valid),
@@ -786,8 +787,6 @@ module top_core #(
     .psum_last_i         (psum_last),
     .bias_err_o          (bias_err),
     .psum_err_o          (psum_err),
-    .seed_valid_i,
-    .seed_i,
     .out_valid_o         (out_valid),
     .out_ready_i         (out_ready),
     .out_data_o          (out_data),

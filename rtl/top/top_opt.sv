@@ -21,8 +21,7 @@ module top_opt #(
   output logic [3:0]                code_o,
   output logic                      range_o,
   output logic                      busy_o,
-  input  logic                      seed_valid_i,
-  input  logic [31:0]               seed_i,
+  input  logic [31:0]               draw_i,        // number of the first beat's draws
   // gradients of a pass that is fed
   input  logic                      f_valid_i,
   output logic                      f_ready_o,
@@ -49,18 +48,20 @@ module top_opt #(
   logic        refused_q, range_q;
   logic [3:0]  code_q;
   logic [optc_pkg::CfgW-1:0] cfg;
+  logic [optc_pkg::CfgDraw-1:0] cfg_kept;   // without the number of its draws
   logic momentum;
   logic [1:0] copy_format;
   logic [BeatsW-1:0] beats;
-  localparam int KeptW = optc_pkg::CfgW + 32;
+  localparam int KeptW = optc_pkg::CfgDraw + 32;
   localparam int PlaceW = top_pkg::PlaceW;
   localparam int SideW = PlaceW + top_pkg::BeatW;
   logic [KeptW-1:0] now, kept_q;         // {configuration, first words of copies and of the state}
   logic             fed_q, kept;         // this pass is fed; it is what is kept
   logic [15:0] s_addr, g_addr, c_addr;
-  assign now = {cmd_i[96 +: optc_pkg::CfgW], cmd_i[79:64], cmd_i[47:32]};
+  assign now = {cmd_i[96 +: optc_pkg::CfgDraw], cmd_i[79:64], cmd_i[47:32]};
   assign kept = (state_q == Idle) ? feed_start_i : fed_q;
-  assign {cfg, c_addr, s_addr} = kept ? kept_q : now;
+  assign {cfg_kept, c_addr, s_addr} = kept ? kept_q : now;
+  assign cfg = {draw_i, cfg_kept};
   assign kept_n_o = kept_q[32 + optc_pkg::CfgN +: optc_pkg::CountW];
   assign kept_drawn_o = kept_q[32 + optc_pkg::CfgCopyRound +: 2] == 2'(ran_pkg::RoundStochastic);
   assign momentum = !cfg[0];
@@ -169,8 +170,6 @@ module top_opt #(
     .cfg_i             (cfg),
     .rsp_valid_o       (rsp_valid),
     .rsp_code_o        (rsp_code),
-    .seed_valid_i,
-    .seed_i,
     .in_valid_i        (in_valid),
     .in_ready_o        (in_ready),
     .in_w_i            (fetched[0 +: 128]),

@@ -64,11 +64,10 @@ package top_pkg;
   parameter int MaxFed = 131072;                          // copies of 4 bits: two results a word
   parameter int JobW = $clog2(MaxFed + 1);
   parameter int PlaceW = 2 * WordW + 3;
-  // Seeds of engines: SEED xor the engine's constant, core 0 lowest, the OPTC last (docs/top/README.md, Random numbers).
-  parameter logic [5*32-1:0] EngineSeeds = {
-    32'h1656_67b1, 32'h27d4_eb2f, 32'hc2b2_ae35, 32'h85eb_ca6b, 32'h0000_0000
-  };
-  parameter int SeedOptc = 4;
+  // Draws: the words of a GEMM and of an OPT that say where they begin; tiles of columns are 2^TileDraws numbers apart.
+  parameter int DrawWordGemm = 15;
+  parameter int DrawWordOpt = 11;
+  parameter int TileDraws = 16;
   parameter int PlanSlots = 32;
   parameter int PlanW = 46;       // {shift 10, fl y w x 24, order 2, n y w x 9, valid}
   /* verilator lint_on UNUSEDPARAM */

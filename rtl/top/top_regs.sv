@@ -39,7 +39,7 @@ module top_regs #(
   output logic [1:0]  push_engine_o,
   output logic [7:0]  push_id_o,
   output logic [511:0] push_cmd_o,      // word 0 lowest
-  // generators and LAPS' step
+  // SEED, LAPS' step
   output logic        seed_valid_o,     // pulse
   output logic [31:0] seed_o,
   output logic        step_o,           // pulse

@@ -69,7 +69,7 @@ module trainslice_top #(
   logic [23:0]  done_q, ids;
   logic [11:0]  codes;
   logic [14:0]  details;
-  logic         push_valid, seed_valid, step;
+  logic         push_valid, step;
   logic [1:0]   push_engine;
   logic [7:0]   push_id;
   logic [CmdW-1:0]   push_cmd;
@@ -105,7 +105,10 @@ module trainslice_top #(
     .busy_i(busy), .queued_i(queued), .done_i(done_q), .done_valid_i(cmd_done), .fail_valid_i(fail),
     .fail_code_i(codes), .fail_detail_i(details), .fail_id_i(ids), .push_full_i(full), .push_valid_o(push_valid),
     .push_engine_o(push_engine), .push_id_o(push_id), .push_cmd_o(push_cmd),
-    .seed_valid_o(seed_valid), .seed_o(seed), .step_o(step),
+    /* verilator lint_off PINCONNECTEMPTY */  // commands take SEED as they begin
+    .seed_valid_o(),
+    /* verilator lint_on PINCONNECTEMPTY */
+    .seed_o(seed), .step_o(step),
     .upd_valid_o(host_upd_valid), .upd_ready_i(host_upd_ready), .upd_layer_o(host_upd_layer),
     .upd_class_o(host_upd_class), .upd_values_o(host_upd_values), .upd_overflow_o(host_upd_overflow),
     .upd_zeros_o(host_upd_zeros), .upd_max_bit_o(host_upd_max_bit), .upd_sum_abs_o(host_upd_sum_abs),
@@ -263,12 +266,12 @@ module trainslice_top #(
     .obs_tolerance_o(unused_tolerance), .obs_over_o(unused_over), .busy_o(laps_busy)
   );
 
-  // ---- seeds: every engine its own, from the first cycle after reset on (docs/top/README.md, Random numbers) ----------------
-  logic seeded_q, seed_engines;
-  assign seed_engines = seed_valid || !seeded_q;
+  // ---- draws: their numbers count from SEED and the command's own word on (docs/top/README.md, Random numbers) ----------------
+  logic [31:0] draw_q;
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) seeded_q <= 1'b0;
-    else seeded_q <= 1'b1;
+    if (!rst_ni) draw_q <= '0;
+    else if (start) draw_q <= seed + cmds[CmdW + 32*top_pkg::DrawWordGemm +: 32];
+    else if (opt_start) draw_q <= seed + cmds[CmdW + 32*top_pkg::DrawWordOpt +: 32];
   end
 
   // ---- OPTC ----------------
@@ -295,8 +298,7 @@ module trainslice_top #(
     .f_ready_o(f_ready),
     .f_number_i(f_number[0 +: top_pkg::JobW]), .f_beat_i(f_beat[1:0]), .f_data_i(f_data[0 +: BeatW]),
     .done_o(opt_done), .refused_o(opt_refused), .code_o(opt_code),
-    .range_o(opt_range), .busy_o(opt_busy), .seed_valid_i(seed_engines),
-    .seed_i(seed ^ top_pkg::EngineSeeds[32*top_pkg::SeedOptc +: 32]), .req_o(o_req), .addr_o(o_addr),
+    .range_o(opt_range), .busy_o(opt_busy), .draw_i(draw_q), .req_o(o_req), .addr_o(o_addr),
     .data_i({read_data[0 +: BeatW], read_data[4*BeatW +: BeatW], read_data[3*BeatW +: BeatW],
              read_data[2*BeatW +: BeatW]}),
     .s_we_o(o_s_we), .s_addr_o(o_s_addr), .s_data_o(o_s_data), .y_we_o(o_y_we), .y_addr_o(o_y_addr),
@@ -320,7 +322,6 @@ module trainslice_top #(
       assign p_gnt[c] = p_req[c-1:0] == '0;
       assign r_gnt[c] = r_req[c-1:0] == '0;
     end
-    localparam logic [31:0] Seed = top_pkg::EngineSeeds[32*c +: 32];
     // First words of this core: a step is never more than StepW bits hold.
     logic [top_pkg::WordW-1:0] y_first, a_first, p_first;
     top_word #(
@@ -339,6 +340,7 @@ module trainslice_top #(
       .word_i({1'b0, cmd[191:176]}), .by_i(top_pkg::StepW'(cmd[239:224]) * top_pkg::StepW'(c)), .word_o(p_first)
     );
     top_core #(
+      .Cores (Cores),
       .Rows  (Rows),
       .Depth (Depth),
       .AccW  (AccW),
@@ -363,7 +365,7 @@ module trainslice_top #(
       .relu_i(cmd[276]), .round_i(cmd[278:277]), .rand_bits_i(cmd[280:279]), .shift_i(shift), .bias_i(cmd[287]),
       .mask_i(cmd[288]), .keep_i(cmd[306]), .x_windows_i(cmd[307]), .w_windows_i(cmd[308]),
       .narrow_i(cmd[309]), .feed_i(feed), .window_i(cmd[415:320]), .x_lengths_i(x_lengths), .w_lengths_i(w_lengths),
-      .seed_valid_i(seed_engines), .seed_i(seed ^ Seed),
+      .draw_i(draw_q + 32'(c << top_pkg::TileDraws)),
       .p_req_o(p_req[c]), .p_addr_o(p_addr[AddrW*c +: AddrW]), .p_gnt_i(p_gnt[c]), .p_data_i(read_data[0 +: BeatW]),
       .r_req_o(r_req[c]), .r_gnt_i(r_gnt[c]), .r_we_o(r_we[8*c +: 8]), .r_addr_o(r_addr[AddrW*c +: AddrW]),
       .r_data_o(r_data[BeatW*c +: BeatW]), .r_mask_we_o(r_mask_we[8*c +: 8]),

@@ -175,7 +175,7 @@ BLOCK = Block(
         ),
         Option("ROUND", "rounding", "str", "nearest", tuple(ROUNDS)),
         Option("RAND_BITS", "random bits of stochastic rounding", "int", 16, RAND_BITS),
-        Option("STOCHASTIC_SEED", "seed of the random generators", "int", 1, least=0, most=(1 << 32) - 1),
+        Option("STOCHASTIC_SEED", "where the numbers of draws begin", "int", 1, least=0, most=(1 << 32) - 1),
         Option("RELU", "ReLU", "flag", False),
         Option("BIAS", "vector (N), .npy of integers that fit 32 bits, added to every row of the sums", "in_file"),
         Option("CAPTURE", "product of a training, .npz as `make train CAPTURE=` saves it, replayed alone", "in_file"),

@@ -31,7 +31,7 @@ ARRAYS = {"x", "w", "mask", "bias", "meta"}
 
 @dataclass(frozen=True)
 class Capture:
-    """A product with the seed of the random generators, and where it came from."""
+    """A product, where the numbers of its draws begin, and where it came from."""
 
     product: Product
     seed: int = 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from tb.lib.testbase import BlockTest
 from tb.ran.env import SINKS
 from tb.ran.trace import trace_configs as ran_traces
 
-SOURCES = ("desc", "tile", "vec", "bias", "seed")
+SOURCES = ("desc", "tile", "vec", "bias")
 RAN_COUNTERS = 0x200
 
 
@@ -89,11 +90,11 @@ class GemmTest(BlockTest):
         return await self.until_quiet(sum(entry.bound() for entry in self.programs[-1]) + self.held)
 
     async def gemm(self, product: Product, seed: int | None = None) -> None:
-        """Plays a product alone, chunk of K by chunk."""
+        """Plays a product alone, chunk of K by chunk. `seed`: number of its first draws."""
+        if seed is not None:
+            product = replace(product, final=replace(product.final, draw=seed))
         stages = product.plan(self.params, self.next_job, len(self.products))
         self.products.append(product)
-        if seed is not None:
-            stages[0].seeds.append((seed, 0))
         for stage in stages:
             await self.play(stage)
 

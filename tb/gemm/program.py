@@ -16,17 +16,23 @@ import numpy.typing as npt
 
 from host.captures import MOST_JOBS_OF_A_STAGE
 from models.common.formats import YBits
+from models.common.generator import NUMBERS, TILE_DRAWS
 from models.ioss.config import CoreParams, Descriptor
 from models.ioss.oracle import PairCount, count_pairs, kept_product
 from models.ran.config import MAX_JOBS, RanDescriptor, RanParams, RspCode, Start
 from tb.ioss.program import Placement
 from tb.ioss.program import Program as CoreProgram
 from tb.lib.agents import BurstItem
-from tb.ran.program import bias_beats, bias_burst, desc_burst, desc_words, seed_burst
+from tb.ran.program import bias_beats, bias_burst, desc_burst, desc_words
 from tb.ran.scoreboard import exact_range
 
 I64 = npt.NDArray[np.int64]
 RAN_CODE = 16
+
+
+def drawn(final: RanDescriptor, tile: int) -> RanDescriptor:
+    """The descriptor of a tile of columns, whose draws' numbers are `TILE_DRAWS` away from those of the next."""
+    return replace(final, draw=(final.draw + TILE_DRAWS * tile) % NUMBERS)
 
 
 @dataclass(frozen=True)
@@ -118,7 +124,6 @@ class GemmProgram:
     params: GemmParams
     first_job: int = 0
     ran: list[RanDescriptor] = field(default_factory=list)
-    seeds: list[tuple[int, int]] = field(default_factory=list)
     final: set[int] = field(default_factory=set)  # jobs whose result is one of the product's
     distance: int = 0  # of partial sums, in jobs; 0: there are none
     _bias: list[npt.NDArray[np.uint8]] = field(default_factory=list)
@@ -148,7 +153,7 @@ class GemmProgram:
             place = self.core.placements[job - self.core.first_job]
             width = min(lanes, w.shape[1] - place.n0)
             start = Start.PSUM64 if not first else Start.BIAS if product.bias is not None else Start.ZERO
-            base = product.final if last else RanDescriptor(YBits.RAW64)
+            base = drawn(product.final, place.n0 // lanes) if last else RanDescriptor(YBits.RAW64)
             self.ran.append(
                 self.ran_part(replace(base, start=start, lanes=width, stat_last=at == len(descs) - 1), desc)
             )
@@ -212,6 +217,4 @@ class GemmProgram:
             out["desc"] = [desc_burst(words, self.core.desc_gap)]
         if self._bias:
             out["bias"] = [bias_burst(self.bias_data, self.bias_last, 0)]
-        if self.seeds:
-            out["seed"] = [seed_burst(self.seeds)]
         return out

@@ -20,8 +20,6 @@ module tb_gemm #(
   output logic [31:0] vec_played_o,
   input  logic [31:0] bias_credit_i,
   output logic [31:0] bias_played_o,
-  input  logic [31:0] seed_credit_i,
-  output logic [31:0] seed_played_o,
   input  logic [31:0] out_credit_i,
   input  logic [31:0] req_credit_i,
   input  logic [31:0] stat_credit_i,
@@ -42,14 +40,13 @@ module tb_gemm #(
   assign cycle_o = cycle_q;
 
   // ---- sources ----------------
-  logic        desc_valid, desc_ready, tile_valid, tile_ready, vec_valid, vec_ready, bias_valid, bias_ready, seed_valid;
-  logic [71:0] desc_payload;      // tb_ran.sv; the lowest three bits are min_order
+  logic        desc_valid, desc_ready, tile_valid, tile_ready, vec_valid, vec_ready, bias_valid, bias_ready;
+  logic [103:0] desc_payload;      // tb_ran.sv; the lowest three bits are min_order
   logic [8*17-1:0] tile_payload;  // last, data
   logic [8*23-1:0] vec_payload;   // mask (32), tag (not used: the pair numbers its jobs), last, data
   logic [135:0] bias_payload;     // last, data
-  logic [31:0] seed_payload;
 
-  ts_source #(.Name("desc"), .PayloadBytes(9)) u_desc_source (
+  ts_source #(.Name("desc"), .PayloadBytes(13)) u_desc_source (
     .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .credit_i(desc_credit_i), .played_o(desc_played_o),
     .valid_o(desc_valid), .ready_i(desc_ready), .payload_o(desc_payload)
   );
@@ -64,10 +61,6 @@ module tb_gemm #(
   ts_source #(.Name("bias"), .PayloadBytes(17)) u_bias_source (
     .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .credit_i(bias_credit_i), .played_o(bias_played_o),
     .valid_o(bias_valid), .ready_i(bias_ready), .payload_o(bias_payload)
-  );
-  ts_source #(.Name("seed"), .PayloadBytes(4)) u_seed_source (
-    .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .credit_i(seed_credit_i), .played_o(seed_played_o),
-    .valid_o(seed_valid), .ready_i(1'b1), .payload_o(seed_payload)
   );
 
   // ---- sinks, partial sums ----------------
@@ -145,6 +138,7 @@ module tb_gemm #(
     .desc_start_i(desc_payload[64:63]),
     .desc_lanes_i(desc_payload[70:65]),
     .desc_stat_last_i(desc_payload[71]),
+    .desc_draw_i(desc_payload[103:72]),
     .rsp_valid_o(rsp_valid),
     .rsp_code_o(rsp_code),
     .tile_valid_i(tile_valid),
@@ -173,8 +167,6 @@ module tb_gemm #(
     .psum_last_i(psum_last),
     .bias_err_o(),
     .psum_err_o(),
-    .seed_valid_i(seed_valid),
-    .seed_i(seed_payload),
     .out_valid_o(out_valid),
     .out_ready_i(out_ready),
     .out_data_o(out_data),
@@ -276,8 +268,8 @@ module tb_gemm #(
 
   // ---- end of work ----------------
   logic active;
-  assign active = busy || desc_valid || tile_valid || vec_valid || bias_valid || seed_valid ||
+  assign active = busy || desc_valid || tile_valid || vec_valid || bias_valid ||
                   desc_played_o != desc_credit_i || tile_played_o != tile_credit_i || vec_played_o != vec_credit_i ||
-                  bias_played_o != bias_credit_i || seed_played_o != seed_credit_i;
+                  bias_played_o != bias_credit_i;
   ts_quiet u_quiet (.clk_i, .rst_ni, .active_i(active), .quiet_o);
 endmodule

@@ -47,6 +47,7 @@ TESTS: tuple[TestEntry, ...] = (
     ),
     TestEntry("back_pressure", "the stops are fixed", icarus_config={"stop": 200, "jobs": 12}, late=("icarus",)),
     TestEntry("illegal_descriptors", "all codes in every run"),
+    TestEntry("same_draws", "the seed only gives values", icarus_config={"rows": 8}, late=("icarus",)),
     TestEntry("refused_jobs", "24 tiles a run", seeds=(1, 2), icarus_config={"tiles": 6}),
     TestEntry(
         "reset_mid_jobs",

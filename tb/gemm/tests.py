@@ -15,10 +15,12 @@ import pyuvm
 
 from models.common.files import read_array, save_arrays
 from models.common.formats import YBits
+from models.common.generator import NUMBERS, TILE_DRAWS, draws
 from models.common.rounding import Round
 from models.common.tensors import load_matrix
 from models.ioss.config import LEGAL_REDUCE, Descriptor
 from models.ran.config import RanDescriptor, Start
+from models.ran.value import quantise, saturate
 from tb.gemm.capture import Capture
 from tb.gemm.env import GemmTest
 from tb.gemm.program import GemmProgram, Product
@@ -56,6 +58,7 @@ def random_final(rng: np.random.Generator, y_bits: int) -> RanDescriptor:
         int(rng.integers(3)),
         int(rng.integers(4)),
         int(rng.integers(0, 20)),
+        draw=int(rng.integers(NUMBERS)),
     )
 
 
@@ -252,7 +255,6 @@ class formats(GemmTest):
     async def body(self) -> None:
         rng, config = self.run_info.rng(), self.run_info.config
         program = self.program()
-        program.seeds.append((int(rng.integers(1 << 32)), 0))
         cases = list(itertools.product(OPERAND_FORMATS, (False, True), (False, True), range(3)))
         cases += [(y_bits, False, False, 0) for y_bits in (YBits.RAW32, YBits.RAW64)] * 4
         rng.shuffle(cases)
@@ -349,6 +351,42 @@ LONGEST = 100
 
 
 @pyuvm.test()
+class same_draws(GemmTest):
+    """A product that rounds stochastically, again and again, with results that are held off and without: always what
+    NumPy makes of sums and of the draws of row and column, in which no order occurs. Config: `rows`."""
+
+    STYLES = ("none", "frequent", "starved")
+
+    async def body(self) -> None:
+        rng, lanes = self.run_info.rng(), self.params.core.lanes
+        final = RanDescriptor(YBits.B16, round=Round.STOCHASTIC, rand_bits=3, shift=7, draw=NUMBERS - 9)
+        bias = rng.integers(-1000, 1000, 2 * lanes + 3)
+        for style in self.STYLES:
+            await self.back_pressure({"out": ready_wave(rng, style, 2000)})
+            if style == self.STYLES[0]:
+                product = random_product(
+                    rng, (self.run_info.config.get("rows", 30), 40, len(bias)), 2, 2, final=final, bias=bias
+                )
+            await self.gemm(product)
+
+    def conclude(self, verdict: Verdict) -> None:
+        super().conclude(verdict)
+        if verdict.divergences:
+            return
+        lanes, product = self.params.core.lanes, self.products[0]
+        m, _, n = product.shape
+        draw = [draws(product.final.draw + TILE_DRAWS * t + np.arange(m), lanes) for t in range(-(-n // lanes))]
+        want = saturate(quantise(product.sums(lanes), product.final, np.hstack(draw)[:, :n]), product.final)[0]
+        for style, (got, _) in zip(self.STYLES, self.env.scoreboard.results, strict=True):
+            verdict.count("value", want.size)
+            bad = np.argwhere(got != want)
+            if len(bad):
+                verdict.diverge(
+                    "result", self.cycles, f"row, column {bad[0]}, {style}", got[*bad[0]], want[*bad[0]], len(bad)
+                )
+
+
+@pyuvm.test()
 class refused_jobs(GemmTest):
     """Tiles and vectors with wrong framing: their jobs are cancelled in the RAN, everything else comes out right.
     Config: `tiles`."""
@@ -393,7 +431,6 @@ class constrained_random(GemmTest):
             style = str(rng.choice(["none", "rare", "frequent", "starved"]))
             await self.back_pressure({name: ready_wave(rng, style, 1500)})
         program = self.program()
-        program.seeds.append((int(rng.integers(1 << 32)), int(rng.integers(200))))
         reduce = (1,) if rng.random() < 0.4 else factors
         longest = min(config.get("max_k", LONGEST), self.params.core.depth)
         knobs = Knobs(config.get("tiles", 30), config.get("jobs", 14), longest, reduce=reduce)

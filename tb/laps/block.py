@@ -17,7 +17,8 @@ from tb.lib.testlist import block_runs
 HERE = Path(__file__).parent
 PACKAGES = ("rtl/common/trainslice_pkg.sv", "rtl/ran/ran_pkg.sv", "rtl/laps/laps_pkg.sv")
 RTL = (
-    "rtl/ran/ran_random.sv",
+    "rtl/common/draw_mix.sv",
+    "rtl/common/draw_lanes.sv",
     "rtl/laps/laps_log2.sv",
     "rtl/laps/laps_limit.sv",
     "rtl/laps/laps_fl_rule.sv",

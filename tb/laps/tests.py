@@ -443,14 +443,15 @@ class tolerances(LapsTest):
             program.update(int(rng.integers(4)), cls, TensorStats(values, overflow, 0, 8, values))
         await self.play(program)
         self.least_draws = updates // CLASSES
-        # The one seed that would leave the generator at 0.
-        program = Program()
-        program.write(SEED, 0x9E37_79B9)
-        await self.play(program)
-        program = Program()
-        for _ in range(4):
-            program.update(0, 1, TensorStats(100, 1, 0, 8, 100))
-        await self.play(program)
+        # The one number whose mixed word is 0; numbers that begin again.
+        for first in (0x9E37_79B9, 0xFFFF_FFFE):
+            program = Program()
+            program.write(SEED, first)
+            await self.play(program)
+            program = Program()
+            for _ in range(4):
+                program.update(0, 1, TensorStats(100, 1, 0, 8, 100))
+            await self.play(program)
 
     def conclude(self, verdict: Verdict) -> None:
         super().conclude(verdict)

@@ -22,7 +22,8 @@ HERE = Path(__file__).parent
 ANY_MODES = ("smoke", "constrained_random", "stopped_consumer", "reset_in_the_middle", "single_mode")
 PACKAGES = ("rtl/common/trainslice_pkg.sv", "rtl/ran/ran_pkg.sv", "rtl/optc/optc_pkg.sv")
 RTL = (
-    "rtl/ran/ran_random.sv",
+    "rtl/common/draw_mix.sv",
+    "rtl/common/draw_lanes.sv",
     "rtl/ran/ran_round.sv",
     "rtl/optc/optc_cfg_check.sv",
     "rtl/optc/optc_root.sv",

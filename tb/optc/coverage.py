@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.common.generator import NUMBERS
 from models.common.rounding import Round, bit_length
 from models.optc.config import MAX_CLIP, SQUARE_BITS, Mode, OptcConfig, RspCode, Scalar
 from models.optc.cycle import LATENCY, Prediction
@@ -316,8 +317,8 @@ STATISTICS = CoverGroup(
 RANDOM = CoverGroup(
     "random",
     (
-        Coverpoint("seed", ("idle", "between draws", "with a draw"), "what a seed meets"),
-        Coverpoint.ranges("draws", "draws between two seeds", 0, 1, 2, 100),
+        Coverpoint("number", ("below 2^32", "passes 2^32"), "numbers of a tensor's draws"),
+        Coverpoint.ranges("draws", "beats of a tensor that drew", 1, 2, 100),
     ),
     "random numbers",
 )
@@ -482,7 +483,7 @@ class Sampler:
         tensors = Tensors.of(self.lanes, stim.configs, want)
         self._answers(stim, want, tensors)
         self._streams(stim, want, tensors)
-        self._random(want, tensors, epoch.seeds)
+        self._random(want, tensors)
         if tensors.configs:
             table = columns(tensors.configs)
             self._configs(tensors, table)
@@ -576,19 +577,14 @@ class Sampler:
             gap = np.where(waited, NO_BIN, point["gap"].index(gap))
             self.out.sample("streams", mode=mode_of[want.tensor[came][1:][inner]], gap=gap)
 
-    def _random(self, want: Prediction, tensors: Tensors, seeds: Sequence[tuple[int, int]]) -> None:
-        if not seeds:
-            return
-        stochastic = np.array([config.copy_round == Round.STOCHASTIC for config in tensors.configs], bool)
+    def _random(self, want: Prediction, tensors: Tensors) -> None:
         drew = (want.beat_accept >= 0) & (want.stages["copy"] >= 0)
-        drew[drew] &= stochastic[want.tensor[drew]]
-        draws = want.stages["copy"][drew]
-        at = np.array([cycle for cycle, _ in seeds], np.int64)
-        met = np.isin(at, draws)
-        between = (at > draws.min()) & (at < draws.max()) if len(draws) else np.zeros(len(at), bool)
-        self.out.sample("random", seed=np.select([met, between], [2, 1], 0))
-        number = np.diff([*np.searchsorted(draws, at, side="right"), len(draws)])
-        self.out.sample("random", draws=RANDOM.points["draws"].index(number))
+        for at, config in enumerate(tensors.configs):
+            beats = int((drew & (want.tensor == at)).sum())
+            if config.copy_round != Round.STOCHASTIC or not beats:
+                continue
+            self.out.sample("random", number=[int(config.draw + beats > NUMBERS)])
+            self.out.sample("random", draws=RANDOM.points["draws"].index([beats]))
 
     def _statistics(self, tensors: Sequence[tuple[OptcConfig, Statistics | None]]) -> None:
         done = [(config, stats) for config, stats in tensors if stats is not None]

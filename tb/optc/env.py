@@ -49,7 +49,7 @@ class OptcTest(ProgramTest):
         self.rules = [mode for mode in Mode if has_mode(self.modes, mode)]
         self.only = self.rules[0] if len(self.rules) == 1 else None
         folder = self.run_info.run_dir
-        streams = [StreamConfig(self.dut, name, folder) for name in ("cfg", "in", "seed")]
+        streams = [StreamConfig(self.dut, name, folder) for name in ("cfg", "in")]
         streams += [StreamConfig(self.dut, name, folder, sinks=1) for name in ("out", "stat")]
         kinds = trace_dtypes(lanes).items()
         traces = tuple(TraceConfig(folder / f"{name}.bin", dtype, f"{name}_trace") for name, dtype in kinds)

@@ -1,4 +1,4 @@
-"""What a test plays into the OPTC: configurations, beats and seeds, as the model and as the transactors take them."""
+"""What a test plays into the OPTC: configurations and beats, as the model and as the transactors take them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from tb.lib.agents import BurstItem
 from tb.lib.streams import source_records
 
 I64 = npt.NDArray[np.int64]
-CFG_BYTES = 29
+CFG_BYTES = 36
+WAIT = 1 << 231  # the bit of the word, one of those that mean nothing, that makes the bench wait
 
 
-RESERVED = 0x7F << 1 | 0x1F << 226  # bits of the word that mean nothing
+RESERVED = 0x7F << 1 | 0x1F << 226 | 0xFF_FFFF << 232  # other bits of the word that mean nothing
 
 
 def cfg_word(config: OptcConfig, wait: bool, reserved: int = 0) -> bytes:
-    """The configuration as the core's word (optc_pkg), highest byte first; its highest bit makes the bench wait.
+    """The configuration as the core's word (optc_pkg), highest byte first.
     `reserved`: its reserved bits."""
-    return (config.word | int(wait) << 231 | reserved & RESERVED).to_bytes(CFG_BYTES, "big")
+    return (config.word | WAIT * wait | reserved & RESERVED).to_bytes(CFG_BYTES, "big")
 
 
 @dataclass
@@ -33,7 +34,6 @@ class Program:
     lanes: int
     configs: list[tuple[OptcConfig, bool, int]] = field(default_factory=list)
     beats: list[tuple[I64, I64]] = field(default_factory=list)
-    seeds: list[tuple[int, int]] = field(default_factory=list)
     reserved: int = 0
 
     def tensor(self, config: OptcConfig, arrays: tuple[I64, I64, I64, I64], gaps: npt.ArrayLike = 0) -> None:
@@ -57,7 +57,7 @@ class Program:
     def bound(self) -> int:
         """Cycles that it takes at most with sinks that are always ready."""
         gaps = sum(int(gap.sum()) for _, gap in self.beats) + sum(gap for *_, gap in self.configs)
-        return gaps + sum(gap + 1 for _, gap in self.seeds) + len(self.data()) + 70 * len(self.configs) + 200
+        return gaps + len(self.data()) + 70 * len(self.configs) + 200
 
     def bursts(self) -> Mapping[str, list[BurstItem]]:
         """For the agents, by stream."""
@@ -72,8 +72,4 @@ class Program:
             flat = np.ascontiguousarray(data.reshape(len(data), -1)[:, ::-1] & 0xFFFF_FFFF, ">u4").view(np.uint8)
             gap = np.concatenate([gap for _, gap in self.beats])
             out["in"] = [BurstItem("in", source_records(gap, flat), len(data))]
-        if self.seeds:
-            words = np.array([list(value.to_bytes(4, "big")) for value, _ in self.seeds], np.uint8)
-            records = source_records(np.array([gap for _, gap in self.seeds]), words)
-            out["seed"] = [BurstItem("seed", records, len(words))]
         return out

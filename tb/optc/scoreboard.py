@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.common.generator import Lfsr
+from models.common.generator import draws
 from models.common.rounding import Round
 from models.optc.config import BOTH_MODES, Mode, OptcConfig, RspCode
 from models.optc.cycle import Prediction, Stimulus, predict
@@ -48,7 +48,7 @@ def out_dtype(lanes: int) -> np.dtype:
 @dataclass
 class Epoch:
     """Between two resets; cycles count from `base`. `tensors`: accepted configurations with their statistics (None
-    where beats are missing); `words`: what the model gives for every beat, (B, L) each; `seeds`: (cycle, value)."""
+    where beats are missing); `words`: what the model gives for every beat, (B, L) each."""
 
     base: int
     stim: Stimulus
@@ -57,7 +57,6 @@ class Epoch:
     tensors: list[tuple[OptcConfig, Statistics | None]]
     result: npt.NDArray[np.void]
     words: dict[str, I64]
-    seeds: list[tuple[int, int]]
 
 
 def check_rate(verdict: Verdict, what: str, taken: I64, offered: I64, left: I64, latency: int) -> None:
@@ -91,7 +90,7 @@ class OptcScoreboard(SpannedScoreboard):
 
     def _epoch(self, base: int, end: int) -> None:
         verdict, lanes = self.verdict, self.params
-        log: dict[str, SourceLog] = {name: self.seen[name] for name in ("cfg", "in", "seed")}
+        log: dict[str, SourceLog] = {name: self.seen[name] for name in ("cfg", "in")}
         pick = {name: (entry.offer >= base) & (entry.offer < end) for name, entry in log.items()}
         every = [entry for program in self.programs for entry in program.configs]
         configs = [entry for entry, mine in zip(every, pick["cfg"], strict=True) if mine]
@@ -120,10 +119,7 @@ class OptcScoreboard(SpannedScoreboard):
         kinds, codes = ("cycle", "value"), {"code": named(RspCode)}
         compare_tables(verdict, "configuration", "answer", seen, answers, kinds=kinds, base=base, layouts=codes)
 
-        seeds = [entry for program in self.programs for entry in program.seeds]
-        at = log["seed"].offer - base
-        changes = [(int(c), value) for c, (value, _), p in zip(at, seeds, pick["seed"], strict=True) if p]
-        tensors, tables, words = self._expected(stim, want, data, changes)
+        tensors, tables, words = self._expected(stim, want, data)
         kinds = ("cycle", "value")
         for name in ("moment", "denom", "update"):
             got = self._within(name, base, end)
@@ -134,42 +130,29 @@ class OptcScoreboard(SpannedScoreboard):
         compare_tables(verdict, "output", "beat", result, tables["out"], kinds=kinds, base=base)
         record = self._within("stat", base, end)
         compare_tables(verdict, "statistic", "tensor", record, tables["stat"], kinds=kinds, base=base)
-        self.epochs.append(Epoch(base, stim, want, data, tensors, result, words, changes))
-
-    def _draws(self, cycles: I64, changes: list[tuple[int, int]]) -> I64:
-        """Draws (D, L) at given cycles; a seed acts after its cycle."""
-        generator, out, place = Lfsr(self.params), [], 0
-        for cycle, value in [*changes, (1 << 62, 0)]:
-            count = int(np.searchsorted(cycles, cycle, side="right")) - place
-            if count:
-                out.append(generator.draw(count))
-                place += count
-            generator = Lfsr(self.params, value)
-        return np.concatenate(out) if out else np.zeros((0, self.params), np.int64)
+        self.epochs.append(Epoch(base, stim, want, data, tensors, result, words))
 
     def _expected(
-        self, stim: Stimulus, want: Prediction, data: I64, changes: list[tuple[int, int]]
+        self, stim: Stimulus, want: Prediction, data: I64
     ) -> tuple[list[tuple[OptcConfig, Statistics | None]], dict[str, npt.NDArray[np.void]], dict[str, I64]]:
-        lanes, accepted = self.params, want.beat_accept >= 0
+        lanes = self.params
         used = [config for config, code in zip(stim.configs, want.cfg_code, strict=True) if code == RspCode.OK]
         beats = len(data)
         words = {name: np.zeros((beats, lanes), np.int64) for name in ("m", "v", "denom", "u", "w", "y", "pm", "pv")}
         last = np.zeros(beats, np.int64)
         adam = np.zeros(beats, bool)
         tensors: list[tuple[OptcConfig, Statistics | None]] = []
-        stochastic = np.array([config.copy_round == Round.STOCHASTIC for config in used], bool)
-        drawing = accepted & (want.stages["copy"] >= 0)
-        drawing[drawing] &= stochastic[want.tensor[drawing]]
-        draw = np.zeros((beats, lanes), np.int64)
-        draw[drawing] = self._draws(want.stages["copy"][drawing], changes)
         for number, config in enumerate(used):
             mine = np.flatnonzero(want.tensor == number)
             if len(mine) == 0:
                 tensors.append((config, None))
                 continue
             part = data[mine].transpose(1, 0, 2).reshape(4, -1)
+            drawn = None
+            if config.copy_round == Round.STOCHASTIC:
+                drawn = draws(config.draw + np.arange(len(mine)), lanes).ravel()
             # What lies in padding lanes passes through the stages, but counts and leaves nowhere.
-            whole = update(config, State(*part[:3]), part[3], draw[mine].ravel(), config.n)
+            whole = update(config, State(*part[:3]), part[3], drawn, config.n)
             shape = (len(mine), lanes)
             words["pm"][mine], words["pv"][mine] = whole.state.m.reshape(shape), whole.state.v.reshape(shape)
             words["denom"][mine] = (whole.k << 16 | whole.d).reshape(shape)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.common import floats
+from models.common.generator import NUMBERS
 from models.optc.config import MAX_CLIP, Mode, OptcConfig, RspCode, Scalar
 
 I64 = npt.NDArray[np.int64]
@@ -43,7 +44,9 @@ def random_config(rng: np.random.Generator, n: int, mode: Mode | None = None) ->
             int(rng.integers(32)),
         )
         if config.check() == RspCode.OK:
-            return config
+            # Anywhere, and just before the numbers begin again.
+            first = rng.choice([rng.integers(NUMBERS), NUMBERS - rng.integers(1, 20)])
+            return replace(config, draw=int(first))
 
 
 def random_state(rng: np.random.Generator, n: int) -> tuple[I64, I64, I64, I64]:

@@ -1,6 +1,6 @@
 // Test bench of the OPTC: transactors on every stream and a binary trace of every boundary (docs/environment.md; docs/optc/README.md).
 //
-// A configuration whose highest bit is set waits until the core is not busy, as a host would; one without is offered at once.
+// A configuration whose bit WaitBit is set waits until the core is not busy, as a host would; one without is offered at once.
 module tb_optc #(
   parameter int Lanes = 4,
   parameter int Modes = 3
@@ -14,8 +14,6 @@ module tb_optc #(
   output logic [31:0] cfg_played_o,
   input  logic [31:0] in_credit_i,
   output logic [31:0] in_played_o,
-  input  logic [31:0] seed_credit_i,
-  output logic [31:0] seed_played_o,
   input  logic [31:0] out_credit_i,
   input  logic [31:0] stat_credit_i,
 
@@ -23,6 +21,7 @@ module tb_optc #(
   output logic        quiet_o         // nothing to play, nothing in the device (ts_quiet)
 );
   localparam int CfgW = optc_pkg::CfgW;
+  localparam int WaitBit = 231;   // reserved in the core
 
   logic [31:0] cycle_q;
   initial cycle_q = 0;
@@ -30,11 +29,10 @@ module tb_optc #(
   assign cycle_o = cycle_q;
 
   // ---- sources, sinks ----------------
-  logic cfg_valid, cfg_ready, cfg_gate, in_valid, in_ready, seed_valid;
+  logic cfg_valid, cfg_ready, cfg_gate, in_valid, in_ready;
   logic out_valid, out_ready, out_last, stat_valid, stat_ready;
   logic [CfgW-1:0]      cfg;
   logic [128*Lanes-1:0] payload;      // g, v, m, w
-  logic [31:0]          seed;
   logic [32*Lanes-1:0]  out_w, out_m, out_v;
   logic [16*Lanes-1:0]  out_y;
   logic [23:0]          stat_values;
@@ -43,7 +41,7 @@ module tb_optc #(
   logic                 busy, rsp_valid;
   logic [3:0]           rsp_code;
 
-  assign cfg_gate = !cfg[CfgW-1] || !busy;
+  assign cfg_gate = !cfg[WaitBit] || !busy;
   ts_source #(.Name("cfg"), .PayloadBytes(CfgW / 8)) u_cfg_source (
     .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .credit_i(cfg_credit_i), .played_o(cfg_played_o),
     .valid_o(cfg_valid), .ready_i(cfg_ready && cfg_gate), .payload_o(cfg)
@@ -51,10 +49,6 @@ module tb_optc #(
   ts_source #(.Name("in"), .PayloadBytes(16 * Lanes)) u_in_source (
     .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .credit_i(in_credit_i), .played_o(in_played_o),
     .valid_o(in_valid), .ready_i(in_ready), .payload_o(payload)
-  );
-  ts_source #(.Name("seed"), .PayloadBytes(4)) u_seed_source (
-    .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .credit_i(seed_credit_i), .played_o(seed_played_o),
-    .valid_o(seed_valid), .ready_i(1'b1), .payload_o(seed)
   );
   ts_sink #(.Name("out"), .Index(0)) u_out_sink (
     .clk_i, .cycle_i(cycle_q), .flush_i, .credit_i(out_credit_i), .ready_o(out_ready)
@@ -85,8 +79,6 @@ module tb_optc #(
     .cfg_i             (cfg),
     .rsp_valid_o       (rsp_valid),
     .rsp_code_o        (rsp_code),
-    .seed_valid_i      (seed_valid),
-    .seed_i            (seed),
     .in_valid_i        (in_valid),
     .in_ready_o        (in_ready),
     .in_w_i            (payload[32*Lanes-1:0]),
@@ -128,7 +120,7 @@ module tb_optc #(
 
   // ---- end of work ----------------
   logic active;
-  assign active = busy || cfg_valid || in_valid || seed_valid || cfg_played_o != cfg_credit_i ||
-                  in_played_o != in_credit_i || seed_played_o != seed_credit_i;
+  assign active = busy || cfg_valid || in_valid || cfg_played_o != cfg_credit_i ||
+                  in_played_o != in_credit_i;
   ts_quiet u_quiet (.clk_i, .rst_ni, .active_i(active), .quiet_o);
 endmodule

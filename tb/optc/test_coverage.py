@@ -311,15 +311,16 @@ def test_waits() -> None:
     assert hit(coverage, "streams", "in_waits") == {"cause no tensor open, in_wait 10-999": 1}
 
 
-def test_seeds() -> None:
+def test_draws() -> None:
     program = Program(LANES)
+    zero = tuple(np.zeros((4, 12), np.int64))
     config = replace(STILL, n=3 * LANES, copy_round=int(Round.STOCHASTIC))
-    program.tensor(config, tuple(np.zeros((4, 12), np.int64)))
-    program.seeds = [(5, 0), (6, 0), (7, 0)]
-    # Draws at 49, 50, 51.
-    coverage = played(Part(program, seed_offer=(10, 50, 90)))
-    assert hit(coverage, "random", "seed") == {"idle": 2, "with a draw": 1}
-    assert hit(coverage, "random", "draws") == {"0": 1, "1": 1, "2-99": 1}
+    for first in (0, 2**32 - 3, 2**32 - 2):
+        program.tensor(replace(config, draw=first), zero)
+    program.tensor(replace(config, copy_round=int(Round.NEAREST)), zero)
+    coverage = played(Part(program))
+    assert hit(coverage, "random", "number") == {"below 2^32": 2, "passes 2^32": 1}
+    assert hit(coverage, "random", "draws") == {"2-99": 3}
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,6 @@ class Part:
     horizon: int = 600
     cfg_offer: Sequence[int] | None = None
     beat_offer: Sequence[int] | None = None
-    seed_offer: Sequence[int] | None = None
     out_ready: npt.NDArray[np.bool_] | None = None
     stat_ready: npt.NDArray[np.bool_] | None = None
 
@@ -67,7 +66,7 @@ def observed(*parts: Part) -> Observed:
     model.build_phase()
     model.params = LANES
     base, events = BASE, []
-    logs: dict[str, list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]] = {"cfg": [], "in": [], "seed": []}
+    logs: dict[str, list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]] = {"cfg": [], "in": []}
     tables: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in TRACES}
     waves: dict[str, list[npt.NDArray[np.bool_]]] = {"out": [], "stat": []}
     begin = 0
@@ -88,16 +87,14 @@ def observed(*parts: Part) -> Observed:
             part.stat_ready,
         )
         want = predict(stim)
-        seed = offers(part.seed_offer, len(program.seeds))
-        changes = [(int(cycle), value) for cycle, (value, _) in zip(seed, program.seeds, strict=True)]
-        expected = model._expected(stim, want, data, changes)[1]
+        expected = model._expected(stim, want, data)[1]
         for name in TRACES:
             table = expected[name].copy()
             for column in {"cycle", "valid"} & set(table.dtype.names or ()):
                 table[column] += base
             tables[name].append(table)
         for name, offer, accept in (
-            ("cfg", stim.cfg_offer, want.cfg_accept), ("in", stim.beat_offer, want.beat_accept), ("seed", seed, seed),
+            ("cfg", stim.cfg_offer, want.cfg_accept), ("in", stim.beat_offer, want.beat_accept),
         ):  # fmt: skip
             logs[name].append((offer + base, np.where(accept >= 0, accept + base, -1)))
         events.append((base, EV_RESET << 24 | 1))
@@ -126,14 +123,20 @@ def _parts() -> list[Part]:
     for program in (first, second):
         for mode in (*Mode, Mode.MOMENTUM):
             config = replace(
-                PLAIN, mode=mode, n=22, copy_round=int(Round.STOCHASTIC), copy_shift=24, copy_format=3, wd=Scalar(1, 3)
+                PLAIN,
+                mode=mode,
+                n=22,
+                copy_round=int(Round.STOCHASTIC),
+                copy_shift=24,
+                copy_format=3,
+                wd=Scalar(1, 3),
+                draw=2**32 - 3,
             )
             program.tensor(config, random_state(rng, 22))
     second.configs.append((replace(PLAIN, n=0), True, 0))
-    second.seeds = [(77, 0), (78, 0)]
     wave = rng.random(600) < 0.6
     # The first is cut off in its second tensor.
-    return [Part(first, 120), Part(second, 600, seed_offer=(3, 52), out_ready=wave, stat_ready=wave[::-1])]
+    return [Part(first, 120), Part(second, 600, out_ready=wave, stat_ready=wave[::-1])]
 
 
 def test_faultless_passes() -> None:
@@ -198,17 +201,14 @@ def _padding(seen: Observed) -> None:
     seen.traces["out"]["w"][last, 3] = 1
 
 
-def _other_seed(seen: Observed) -> None:
-    seen.programs[1].seeds[1] = (79, 0)
+def _other_draws(tensor: int) -> Callable[[Observed], None]:
+    """The copies are those of other numbers."""
 
+    def fault(seen: Observed) -> None:
+        config, *rest = seen.programs[1].configs[tensor]
+        seen.programs[1].configs[tensor] = (replace(config, draw=config.draw - 1), *rest)
 
-def _late_seed(seen: Observed) -> None:
-    seen.seen["seed"] = SourceLog(seen.seen["seed"].offer + np.array([0, 3]), seen.seen["seed"].accept)
-
-
-def _draws_go_on(seen: Observed) -> None:
-    """The generators were not reset."""
-    seen.programs[1].seeds[0] = (1, 0)
+    return fault
 
 
 FAULTS: list[tuple[str, Callable[[Observed], None]]] = [
@@ -222,7 +222,7 @@ FAULTS: list[tuple[str, Callable[[Observed], None]]] = [
     ("update", _word("update", "u")), ("update", _word("update", "cycle")), ("update", _drop("update", -1)),
     *[("output", _word("out", name)) for name in ("w", "m", "v", "y", "valid", "cycle", "last")],
     ("output", _drop("out", -1)), ("output", _twice("out", -1)), ("output", _padding),
-    ("output", _other_seed), ("output", _late_seed), ("output", _draws_go_on),
+    ("output", _other_draws(0)), ("output", _other_draws(1)),
     *[("statistic", _word("stat", name)) for name in ("valid", "cycle", "values", *COUNTS)],
     ("statistic", _drop("stat", -1)), ("statistic", _twice("stat", 0)),
 ]  # fmt: skip

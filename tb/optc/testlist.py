@@ -45,5 +45,5 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry("all_saturate", "no choice left to a seed", icarus_config={"n": 203}, directed=True, late=("icarus",)),
     TestEntry("tensor_lengths", "all of them", icarus_config={"beats": [1, 50]}, late=("icarus",)),
     TestEntry("waiting", "stops of every length in every run", icarus_config={"tensors": 3}, late=("icarus",)),
-    TestEntry("seeds", "moments are fixed against the draws; the seed gives values", late=("icarus",)),
+    TestEntry("draws", "the seed gives values", late=("icarus",)),
 )

@@ -17,8 +17,8 @@ import pyuvm
 from host.optimiser import WIDTH, Rule
 from models.common import floats
 from models.common.files import save_arrays
-from models.common.generator import LANE_SEED
-from models.common.rounding import Round
+from models.common.generator import NUMBERS
+from models.common.rounding import RAND_BITS, Round
 from models.optc.config import MAX_CLIP, Mode, OptcConfig, Scalar
 from models.optc.cycle import LATENCY
 from tb.lib.scoreboard import Verdict
@@ -46,7 +46,7 @@ class smoke(OptcTest):
 
 @pyuvm.test()
 class constrained_random(OptcTest):
-    """Random legal configurations of both modes, random and corner states, gaps, consumers that stop, seeds.
+    """Random legal configurations of both modes, random and corner states, gaps, consumers that stop.
     Config: `tensors`."""
 
     async def body(self) -> None:
@@ -55,7 +55,6 @@ class constrained_random(OptcTest):
             style = ("none", "rare", "frequent", "starved")[int(rng.integers(4))]
             await self.back_pressure({"out": ready_wave(rng, style, 600), "stat": ready_wave(rng, style, 40)})
             program = Program(self.lanes)
-            program.seeds = [(int(rng.integers(1 << 32)), int(rng.integers(200))) for _ in range(3)]
             for _ in range(8):
                 config = random_config(rng, int(rng.integers(1, 120)), self.only)
                 beats = -(-config.n // self.lanes)
@@ -564,23 +563,44 @@ class waiting(OptcTest):
 
 
 @pyuvm.test()
-class seeds(OptcTest):
-    """Seeds before, between and with the draws of long tensors; seeds that would stop a lane's generator."""
+class draws(OptcTest):
+    """Draws belong to parameters: a tensor again, with a consumer that stops, has the same copies; one of other numbers
+    has others; numbers pass 2^32."""
 
     async def body(self) -> None:
         rng = self.run_info.rng()
-        program = Program(self.lanes)
-        # Tensors draw for 150 cycles and rest for 50; some seeds would stop the next lane's generator.
-        stops = iter([(lane + 1) * LANE_SEED & 0xFFFF_FFFF for lane in range(self.lanes)])
-        for gap, stop in ((20, True), (60, False), (0, False), (1, False), (60, True), (300, False), (50, True),
-                          (120, False), (30, True)):  # fmt: skip
-            program.seeds.append((next(stops, 0) if stop else int(rng.integers(1 << 32)), gap))
         for bits in range(4):
+            n = 150 * self.lanes
             config = replace(
-                random_config(rng, 150 * self.lanes, Mode(bits % 2)),
-                copy_round=int(Round.STOCHASTIC),
-                copy_rand_bits=bits,
-                copy_shift=9,
-            )
-            program.tensor(config, random_state(rng, config.n))
+                random_config(rng, n, self.only or Mode(bits % 2)), copy_round=int(Round.STOCHASTIC),
+                copy_rand_bits=bits, copy_shift=9, copy_format=3, draw=NUMBERS - 70 if bits % 2 else bits,
+            )  # fmt: skip
+            state = random_state(rng, n)
+            for style, draw in (("none", config.draw), ("frequent", config.draw), ("none", config.draw + 1)):
+                await self.back_pressure({"out": ready_wave(rng, style, 600)})
+                program = Program(self.lanes)
+                program.tensor(replace(config, draw=draw), state)
+                await self.play(program)
+        program = Program(self.lanes)
+        program.tensor(replace(config, n=1), tuple(each[:1] for each in state))
         await self.play(program)
+
+    def conclude(self, verdict: Verdict) -> None:
+        super().conclude(verdict)
+        if verdict.divergences:
+            return
+        copies = self.env.scoreboard.epochs[-1].result["y"][:-1].reshape(4, 3, -1)
+        verdict.count("value", copies[:, 1:].size)
+        for bits, (one, again, other) in enumerate(copies):
+            if (one != again).any():
+                verdict.diverge(
+                    "result", self.cycles, f"copies again, {RAND_BITS[bits]} random bits", "others", "the same"
+                )
+            if (one == other).all():
+                verdict.diverge(
+                    "result",
+                    self.cycles,
+                    f"copies of other numbers, {RAND_BITS[bits]} random bits",
+                    "the same",
+                    "others",
+                )

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.common.formats import YBits
+from models.common.generator import NUMBERS
 from models.common.rounding import Round
 from models.ran.config import LEGAL_REDUCE, GlobalCounter, RanDescriptor, RanParams, RowCounter, RspCode
 from models.ran.cycle import Prediction, Stimulus, job_numbers
@@ -193,8 +194,9 @@ STATISTICS = CoverGroup(
 RANDOM = CoverGroup(
     "random",
     (
-        Coverpoint("seed", ("idle", "between draws", "with a draw"), "what a seed meets"),
-        Coverpoint.ranges("draws", "draws between two seeds", 0, 1, 2, 100),
+        Coverpoint("number", ("below 2^32", "passes 2^32"), "numbers of a descriptor's draws"),
+        Coverpoint("order", ("in order", "overtaken"), "a job that draws, and earlier ones of its descriptor"),
+        Coverpoint.ranges("draws", "jobs of a descriptor that draw", 1, 2, 100),
     ),
     "random numbers",
 )
@@ -431,18 +433,16 @@ class Sampler:
         )
         stalls = want.row_counters[:, [RowCounter.STALL_DESC, RowCounter.STALL_MEMBER, RowCounter.STALL_DRAIN]]
         self.out.sample("banks", cause=np.flatnonzero(stalls.any(axis=0)))
-        descs = want.jobs["desc"]
-        draws = np.array(
-            [job["quant"] for job, at in zip(want.jobs, descs, strict=True) if stim.descs[at].round == Round.STOCHASTIC]
-        )
-        draws = draws[draws >= 0] if len(draws) else np.zeros(0, np.int64)
-        at = stim.seed["cycle"]
-        if len(at):
-            met = np.isin(at, draws)
-            between = (at > draws.min()) & (at < draws.max()) if len(draws) else np.zeros(len(at), bool)
-            self.out.sample("random", seed=np.select([met, between], [2, 1], 0))
-            number = np.diff([*np.searchsorted(draws, at, side="right"), len(draws)])
-            self.out.sample("random", draws=self._index(RANDOM, "draws", number))
+        for at, desc in enumerate(stim.descs):
+            drew = want.jobs[(want.jobs["desc"] == at) & (want.jobs["quant"] >= 0)]
+            if desc.round != Round.STOCHASTIC or not len(drew):
+                continue
+            # Tags count from the descriptor's first job on, as far as it can be told from those that drew.
+            place = drew["tag"][np.argsort(drew["quant"], kind="stable")].astype(np.uint16)
+            late = np.diff(place).astype(np.int16) < 0
+            self.out.sample("random", number=[int(desc.draw + desc.n_jobs > NUMBERS)])
+            self.out.sample("random", order=late.astype(np.int64))
+            self.out.sample("random", draws=self._index(RANDOM, "draws", [len(drew)]))
 
     def _reset(self, stim: Stimulus, want: Prediction) -> None:
         good = np.flatnonzero((want.desc_accept >= 0) & (want.desc_code == RspCode.OK))

@@ -20,7 +20,7 @@ from tb.ran.program import PSUM_RECORD, Program
 from tb.ran.scoreboard import RanScoreboard
 from tb.ran.trace import trace_configs
 
-SOURCES = ("desc", "byp", "bias", "cancel", "seed")
+SOURCES = ("desc", "byp", "bias", "cancel")
 SINKS = ("out", "req", "stat")
 
 

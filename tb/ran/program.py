@@ -1,4 +1,4 @@
-"""Stimulus of the RAN as data: descriptors, product streams, bypasses, start values, cancels, seeds, with idle gaps.
+"""Stimulus of the RAN as data: descriptors, product streams, bypasses, start values, cancels, with idle gaps.
 
 A `Program` is what virtual sequences play and what the scoreboard's model gets as input. It is legal by construction:
 jobs are numbered from reset on, every group delivers its jobs in one order, and the bank alternates from job to job
@@ -20,23 +20,26 @@ from tb.lib.streams import source_records
 
 I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
+DESC_BYTES = 13
 PSUM_BEATS = 32
 PSUM_RECORD = 4 + 16 * PSUM_BEATS
 
 
 def desc_words(desc: RanDescriptor, min_order: int = 0) -> int:
-    """A descriptor as the 72 bits of the bench's payload (tb_ran.sv); `min_order` belongs to the IOSS core."""
+    """A descriptor as the 104 bits of the bench's payload (tb_ran.sv); `min_order` belongs to the IOSS core."""
     return (
         min_order | desc.w_slices << 3 | desc.x_slices << 6 | desc.compensate << 9 | desc.w_unsigned << 10
         | desc.x_unsigned << 11 | desc.reduce_factor << 12 | desc.k_len << 16 | desc.n_jobs << 32
         | desc.y_bits << 48 | desc.y_unsigned << 51 | desc.relu << 52 | desc.round << 53 | desc.rand_bits << 55
         | desc.shift << 57 | desc.start << 63 | desc.lanes << 65 | desc.stat_last << 71
+        | desc.draw << 72
     )  # fmt: skip
 
 
 def desc_burst(words: Sequence[int], gaps: Sequence[int]) -> BurstItem:
     """Descriptors as a burst of the source `desc`."""
-    payload = np.frombuffer(b"".join(word.to_bytes(9, "big") for word in words), np.uint8).reshape(-1, 9)
+    payload = np.frombuffer(b"".join(word.to_bytes(DESC_BYTES, "big") for word in words), np.uint8)
+    payload = payload.reshape(-1, DESC_BYTES)
     return BurstItem("desc", source_records(list(gaps), payload), len(words))
 
 
@@ -49,12 +52,6 @@ def bias_burst(data: U8, last: npt.NDArray[np.bool_], gaps: npt.ArrayLike) -> Bu
     """Bias beats (B, 16) as a burst of the source `bias`."""
     payload = np.hstack([last[:, None].astype(np.uint8), data[:, ::-1]])
     return BurstItem("bias", source_records(gaps, payload), len(payload))
-
-
-def seed_burst(seeds: Sequence[tuple[int, int]]) -> BurstItem:
-    """Seeds (value, gap) as a burst of the source `seed`."""
-    payload = np.array([value for value, _ in seeds], ">u4").view(np.uint8).reshape(-1, 4)
-    return BurstItem("seed", source_records([gap for _, gap in seeds], payload), len(seeds))
 
 
 def psum_record(beats: U8, gap: int = 0) -> bytes:
@@ -86,7 +83,6 @@ class Program:
     work: list[Work] = field(default_factory=list)
     bypasses: list[tuple[int, int, int]] = field(default_factory=list)  # tag, mask, gap
     cancels: list[tuple[int, bool, int]] = field(default_factory=list)  # tag, at once, gap
-    seeds: list[tuple[int, int]] = field(default_factory=list)  # value, gap
     psums: dict[int, bytes] = field(default_factory=dict)  # by tag
     psum_work: dict[int, U8] = field(default_factory=dict)  # beats by number
     cost: int = 0
@@ -229,7 +225,7 @@ class Program:
     def bound(self) -> int:
         """Cycles after which this program is over with every consumer always ready, however badly it goes."""
         beats = 40 * len(self.work) + 40 * len(self.descs)
-        return 300 + self.cost + beats + int(sum(self.desc_gap)) + sum(gap for _, gap in self.seeds)
+        return 300 + self.cost + beats + int(sum(self.desc_gap))
 
     # ---- records for the transactors ---------------------------------------------------------------------------------
     def bursts(self) -> dict[str, list[BurstItem]]:
@@ -263,6 +259,4 @@ class Program:
             payload = np.array([[now, tag >> 8, tag & 0xFF] for tag, now, _ in self.cancels], np.uint8)
             records = source_records([gap for *_, gap in self.cancels], payload)
             out["cancel"] = [BurstItem("cancel", records, len(payload))]
-        if self.seeds:
-            out["seed"] = [seed_burst(self.seeds)]
         return out

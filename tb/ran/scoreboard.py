@@ -18,7 +18,7 @@ import numpy.typing as npt
 from models.common.formats import CONTAINER, PRECISION, YBits
 from models.common.rounding import Round
 from models.ran.config import TAGS, RanDescriptor, RanParams, RspCode
-from models.ran.cycle import CANCEL_DTYPE, SEED_DTYPE, Prediction, Stimulus, job_numbers, predict
+from models.ran.cycle import CANCEL_DTYPE, Prediction, Stimulus, job_numbers, predict
 from models.ran.oracle import requantise_exact
 from models.ran.value import unpack_results
 from tb.lib.scoreboard import (
@@ -249,19 +249,15 @@ def judge_results(
 def host_inputs(
     programs: Sequence[Any], seen: Mapping[str, Any], got: RanTraces, base: int, end: int
 ) -> dict[str, Any]:
-    """Fields of `Stimulus` that come from the RAN's host alone, in a span: seeds, biases, partial sums, ready waves.
+    """Fields of `Stimulus` that come from the RAN's host alone, in a span: biases, partial sums, ready waves.
 
-    `programs` have `seeds`, `bias_data` and `bias_last`; `seen` holds the logs of "seed" and "bias", and the waves.
+    `programs` have `bias_data` and `bias_last`; `seen` holds the log of "bias", and the waves.
     """
-    pick = {name: (seen[name].offer >= base) & (seen[name].offer < end) for name in ("seed", "bias")}
-    values = np.array([value for program in programs for value, _ in program.seeds], np.int64)
-    seed = np.zeros(int(pick["seed"].sum()), SEED_DTYPE)
-    seed["cycle"], seed["value"] = seen["seed"].offer[pick["seed"]] - base, values[pick["seed"]]
+    pick = (seen["bias"].offer >= base) & (seen["bias"].offer < end)
     return {
-        "seed": seed,
-        "bias_data": np.concatenate([program.bias_data for program in programs])[pick["bias"]],
-        "bias_last": np.concatenate([program.bias_last for program in programs])[pick["bias"]],
-        "bias_offer": seen["bias"].offer[pick["bias"]] - base,
+        "bias_data": np.concatenate([program.bias_data for program in programs])[pick],
+        "bias_last": np.concatenate([program.bias_last for program in programs])[pick],
+        "bias_offer": seen["bias"].offer[pick] - base,
         "psum_data": got.psum_data,
         "psum_last": got.psum_last,
         "psum_offer": got.psum_offer,
@@ -329,7 +325,7 @@ class RanScoreboard(Scoreboard):
 
     def _inputs(self, traces: RanTraces, base: int, end: int) -> Inputs:
         """Sources' records come in epochs' order; those of one epoch are the ones offered in it."""
-        log: dict[str, SourceLog] = {name: self.seen[name] for name in ("desc", "byp", "bias", "cancel", "seed")}
+        log: dict[str, SourceLog] = {name: self.seen[name] for name in ("desc", "byp", "bias", "cancel")}
         rows: list[SourceLog] = self.seen["prod"]
         pick = {name: (entry.offer >= base) & (entry.offer < end) for name, entry in log.items()}
         programs = [program for epoch in self.programs for program in epoch]
@@ -356,7 +352,7 @@ class RanScoreboard(Scoreboard):
 
         byp = joined("byp")[pick["byp"]]
         byp["offer"] = log["byp"].offer[pick["byp"]] - base
-        # A cancel acts when its source's gate lets it go, a seed when it is offered.
+        # A cancel acts when its source's gate lets it go.
         tags = np.array([tag for program in programs for tag, *_ in program.cancels], np.int64)
         gone = log["cancel"].accept
         acting = (gone >= base) & (gone < end)

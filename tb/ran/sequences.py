@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.common.formats import YBits
+from models.common.generator import NUMBERS
 from models.ran.config import RanDescriptor, RanParams, RspCode, Start, sum_bound
 from tb.ran.program import Program
 
@@ -60,7 +61,6 @@ class Knobs:
     cancel: float = 0.05
     bad_framing: float = 0.1
     gaps: float = 0.3  # of jobs that come with idle cycles
-    seed: float = 0.2
 
 
 def random_descriptor(rng: np.random.Generator, params: RanParams, knobs: Knobs, reduce_factor: int) -> RanDescriptor:
@@ -88,6 +88,8 @@ def random_descriptor(rng: np.random.Generator, params: RanParams, knobs: Knobs,
         w_unsigned=n_w < 4 and bool(rng.integers(2)),
         compensate=k_len < 500 and bool(rng.integers(2)),
         k_len=k_len,
+        # Anywhere, and just before the numbers begin again.
+        draw=int(rng.choice([rng.integers(NUMBERS), NUMBERS - rng.integers(1, 20)])),
     )
 
 
@@ -155,8 +157,6 @@ def random_program(rng: np.random.Generator, program: Program, knobs: Knobs) -> 
             program.descriptor(illegal_descriptor(params, desc, int(rng.integers(len(ILLEGAL)))), int(rng.integers(4)))
         number = program.descriptor(desc, int(rng.integers(20)) if rng.random() < knobs.gaps else 0)
         start_values(rng, program, number, desc, knobs)
-        if rng.random() < knobs.seed:
-            program.seeds.append((int(rng.integers(1 << 32)), int(rng.integers(60))))
         # Groups take jobs as they come; what a group gets is a matter of chance.
         for job in range(number, number + desc.n_jobs):
             fate = rng.random()

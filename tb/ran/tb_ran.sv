@@ -22,8 +22,6 @@ module tb_ran #(
   output logic [31:0] bias_played_o,
   input  logic [31:0] cancel_credit_i,
   output logic [31:0] cancel_played_o,
-  input  logic [31:0] seed_credit_i,
-  output logic [31:0] seed_played_o,
   input  logic [31:0] out_credit_i,
   input  logic [31:0] req_credit_i,
   input  logic [31:0] stat_credit_i,
@@ -46,19 +44,18 @@ module tb_ran #(
 
   // ---- sources ----------------
   logic        desc_valid, desc_ready, byp_valid, byp_ready, bias_valid, bias_ready;
-  logic        cancel_valid, cancel_ready, seed_valid;
-  logic [71:0] desc_payload;
+  logic        cancel_valid, cancel_ready;
+  logic [103:0] desc_payload;
   logic [47:0] byp_payload;     // mask (32), tag
   logic [135:0] bias_payload;   // last, data
   logic [23:0] cancel_payload;  // at once, tag
-  logic [31:0] seed_payload;
   logic [Rows-1:0] prod_valid, prod_ready, prod_last, prod_null, prod_bank;
   logic [Rows*Lanes*10-1:0] prod_data;
   logic [Rows*3-1:0]     prod_order;
   logic [Rows*16-1:0]    prod_tag;
   logic [Rows*Lanes-1:0] prod_mask;
 
-  ts_source #(.Name("desc"), .PayloadBytes(9)) u_desc_source (
+  ts_source #(.Name("desc"), .PayloadBytes(13)) u_desc_source (
     .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .credit_i(desc_credit_i), .played_o(desc_played_o),
     .valid_o(desc_valid), .ready_i(desc_ready), .payload_o(desc_payload)
   );
@@ -87,10 +84,6 @@ module tb_ran #(
   ts_source #(.Name("cancel"), .PayloadBytes(3)) u_cancel_source (
     .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .credit_i(cancel_credit_i), .played_o(cancel_played_o),
     .valid_o(cancel_valid), .ready_i(cancel_ready), .payload_o(cancel_payload)
-  );
-  ts_source #(.Name("seed"), .PayloadBytes(4)) u_seed_source (
-    .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .credit_i(seed_credit_i), .played_o(seed_played_o),
-    .valid_o(seed_valid), .ready_i(1'b1), .payload_o(seed_payload)
   );
 
   // Jobs of accepted descriptors so far.
@@ -177,6 +170,7 @@ module tb_ran #(
     .desc_start_i        (desc_payload[64:63]),
     .desc_lanes_i        (desc_payload[70:65]),
     .desc_stat_last_i    (desc_payload[71]),
+    .desc_draw_i         (desc_payload[103:72]),
     .desc_reduce_factor_i(desc_payload[15:12]),
     .desc_n_jobs_i       (desc_payload[47:32]),
     .desc_x_slices_i     (desc_payload[8:6]),
@@ -215,8 +209,6 @@ module tb_ran #(
     .psum_last_i         (psum_last),
     .bias_err_o          (bias_err),
     .psum_err_o          (psum_err),
-    .seed_valid_i        (seed_valid),
-    .seed_i              (seed_payload),
     .out_valid_o         (out_valid),
     .out_ready_i         (out_ready),
     .out_data_o          (out_data),
@@ -287,9 +279,8 @@ module tb_ran #(
 
   // ---- end of work ----------------
   logic active;
-  assign active = busy || desc_valid || prod_valid != '0 || byp_valid || bias_valid || cancel_valid || seed_valid ||
+  assign active = busy || desc_valid || prod_valid != '0 || byp_valid || bias_valid || cancel_valid ||
                   desc_played_o != desc_credit_i || prod_played_o != prod_credit_i || byp_played_o != byp_credit_i ||
-                  bias_played_o != bias_credit_i || cancel_played_o != cancel_credit_i ||
-                  seed_played_o != seed_credit_i;
+                  bias_played_o != bias_credit_i || cancel_played_o != cancel_credit_i;
   ts_quiet u_quiet (.clk_i, .rst_ni, .active_i(active), .quiet_o);
 endmodule

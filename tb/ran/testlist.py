@@ -52,8 +52,8 @@ TESTS: tuple[TestEntry, ...] = (
         directed=True,
     ),
     TestEntry(
-        "seeds",
-        "moments are fixed against the draws; the seed gives values",
+        "draws",
+        "numbers that come again in every run; the seed gives values and who overtakes whom",
         icarus_config={"rounds": 1},
         late=("icarus",),
     ),

@@ -14,6 +14,7 @@ import pyuvm
 from cocotb.triggers import FallingEdge
 
 from models.common.formats import YBits
+from models.common.generator import NUMBERS
 from models.common.rounding import Round
 from models.common.tensors import load_set
 from models.ioss.config import CoreParams
@@ -140,7 +141,6 @@ class rounding_modes(RanTest):
         rng, lanes = self.run_info.rng(), self.params.lanes
         config = self.run_info.config
         program = self.program()
-        program.seeds.append((int(rng.integers(1 << 32)), 0))
         cases = itertools.product(
             config.get("formats", range(6)),
             (False, True),
@@ -155,7 +155,7 @@ class rounding_modes(RanTest):
             for shift in shifts:
                 desc = RanDescriptor(
                     y_bits, y_unsigned, relu, mode, rand_bits, shift, Start.PSUM64, lanes, bool(rng.random() < 0.2), 1,
-                    2, 1, 1,
+                    2, 1, 1, draw=int(rng.integers(NUMBERS)),
                 )  # fmt: skip
                 number = program.descriptor(desc)
                 bits = (4, 8, 12, 16, 32, 40)[y_bits]
@@ -515,31 +515,62 @@ class long_tensor(RanTest):
 
 
 @pyuvm.test()
-class seeds(RanTest):
-    """Seeds between draws, with a draw, one after the other; equal seeds give equal bits. Config: `rounds`."""
+class draws(RanTest):
+    """Draws belong to numbers: jobs of equal numbers and sums have equal results, whether they overtake each other or
+    not, whatever came before, with consumers that stop and without; numbers go on across descriptors and past 2^32.
+    Config: `rounds`."""
+
+    JOBS = 160
 
     async def body(self) -> None:
         rng, params = self.run_info.rng(), self.params
-        for _ in range(self.run_info.config.get("rounds", 4)):
+        first, sums = int(rng.integers(NUMBERS)), rng.integers(-(1 << 24), 1 << 24, params.lanes)
+        # Numbers from the middle on, again in two parts, and around the end of all numbers.
+        half = self.JOBS // 2
+        parts = ((first, self.JOBS), (first + half, half), (first, half), (NUMBERS - half, self.JOBS), (0, half),
+                 (first, 1))  # fmt: skip
+        self.numbers: dict[int, int] = {}  # of each job
+        for turn in range(self.run_info.config.get("rounds", 4)):
+            await self.back_pressure({"out": ready_wave(rng, ("none", "frequent")[turn % 2], 2000)})
             program = self.program()
-            value = int(rng.integers(1 << 32))
-            # 0x9E3779B9 makes lane 0's state zero, which it must never be.
-            for seed, gap in ((value, 0), (0x9E3779B9, 40), (value, 33), (0, 1), (1, 0), (2, 0), (value, 12)):
-                program.seeds.append((seed, gap))
-            desc = RanDescriptor(
-                YBits.B16,
-                round=Round.STOCHASTIC,
-                rand_bits=3,
-                shift=12,
-                lanes=params.lanes,
-                n_jobs=160,
-                start=Start.BIAS,
-            )
-            number = program.descriptor(desc)
-            program.bias(number, rng.integers(-(1 << 24), 1 << 24, params.lanes))
-            for job in range(number, number + desc.n_jobs):
-                program.bypass(job)
+            for draw, jobs in parts:
+                desc = RanDescriptor(
+                    YBits.B16, round=Round.STOCHASTIC, rand_bits=3, shift=12, lanes=params.lanes, n_jobs=jobs,
+                    start=Start.BIAS, k_len=100, draw=draw % NUMBERS,
+                )  # fmt: skip
+                number = program.descriptor(desc)
+                program.bias(number, sums)
+                for job in range(number, number + jobs):
+                    self.numbers[job] = (draw + job - number) % NUMBERS
+                    if rng.random() < turn / 4:
+                        program.bypass(job)
+                        continue
+                    # Products of zeros: the longer ones are overtaken.
+                    count = int(rng.choice([1, 2, 40]))
+                    zeros = (np.zeros((count, params.lanes), np.int16), np.zeros(count, np.int64))
+                    program.job(job, int(rng.integers(params.rows)), [zeros])
             await self.play(program)
+
+    def conclude(self, verdict: Verdict) -> None:
+        super().conclude(verdict)
+        if verdict.divergences:
+            return
+        seen: dict[int, tuple[int, np.ndarray]] = {}
+        again = 0
+        for job, number in self.numbers.items():
+            y = self.env.scoreboard.found[job][0]
+            other, wanted = seen.setdefault(number, (job, y))
+            again += other != job
+            verdict.count("value", y.size)
+            for lane in np.flatnonzero(y != wanted)[:1]:
+                what = f"job {job} lane {lane}, whose number job {other} had"
+                verdict.diverge("result", self.cycles, what, y[lane], wanted[lane])
+        left = self.env.scoreboard.epochs[-1].prediction.jobs["tag"].astype(np.int64)
+        self.report = {"numbers": len(seen), "again": again, "overtaken": int((np.diff(left) < 0).sum())}
+        if self.report["overtaken"] < len(left) // 10:
+            verdict.diverge(
+                "result", self.cycles, "jobs that leave before an earlier one", self.report["overtaken"], "more"
+            )
 
 
 @pyuvm.test()
@@ -559,7 +590,7 @@ class stochastic_unbiased(RanTest):
         rng, params = self.run_info.rng(), self.params
         jobs = self.run_info.config.get("jobs", 16000)
         program = self.program()
-        program.seeds.append((int(rng.integers(1 << 32)), 0))
+        first = int(rng.integers(NUMBERS))
         self.cases: list[tuple[int, int, np.ndarray]] = []
         for code, bits in enumerate((8, 12, 16, 24)):
             grid = min(bits, self.SHIFT)
@@ -569,7 +600,7 @@ class stochastic_unbiased(RanTest):
             sums = (rng.integers(-100, 100, params.lanes) << self.SHIFT) + fraction
             desc = RanDescriptor(
                 YBits.B16, round=Round.STOCHASTIC, rand_bits=code, shift=self.SHIFT, lanes=params.lanes, n_jobs=jobs,
-                start=Start.BIAS,
+                start=Start.BIAS, draw=(first + code * jobs) % NUMBERS,
             )  # fmt: skip
             number = program.descriptor(desc)
             program.bias(number, sums)

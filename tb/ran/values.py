@@ -1,9 +1,9 @@
 """CHECK=value of the RAN: every job that left, to the bit and in its order, whatever the cycles.
 
-What decides is known from the ports alone. A job's value follows from what it is made of; random numbers from the order
-in which jobs left, and, where a seed came while jobs were under way, from one of the places that the ports leave open;
-the order of jobs from the cycles in which their last products were taken (docs/ran/reference.md, "Completion order,
-bypass, partial-sum requests"). How jobs share beats depends on cycles: beats must hold what they say they hold.
+What decides is known from the ports alone. A job's value, random numbers included, follows from what it is made of and
+from its number; the order of jobs from the cycles in which their last products were taken (docs/ran/reference.md,
+"Completion order, bypass, partial-sum requests"). How jobs share beats depends on cycles: beats must hold what they say
+they hold.
 Counters and observation ports are not looked at.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.common.formats import CONTAINER, YBits
-from models.common.generator import RESET_SEED, draws_of, run_states, seeded
+from models.common.generator import draws
 from models.common.rounding import Round, bit_length
 from models.ran.config import TAGS, RanDescriptor, RanParams, RspCode, Start
 from models.ran.cycle import JOB_STAT_DTYPE, OUT_DTYPE, REQ_DTYPE, STAT_DTYPE, Stimulus, predict
@@ -48,15 +48,6 @@ class _Left:
     beats: tuple[int, int]
     place: int
     offered: int
-
-
-@dataclass
-class _Way:
-    """One way to explain random numbers: the last job had draw number `draw` (from 1) after seed number `seed`."""
-
-    seed: int
-    draw: int
-    before: _Way | None
 
 
 class ValueJudge:
@@ -262,7 +253,7 @@ class ValueJudge:
     def _results(self, left: list[_Left], sums: I64, dead: npt.NDArray[np.bool_]) -> None:
         got, lanes, lane = self.inputs.traces, self.params.lanes, np.arange(self.params.lanes)
         descs = [self.work[job.number].desc for job in left]
-        draws = self._draws(left, descs, sums)
+        drawn = self._draws(left, descs)
         y = np.zeros_like(sums)
         stats = np.zeros(len(left), JOB_STAT_DTYPE)
         packed: list[npt.NDArray[np.uint8]] = [np.zeros(0, np.uint8)] * len(left)
@@ -270,7 +261,7 @@ class ValueJudge:
         for at, desc in enumerate(descs):
             by_desc.setdefault(desc, []).append(at)
         for desc, mine in by_desc.items():
-            y[mine], of = self._finished(desc, sums[mine], draws[mine])
+            y[mine], of = self._finished(desc, sums[mine], drawn[mine])
             for name in COUNTED:
                 stats[name][mine] = of[name]
             for at, data in zip(mine, pack_results(y[mine], desc.y_bits), strict=True):
@@ -380,44 +371,16 @@ class ValueJudge:
         self._same("statistic", "tensor", seen, np.array(records, STAT_DTYPE))
 
     # ---- random numbers ----------------------------------------------------------------------------------------------
-    def _draws(self, left: list[_Left], descs: list[RanDescriptor], sums: I64) -> I64:
+    def _draws(self, left: list[_Left], descs: list[RanDescriptor]) -> I64:
         """Draws (J, L) of the jobs, 0 for those that draw nothing."""
-        out = np.zeros(sums.shape, np.int64)
+        first: dict[int, int] = {}  # number of the first job of a job's descriptor
+        number = 0
+        for desc in self.inputs.stim.descs:
+            if desc.check(self.params) == RspCode.OK:
+                first |= dict.fromkeys(range(number, number + desc.n_jobs), number)
+                number += desc.n_jobs
+        out = np.zeros((len(left), self.params.lanes), np.int64)
         drawing = [at for at, desc in enumerate(descs) if desc.round == Round.STOCHASTIC]
-        if not drawing:
-            return out
-        seeds = [(-1, RESET_SEED), *((int(each["cycle"]), int(each["value"])) for each in self.inputs.stim.seed)]
-        cycles = np.array([cycle for cycle, _ in seeds])
-        states = [run_states(seeded(self.params.lanes, seed), len(drawing)) for _, seed in seeds]
-        # A job draws after its last product and before it is offered.
-        taken = np.array([self.taken.get(left[at].number, (False, -1, 0))[1] for at in drawing])
-        offered = np.array([left[at].offered for at in drawing])
-        first = np.maximum(np.searchsorted(cycles, taken, side="right") - 1, 0)
-        most = np.maximum(np.searchsorted(cycles, offered, side="left") - 1, first)
-        got = self._unpacked([left[at] for at in drawing]) if (first != most).any() else []
-        ways: list[_Way] = [_Way(0, 0, None)]
-        for n, at in enumerate(drawing):
-            after: dict[tuple[int, int], _Way] = {}
-            for way in ways:
-                for seed in range(max(way.seed, int(first[n])), int(most[n]) + 1):
-                    draw = way.draw + 1 if seed == way.seed else 1
-                    after.setdefault((seed, draw), _Way(seed, draw, way))
-            ways = list(after.values())
-            fits = [
-                way for way in ways if not got or self._fits(got[n], at, descs[at], sums[at], states[way.seed], way)
-            ]
-            ways = fits or ways
-        way = ways[0]
-        for at in reversed(drawing):
-            out[at] = draws_of(states[way.seed][way.draw - 1])
-            way = way.before or way
+        numbers = [descs[at].draw + left[at].number - first[left[at].number] for at in drawing]
+        out[drawing] = draws(numbers, self.params.lanes)
         return out
-
-    def _fits(
-        self, got: I64 | None, at: int, desc: RanDescriptor, sums: I64, states: npt.NDArray[np.uint32], way: _Way
-    ) -> bool:
-        """Whether results and statistics of the job that left as number `at` are those of this draw."""
-        y, stats = self._finished(desc, sums[None], draws_of(states[way.draw - 1 : way.draw]))
-        told = self.inputs.traces.job_stat
-        same = at >= len(told) or all(told[name][at] == stats[name][0] for name in COUNTED)
-        return same and (got is None or bool((y[0] == got).all()))

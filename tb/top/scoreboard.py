@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,24 +19,24 @@ import numpy as np
 import numpy.typing as npt
 
 from host.energy import Counts, Meter
-from models.common.generator import RESET_SEED
+from models.common.generator import NUMBERS
+from models.common.rounding import Round
 from models.ioss.oracle import PairCount
 from models.laps.config import LapsParams
 from models.optc.config import BOTH_MODES
 from models.regs.map import load_map
 from models.top.config import (
-    OPTC_ENGINE,
     Action,
     Code,
     Command,
     Engine,
     Gemm,
     Issue,
+    Opt,
     Reg,
     TopParams,
-    engine_seed,
 )
-from models.top.value import OrderError, Processor
+from models.top.value import Processor
 from tb.gemm.program import GemmParams
 from tb.gemm.scoreboard import GemmScoreboard
 from tb.laps.scoreboard import LapsScoreboard
@@ -58,7 +58,7 @@ from tb.top.program import READ, WRITE, Program
 from tb.top.timing import Checker, PairLog, PartLog, Run
 from tb.top.trace import EV_IRQ, M_DTYPE, PAIR_TAPS, PairProgram, laps_program, optc_program, pair_seen, within
 
-SEED_DTYPE = np.dtype([("cycle", "<i8"), ("seed", "<u4")])
+DRAW_DTYPE = np.dtype([("cycle", "<i8"), ("number", "<u4")])
 IRQ_DTYPE = np.dtype([("cycle", "<i8"), ("level", "?")])
 END_DTYPE = np.dtype([("cycle", "<i8"), ("code", "u1"), ("detail", "u1"), ("id", "u1")])
 END_UNPACK = {"code": named(Code)}
@@ -140,37 +140,11 @@ class TopScoreboard(Scoreboard):
         board.params, board.modes = 4, BOTH_MODES
         board.programs, board.cycles, board.drained = [optc_program(self.seen)], self.cycles, True
         board.seen = {name[5:]: value for name, value in self.seen.items() if name.startswith("optc_")}
-        board.seen |= {name: self.seen[f"optc_{name}"].log for name in ("cfg", "in", "seed")}
+        board.seen |= {name: self.seen[f"optc_{name}"].log for name in ("cfg", "in")}
         board.seen |= {"out": always, "stat": always}
         self._part("optc", board)
 
     # ---- the whole ---------------------------------------------------------------------------------------------------
-    def _orders(self, ends: list[npt.NDArray[np.void]], batch: int) -> Iterator[list[list[int]] | None]:
-        """Of each GEMM that was carried out, tags in order of completion on every core; None for one refused, or not
-        over."""
-        tags = [board.epochs[batch].traces.swap["tag"].tolist() for board in self.pairs]
-        place = [0] * self.params.cores
-        computed = [
-            issue.command
-            for issue in self.batches[batch]
-            if isinstance(issue, Issue) and issue.command.engine == Engine.COMPUTE
-        ]
-        for command, end in zip(computed, ends[Engine.COMPUTE], strict=False):
-            if not isinstance(command, Gemm):
-                continue
-            if end["code"] not in (Code.OK, Code.RANGE, Code.UPDATE):
-                yield None
-                continue
-            chunks = len(command.chunks(self.params))
-            out = []
-            for core in range(self.params.cores):
-                count = len(command.tiles_of(core, self.params.cores)) * command.m * chunks
-                out.append(tags[core][place[core] : place[core] + count])
-                place[core] += count
-            yield out
-        while True:
-            yield None
-
     def _ends(self, base: int, end: int) -> list[npt.NDArray[np.void]]:
         """How commands ended, by engine."""
         trace = _span(self.seen["top_cmd"], base, end)
@@ -192,6 +166,7 @@ class TopScoreboard(Scoreboard):
         carried: list[list[Command]] = [[], [], []]  # as carried out
         self.issued = [[], [], []]
         ids: dict[int, list[int]] = {}
+        drawn: dict[str, list[int]] = defaultdict(list)  # numbers of first draws, by part
         for each in actions:
             if isinstance(each, Issue):
                 ids.setdefault(each.command.engine, []).append(each.id)
@@ -208,13 +183,9 @@ class TopScoreboard(Scoreboard):
             said[engine].append((int(error.code), error.detail, number) if error else (0, 0, number))
             planned = self.processor.planned(command) if isinstance(command, Gemm) and command.planned else None
             carried[engine].append(planned or command)
+            self._note_draws(planned or command, error, drawn)
 
-        orders = self._orders(ends, batch)
-        try:
-            answer = self.processor.run(actions, orders=lambda _: next(orders), seen=note)
-        except OrderError as wrong:  # what leaves cannot be predicted then
-            self.verdict.diverge("sequence", end, "order of completion", "another", str(wrong))
-            return
+        answer = self.processor.run(actions, seen=note)
         for engine in Engine:
             want = np.zeros(len(said[engine]), END_DTYPE)
             for at, (code, detail, number) in enumerate(said[engine]):
@@ -226,7 +197,7 @@ class TopScoreboard(Scoreboard):
         self.details = [[detail for _, detail, _ in codes] for codes in said]
         self._stored(answer.stored, base, end, over)
         self._registers(answer.read, base, end, batch)
-        self._seeds(base, end)
+        self._draws(drawn, base, end)
         self._interrupts(ends, base, end)
         self._sequence(actions, ends, carried, [[each[0] for each in codes] for codes in said], base, end)
 
@@ -272,22 +243,34 @@ class TopScoreboard(Scoreboard):
         if answered > given or (batch == -1 and answered < given):
             verdict.diverge("register", end, "accesses answered", answered, given)
 
-    def _seeds(self, base: int, end: int) -> None:
-        """Every engine's seed: after reset, and a cycle after each write of SEED that was taken."""
-        axil = _span(self.seen["top_axil"], base, end)
-        written = axil[(axil["op"] == WRITE << 16) & (axil["address"] == Reg.SEED)]
-        cycles = [base, *(written["cycle"].astype(np.int64) - 1).tolist()]
-        values = [RESET_SEED, *written["data"].tolist()]
-        engines = {f"core{core}": core for core in range(self.params.cores)} | {"optc": OPTC_ENGINE}
-        for name, engine in engines.items():
-            tap = self.seen[f"{name}_seed"]
+    def _note_draws(self, command: Command, error: Any, drawn: dict[str, list[int]]) -> None:
+        """Adds the numbers with which draws must begin in descriptors and passes of a command that was carried out."""
+        seed = self.processor.seed_word
+        code = Code.OK if error is None else error.code
+        drawing = isinstance(command, Opt) and not command.fed and command.config.copy_round == Round.STOCHASTIC
+        if drawing and code in (Code.OK, Code.OPTC, Code.RANGE):
+            drawn["optc"].append((seed + command.config.draw) % NUMBERS)
+        if isinstance(command, Gemm) and code in (Code.OK, Code.RANGE, Code.UPDATE):
+            for _ in command.chunks(self.params):
+                for core in range(self.params.cores):
+                    tiles = command.tiles_of(core, self.params.cores)
+                    drawn[f"core{core}"] += [command.first_draw(seed, tile) for tile in tiles]
+
+    def _draws(self, drawn: dict[str, list[int]], base: int, end: int) -> None:
+        """Where draws begin, of every descriptor of every core and of passes that draw: SEED, command and tile say."""
+        for name in (*(f"core{core}" for core in range(self.params.cores)), "optc"):
+            tap, word = self.seen[f"{name}_{'cfg' if name == 'optc' else 'desc'}"], 72
             mine = within(tap.log, base, end)
-            got = np.zeros(int(mine.sum()), SEED_DTYPE)
-            got["cycle"], got["seed"] = tap.log.offer[mine], tap.data[mine, 0]
-            want = np.array([(c, engine_seed(v, engine)) for c, v in zip(cycles, values, strict=True)], SEED_DTYPE)
-            # A write whose answer a reset cut off may have seeded already.
-            got = got if len(got) <= len(want) or end == self.cycles else got[: len(want)]
-            compare_tables(self.verdict, "seed", f"seed of {name}", got, want, kinds=("value", "cycle"))
+            if name == "optc":  # a pass that draws nothing may be fed, and has no number of its own then
+                word = 256
+                mine &= tap.data[:, 6] >> 15 & 3 == Round.STOCHASTIC
+            got = np.zeros(int(mine.sum()), DRAW_DTYPE)
+            got["cycle"], got["number"] = tap.log.offer[mine], _bits(tap.data[mine], word)
+            want = np.zeros(len(drawn[name]), DRAW_DTYPE)
+            want["number"] = drawn[name]
+            want = want if end == self.cycles else want[: len(got)]
+            seen_when(want["cycle"], got["cycle"], end)
+            compare_tables(self.verdict, "draw", f"first draws of {name}", got, want, kinds=("value",))
 
     def _interrupts(self, ends: Sequence[npt.NDArray[np.void]], base: int, end: int) -> None:
         """Every change of irq_o in its cycle, from the cycles of ends (compared before) and of the host's writes."""
@@ -369,6 +352,15 @@ class TopScoreboard(Scoreboard):
             beats["tag"][:, 0].astype(np.int64),
             _cycles(self.seen[f"core{core}_stat_trace"], base, end),
         )
+
+
+def _bits(words: npt.NDArray[np.uint32], at: int) -> npt.NDArray[np.uint32]:
+    """32 bits from bit `at` on of payloads (N, words)."""
+    low, by = divmod(at, 32)
+    wide = words[:, low].astype(np.uint64)
+    if by:
+        wide |= words[:, low + 1].astype(np.uint64) << np.uint64(32)
+    return (wide >> np.uint64(by)).astype(np.uint32)
 
 
 def _span(trace: npt.NDArray[np.void], base: int, end: int) -> npt.NDArray[np.void]:

@@ -131,8 +131,9 @@ module tb_top #(
   // ---- inside: the pairs ----------------
   for (genvar c = 0; c < Cores; c++) begin : gen_core
     localparam logic [39:0] Place = {"core", 8'(48 + c)};
-    logic [95:0] desc;
-    assign desc = {24'd0, dut.gen_core[c].u_core.u_gemm.desc_stat_last_i, dut.gen_core[c].u_core.u_gemm.desc_lanes_i,
+    logic [127:0] desc;
+    assign desc = {24'd0, dut.gen_core[c].u_core.u_gemm.desc_draw_i, dut.gen_core[c].u_core.u_gemm.desc_stat_last_i,
+                   dut.gen_core[c].u_core.u_gemm.desc_lanes_i,
                    dut.gen_core[c].u_core.u_gemm.desc_start_i, dut.gen_core[c].u_core.u_gemm.desc_shift_i,
                    dut.gen_core[c].u_core.u_gemm.desc_rand_bits_i, dut.gen_core[c].u_core.u_gemm.desc_round_i,
                    dut.gen_core[c].u_core.u_gemm.desc_relu_i, dut.gen_core[c].u_core.u_gemm.desc_y_unsigned_i,
@@ -141,7 +142,7 @@ module tb_top #(
                    dut.gen_core[c].u_core.u_gemm.desc_x_unsigned_i, dut.gen_core[c].u_core.u_gemm.desc_w_unsigned_i,
                    dut.gen_core[c].u_core.u_gemm.desc_compensate_i, dut.gen_core[c].u_core.u_gemm.desc_x_slices_i,
                    dut.gen_core[c].u_core.u_gemm.desc_w_slices_i, dut.gen_core[c].u_core.u_gemm.desc_min_order_i};
-    ts_tap #(.Place(Place), .Name("desc"), .Words(3)) u_desc_tap (
+    ts_tap #(.Place(Place), .Name("desc"), .Words(4)) u_desc_tap (
       .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .valid_i(dut.gen_core[c].u_core.u_gemm.desc_valid_i),
       .ready_i(dut.gen_core[c].u_core.u_gemm.desc_ready_o), .payload_i(desc)
     );
@@ -174,10 +175,6 @@ module tb_top #(
     ts_tap #(.Place(Place), .Name("out"), .Words(1)) u_out_tap (
       .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .valid_i(dut.gen_core[c].u_core.u_gemm.out_valid_o),
       .ready_i(dut.gen_core[c].u_core.u_gemm.out_ready_i), .payload_i(dut.gen_core[c].u_core.u_gemm.out_tag_o)
-    );
-    ts_tap #(.Place(Place), .Name("seed"), .Words(1)) u_seed_tap (
-      .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .valid_i(dut.gen_core[c].u_core.u_gemm.seed_valid_i),
-      .ready_i(1'b1), .payload_i(dut.gen_core[c].u_core.u_gemm.seed_i)
     );
     ioss_trace #(
       .Place(Place),
@@ -309,13 +306,9 @@ module tb_top #(
   );
 
   // ---- inside: OPTC ----------------
-  ts_tap #(.Place("optc"), .Name("cfg"), .Words(8)) u_cfg_tap (
+  ts_tap #(.Place("optc"), .Name("cfg"), .Words(9)) u_cfg_tap (
     .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .valid_i(dut.u_opt.u_optc.cfg_valid_i),
-    .ready_i(dut.u_opt.u_optc.cfg_ready_o), .payload_i({24'd0, dut.u_opt.u_optc.cfg_i})
-  );
-  ts_tap #(.Place("optc"), .Name("seed"), .Words(1)) u_seed_tap (
-    .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .valid_i(dut.u_opt.u_optc.seed_valid_i), .ready_i(1'b1),
-    .payload_i(dut.u_opt.u_optc.seed_i)
+    .ready_i(dut.u_opt.u_optc.cfg_ready_o), .payload_i(dut.u_opt.u_optc.cfg_i)
   );
   ts_tap #(.Place("optc"), .Name("in"), .Words(16)) u_in_tap (
     .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .valid_i(dut.u_opt.u_optc.in_valid_i),

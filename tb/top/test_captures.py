@@ -20,6 +20,8 @@ from host.mapper import ModelBackend
 from host.trainer import drive
 from models.common.files import FileError
 from models.common.formats import YBits
+from models.common.generator import NUMBERS, PRODUCT_DRAWS
+from models.common.rounding import Round
 from models.top.config import TopParams
 from models.top.value import Processor
 from tb.gemm.capture import Capture
@@ -46,12 +48,14 @@ def test_an_iteration_is_captured_whole(tmp_path: Path, net: str) -> None:
     saved = save_captures(tmp_path, plan, span, 5, block.resolve_params({"BANKS": 1}), "verilator")
     assert [each["name"] for each in saved] == [gemm.name for gemm in step.gemms]
     logits = max(gemm.name for gemm in step.gemms if gemm.name.startswith("fp"))
+    seeds: dict[bool, list[int]] = {False: [], True: []}
     for each, gemm, order in zip(saved, step.gemms, step.min_orders, strict=True):
         assert each["replay"] == f"make sim BLOCK=gemm BANKS=1 CAPTURE={each['file']}"
         capture = Capture.load(Path(each["file"]))
         capture.check(gemm_params(pair))
         product = capture.product
-        assert (capture.seed, capture.origin["iteration"], capture.origin["gemm"]) == (5, 1, gemm.name)
+        assert (capture.origin["iteration"], capture.origin["gemm"]) == (1, gemm.name)
+        seeds[product.final.round == Round.STOCHASTIC].append(capture.seed)
         assert np.array_equal(product.x, gemm.x)
         assert np.array_equal(product.w, gemm.w)
         assert (4 * product.n_x, 4 * product.n_w, product.min_order) == (gemm.x_bits, gemm.w_bits, order)
@@ -60,6 +64,10 @@ def test_an_iteration_is_captured_whole(tmp_path: Path, net: str) -> None:
         assert product.mask is None or np.array_equal(product.mask, gemm.mask)
         assert (product.bias is not None) == gemm.name.startswith("fp")
         assert (product.final.y_bits == YBits.RAW32) == (gemm.name.startswith("wg") or gemm.name == logits)
+    # Those that draw have numbers of their own, in the order in which they were computed.
+    assert len(seeds[True]) == len(step.gemms) // 3
+    assert sorted(seeds[True]) == sorted((5 + PRODUCT_DRAWS * at) % NUMBERS for at in range(len(seeds[True])))
+    assert set(seeds[False]) == {5}
 
 
 def test_the_iteration_of_a_cycle() -> None:

@@ -18,6 +18,7 @@ from pyuvm import uvm_root
 
 from flow.core.blocks import get_block
 from flow.core.simulate import run
+from models.common.rounding import Round
 from models.top.config import Action, Engine, Gemm, Issue, Reg, TopParams
 from tb.lib.runinfo import RunInfo
 from tb.lib.scoreboard import Verdict
@@ -198,9 +199,11 @@ def _first_answer(seen: Seen) -> None:
     seen["top_axil"]["op"][0] |= 2
 
 
-def _seed(engine: str) -> Callable[[Seen], None]:
+def _draw(tap: str, word: int) -> Callable[[Seen], None]:
     def fault(seen: Seen) -> None:
-        seen[f"{engine}_seed"].data[0, 0] ^= 1
+        data = seen[tap].data
+        at = np.flatnonzero(data[:, 6] >> 15 & 3 == Round.STOCHASTIC)[0] if tap == "optc_cfg" else 0
+        data[at, word] ^= 1 << 8
 
     return fault
 
@@ -270,13 +273,13 @@ VALUES = [
     ("planned", _read(Reg.PLAN), "register"),
     ("planned", _read(Reg.UPD_ANSWER), "register"),
     ("passes", _read(Reg.OPT_STAT), "register"),
-    # Before the first of two resets: the second store's word, an answer, the first command's identifier, a seed.
+    # Before the first of two resets: the second store's word, an answer, the first command's identifier, a draw.
     ("resets", _bump("top_cmd", "head", 1), "command"),
     ("resets", _drop("top_cmd", 0), "command"),
     ("resets", _first_answer, "register"),
-    ("resets", _seed("core0"), "seed"),
-    ("smoke", _seed("core0"), "seed"),
-    ("smoke", _seed("optc"), "seed"),
+    ("resets", _draw("core0_desc", 2), "draw"),
+    ("products", _draw("core0_desc", 3), "draw"),
+    ("passes", _draw("optc_cfg", 8), "draw"),
 ]
 
 

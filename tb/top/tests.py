@@ -15,8 +15,11 @@ from typing import Any
 import numpy as np
 import pyuvm
 
+from host.mapper import Format, Mapper, ModelBackend, Operand, Product
 from host.trainer import Batches
 from models.common.formats import YBits
+from models.common.generator import TILE_DRAWS
+from models.common.rounding import Round
 from models.common.slices import operand_range
 from models.ioss.config import LEGAL_REDUCE
 from models.ioss.config import RowCounter as CoreRow
@@ -37,11 +40,12 @@ from models.top.config import (
     Read,
     Reg,
     Store,
+    TopParams,
     Unknown,
     Write,
     command_of,
 )
-from models.top.value import mask_bits, mask_bytes
+from models.top.value import Processor, mask_bits, mask_bytes
 from tb.ioss.sequences import operands
 from tb.lib.scoreboard import Verdict
 from tb.lib.waves import ready_wave
@@ -759,6 +763,66 @@ class cores(BoundedTest):
             serial.add(gemm)
             store_results(serial, gemm, params)
         await self.play(serial.take())
+
+
+@pyuvm.test()
+class same_draws(BoundedTest):
+    """Stochastic rounding belongs to product, row and column: results are those of one core in the model, which knows
+    of no order, however many cores there are, with a stream out that is held off and without, in one command and in
+    several. Config: `seeds`, how many."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        m, k, n = 14, 9, 4 * LANES + 5
+        x, w = (operands(rng, shape, 2, zero=0.3) for shape in ((m, k), (k, n)))
+        out = Format(YBits.B8, round=Round.STOCHASTIC, rand_bits=3, shift=6)
+        noisy = Product(Operand(x, 2), Operand(w, 2), out, bias=rng.integers(-3000, 3000, n))
+        short = replace(noisy, out=replace(out, y_bits=YBits.B4, relu=True, shift=9))
+        self.wrong: list[str] = []
+        for seed in (0xFFFF_FFF0, self.run_info.seed)[: self.run_info.config.get("seeds")]:
+            wanted = await self._results(None, seed, [noisy, short, noisy])
+            self._expect("the same product again", not np.array_equal(wanted[0], wanted[2]))
+            for style in ("none", "starved"):
+                await self.back_pressure({"m": ready_wave(rng, style, 4000)})
+                got = await self._results(self.params, seed, [noisy, short, noisy])
+                for at, (mine, want) in enumerate(zip(got, wanted, strict=True)):
+                    self._expect(f"product {at + 1} of seed {seed:#x}, {style}", np.array_equal(mine, want))
+        # In several commands: of half the rows, of all but the first tile.
+        whole = (await self._results(None, 5, [noisy]))[0]
+        mapper = Mapper(self.params)
+        mapper.scheduler = self.scheduler
+        program = mapper.program()
+        mapper.seed(program, 5)
+        half = replace(noisy, x=Operand(x[7:], 2), draw=7)
+        tail = replace(noisy, w=Operand(w[:, LANES:], 2), bias=noisy.bias[LANES:], draw=TILE_DRAWS)  # type: ignore[index]
+        outcomes = [mapper.product(program, each) for each in (half, tail)]
+        answer = await self.play(program.actions)
+        self._expect("the lower half", np.array_equal(outcomes[0].result(answer).y, whole[7:]))
+        self._expect("all but the first tile", np.array_equal(outcomes[1].result(answer).y, whole[:, LANES:]))
+
+    async def _results(self, params: TopParams | None, seed: int, products: list[Product]) -> list[Any]:
+        """Of products after a seed, on the device; without `params` on the model of one core."""
+        mapper = Mapper(params or TopParams())
+        if params is not None:
+            mapper.scheduler = self.scheduler = getattr(self, "scheduler", mapper.scheduler)
+        program = mapper.program()
+        mapper.seed(program, seed)
+        outcomes = [mapper.product(program, each) for each in products]
+        answer = (
+            ModelBackend(Processor(TopParams())).run(program.actions)
+            if params is None
+            else await self.play(program.actions)
+        )
+        return [each.result(answer).y for each in outcomes]
+
+    def _expect(self, what: str, good: bool) -> None:
+        if not good:
+            self.wrong.append(what)
+
+    def conclude(self, verdict: Verdict) -> None:
+        super().conclude(verdict)
+        for what in self.wrong:
+            verdict.diverge("store", self.cycles, what, "another", "that of one core in the model")
 
 
 @pyuvm.test()

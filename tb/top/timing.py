@@ -37,7 +37,6 @@ from models.top.config import (
     reached,
 )
 from models.top.config import Issue as IssueAction
-from models.top.value import unwrapped
 from tb.lib.scoreboard import Verdict, compare_tables, cycle_table
 from tb.lib.streams import SourceLog
 from tb.top.windows import Walk, run_pass
@@ -635,3 +634,8 @@ class Checker:
             offered = offered[ready[np.searchsorted(ready, offered)] < run.end]
         self._same("word stored", run.m.offer, offered)
         self._same("end of store", run.done[Engine.STORE][: len(ends)], ends)
+
+
+def unwrapped(tags: I64, first: int) -> I64:
+    """Numbers of jobs, from 0, of which the first has tag `first`: each tag is nearest to the one before it."""
+    return np.unwrap(np.concatenate([[first % TAGS], tags]).astype(np.int64), period=TAGS)[1:] - first % TAGS

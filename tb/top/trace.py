@@ -32,9 +32,9 @@ from tb.ran.trace import trace_configs as ran_traces
 
 I64 = npt.NDArray[np.int64]
 U32 = npt.NDArray[np.uint32]
-PAIR_TAPS = {"desc": 3, "tile": 5, "vec": 5, "bias": 5, "psum": 5, "req": 1, "out": 1, "seed": 1}
+PAIR_TAPS = {"desc": 4, "tile": 5, "vec": 5, "bias": 5, "psum": 5, "req": 1, "out": 1}
 LAPS_TAPS = {"reg": 2, "upd": 5, "ord": 2, "step": 1}
-OPTC_TAPS = {"cfg": 8, "in": 16, "seed": 1}
+OPTC_TAPS = {"cfg": 9, "in": 16}
 AXIL_DTYPE = np.dtype([(name, "<u4") for name in ("since", "cycle", "op", "address", "data")])
 M_DTYPE = np.dtype([("valid", "<u4"), ("cycle", "<u4"), ("last", "<u4"), ("data", "u1", (16,))])
 CMD_DTYPE = np.dtype([("cycle", "<u4"), ("head", "<u4")])
@@ -106,7 +106,6 @@ class PairProgram:
     ran: list[RanDescriptor]
     bias_data: npt.NDArray[np.uint8]
     bias_last: npt.NDArray[np.bool_]
-    seeds: list[tuple[int, int]]
     first_job: int = 0
     final: set[int] = field(default_factory=set)
     placements: tuple[Any, ...] = ()
@@ -117,7 +116,7 @@ class PairProgram:
         data = {name: tap.data[within(tap.log, base, end)] for name, tap in taps.items()}
         descs, ran = [], []
         for row in data["desc"].tolist():
-            core, last = _descriptor(row[0] | row[1] << 32 | row[2] << 64)
+            core, last = _descriptor(sum(word << 32 * at for at, word in enumerate(row)))
             descs.append(core)
             ran.append(last)
         last = (data["vec"][:, 4] >> 16 & 1).astype(bool)
@@ -126,8 +125,7 @@ class PairProgram:
             descs, _bytes(data["tile"]), (data["tile"][:, 4] & 1).astype(bool), _bytes(data["vec"]), last, tag,
             (data["vec"][:, 4] & 0xFFFF).astype(np.uint32),
         )  # fmt: skip
-        seeds = [(int(value), 0) for value in data["seed"][:, 0]]
-        return cls(params, operands, ran, _bytes(data["bias"]), (data["bias"][:, 4] & 1).astype(bool), seeds)
+        return cls(params, operands, ran, _bytes(data["bias"]), (data["bias"][:, 4] & 1).astype(bool))
 
     def codes(self) -> list[int]:
         """The answer to each descriptor."""
@@ -144,6 +142,7 @@ def _descriptor(word: int) -> tuple[Descriptor, RanDescriptor]:
         ("min_order", 3), ("w_slices", 3), ("x_slices", 3), ("compensate", 1), ("w_unsigned", 1), ("x_unsigned", 1),
         ("reduce_factor", 4), ("k_len", 16), ("n_jobs", 16), ("y_bits", 3), ("y_unsigned", 1), ("relu", 1),
         ("round", 2), ("rand_bits", 2), ("shift", 6), ("start", 2), ("lanes", 6), ("stat_last", 1),
+        ("draw", 32),
     )  # fmt: skip
     values: dict[str, Any] = {}
     for name, width in widths:
@@ -173,7 +172,7 @@ def pair_seen(seen: dict[str, Any], core: int, cycles: int) -> dict[str, Any]:
     always = np.ones((cycles, 1), bool)
     return {
         **{name: value for name, value in mine.items() if name not in PAIR_TAPS},
-        **{name: taps[name].log for name in ("desc", "tile", "vec", "bias", "seed")},
+        **{name: taps[name].log for name in ("desc", "tile", "vec", "bias")},
         "req": taps["req"].ready[:, None],
         "out": taps["out"].ready[:, None],
         "stat": always,
@@ -210,5 +209,4 @@ def optc_program(seen: dict[str, Any]) -> OptcProgram:
     signed = data.view("<i4").astype(np.int64)
     signed[:, 2] = data[:, 2]
     program.beats.append((signed, np.zeros(len(signed), np.int64)))
-    program.seeds = [(int(value), 0) for value in seen["optc_seed"].data[:, 0]]
     return program

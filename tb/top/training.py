@@ -23,6 +23,7 @@ from host.settings import SETTINGS
 from host.trainer import OnProcessor, make_trainer
 from models.common.files import FileError, one_line, write_whole
 from models.common.floats import fingerprint
+from models.common.generator import NUMBERS
 from models.ioss.config import GlobalCounter as CoreGlobal
 from models.ioss.config import RowCounter as CoreRow
 from models.laps.config import TensorClass
@@ -117,8 +118,8 @@ def batch_of(plan: Plan, iteration: int, images: int) -> npt.NDArray[np.int64]:
 
 
 def segment_seed(plan: Plan, first: int) -> int:
-    """Seed (31 bits) of the generators on the chip in the segment that begins with iteration `first`. Hashed: they are
-    linear, and draws after seeds that lie near would differ by constants."""
+    """Seed (31 bits) of the draws on the chip in the segment that begins with iteration `first`. Hashed, so that the
+    numbers of segments lie far apart."""
     return int(np.random.SeedSequence([plan.seed, 5, first]).generate_state(1)[0]) >> 1
 
 
@@ -176,12 +177,15 @@ def save_captures(
 ) -> list[dict[str, str]]:
     """Saves every product of an iteration as <folder>/<name>.npz; name, file and command that replays it of each.
 
-    `seed`: of the generators when the segment began. Raises `TensorError`."""
+    `seed`: SEED in the segment. Raises `TensorError`."""
     origin = {
         "net": plan.net, "optimiser": plan.optimiser, "formats": "laps" if plan.laps else "8bit", "seed": plan.seed,
         "iteration": span.iteration + 1,
     }  # fmt: skip
-    captures = [Capture(pair_product(each), seed, {**origin, "gemm": each.name}) for each in span.products]
+    captures = [
+        Capture(pair_product(each), (seed + (each.draw or 0)) % NUMBERS, {**origin, "gemm": each.name})
+        for each in span.products
+    ]
     # What is at its default is left out of the line.
     usual = {"SIM": "verilator", **PAIR.resolve_params(None)}
     mine = {"SIM": sim, **params}

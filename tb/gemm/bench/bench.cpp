@@ -41,7 +41,7 @@ void idle(Vgemm_core& top) {
     top.psum_req_ready_i = 1;
     top.psum_valid_i = 0;
     top.bias_valid_i = 0;
-    top.seed_valid_i = 0;
+    top.desc_draw_i = 0;
 }
 
 }  // namespace

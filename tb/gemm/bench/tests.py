@@ -88,7 +88,7 @@ async def conventional(dut: Any) -> None:
     descs = {}
     for desc in program.ran:
         descs |= dict.fromkeys(range(len(descs), len(descs) + desc.n_jobs), desc)
-    for name in ("bias_valid", "psum_valid", "seed_valid", "ctr_addr", "ctr_clear", "desc_start", "desc_valid",
+    for name in ("bias_valid", "psum_valid", "desc_draw", "ctr_addr", "ctr_clear", "desc_start", "desc_valid",
                  "tile_valid", "vec_valid"):  # fmt: skip
         getattr(dut, f"{name}_i").value = 0
     for name in ("out_ready", "stat_ready", "psum_req_ready"):

@@ -1,15 +1,11 @@
 // One lane of another quant register: its random numbers and its rounding (docs/ran/README.md: Rounding, Random numbers).
 //
-// Quotient and remainder, and whether to go up; the generator's 32 steps as one linear map, worked out at elaboration.
+// Quotient and remainder, and whether to go up; a draw's bits as sums of bits, worked out at elaboration.
 module lane_quant #(
   parameter int Lane = 0,
   parameter int AccW = 40
 ) (
-  input  logic            clk_i,
-  input  logic            rst_ni,
-  input  logic            seed_valid_i,
-  input  logic [31:0]     seed_i,
-  input  logic            draw_i,
+  input  logic [31:0]     word_i,
   input  logic [AccW-1:0] sum_i,
   input  logic [5:0]      shift_i,
   input  logic [1:0]      round_i,
@@ -17,30 +13,17 @@ module lane_quant #(
   input  logic            relu_i,
   output logic [AccW-1:0] z_o
 );
-  localparam logic [31:0] Poly = ran_pkg::LfsrPoly[32*Lane +: 32];
-
-  // Column b: what 32 steps make of a state that has bit b alone.
-  function automatic logic [32*32-1:0] columns(input logic [31:0] poly);
-    logic [31:0] s;
-    for (int b = 0; b < 32; b++) begin
-      s = 32'd1 << b;
-      repeat (32) s = s[0] ? ((s >> 1) ^ poly) : (s >> 1);
-      columns[32*b +: 32] = s;
+  // Bit b of the draw adds bits b + places of the mixed word: a mask, worked out at elaboration.
+  function automatic logic [31:0] mask_of(input int b);
+    mask_of = '0;
+    for (int t = 0; t < trainslice_pkg::LaneTaps; t++) begin
+      mask_of = mask_of ^ (32'd1 << ((b + 32'(trainslice_pkg::LanePlaces[5*(5*Lane+t) +: 5])) % 32));
     end
   endfunction
-  function automatic logic [31:0] leap(input logic [31:0] s, input logic [32*32-1:0] map);
-    leap = '0;
-    for (int b = 0; b < 32; b++) if (s[b]) leap = leap ^ map[32*b +: 32];
-  endfunction
-  localparam logic [32*32-1:0] Map = columns(Poly);
-  localparam logic [31:0] Mix = 32'((64'(Lane) + 64'd1) * 64'h9e37_79b9);
-
-  logic [31:0] state, seeded;
-  assign seeded = seed_i ^ Mix;
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) state <= leap(32'd1 ^ Mix, Map);
-    else if (seed_valid_i) state <= leap((seeded == '0) ? '1 : seeded, Map);
-    else if (draw_i) state <= leap(state, Map);
+  logic [31:0] state;
+  for (genvar b = 0; b < 32; b++) begin : gen_bit
+    localparam logic [31:0] Mask = mask_of(b);
+    assign state[b] = ^(word_i & Mask);
   end
 
   // The fraction that decides, in 25 bits: the upper bits of the draw, then a 1, then zeros.

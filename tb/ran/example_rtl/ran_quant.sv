@@ -5,8 +5,6 @@ module ran_quant #(
 ) (
   input  logic                      clk_i,
   input  logic                      rst_ni,
-  input  logic                      seed_valid_i,
-  input  logic [31:0]               seed_i,
   input  logic                      fill_i,
   input  logic                      empty_i,
   input  logic [Lanes*AccW-1:0]     sum_i,
@@ -14,6 +12,7 @@ module ran_quant #(
   input  logic [15:0]               tag_i,
   input  logic [Lanes-1:0]          dead_i,
   input  logic [ran_pkg::SlotW-1:0] slot_i,
+  input  logic [31:0]               word_i,
   output logic                      valid_o,
   output logic [Lanes*AccW-1:0]     z_o,
   output logic [Lanes-1:0]          mask_o,
@@ -36,11 +35,7 @@ module ran_quant #(
       .Lane(l),
       .AccW(AccW)
     ) u_lane (
-      .clk_i,
-      .rst_ni,
-      .seed_valid_i,
-      .seed_i,
-      .draw_i     (draw_o),
+      .word_i,
       .sum_i      (sum),
       .shift_i    (cfg_i[ran_pkg::CfgShift +: 6]),
       .round_i    (cfg_i[ran_pkg::CfgRound +: 2]),

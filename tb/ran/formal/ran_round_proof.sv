@@ -3,17 +3,17 @@ module ran_round_proof (
   input logic clk_i
 );
   localparam int AccW = 40;
-  localparam int WideW = AccW + 2 * ran_pkg::DrawW + AccW;
+  localparam int WideW = AccW + 2 * trainslice_pkg::DrawW + AccW;
   (* anyseq *) logic [AccW-1:0]          sum;
   (* anyseq *) logic [ran_pkg::CfgW-1:0] cfg;
-  (* anyseq *) logic [ran_pkg::DrawW-1:0] draw;
+  (* anyseq *) logic [trainslice_pkg::DrawW-1:0] draw;
   logic [AccW-1:0] z;
   ran_round #(.Lanes(1), .AccW(AccW)) u_round (.sum_i(sum), .cfg_i(cfg), .draw_i(draw), .z_o(z));
 
   logic [5:0] shift;
   logic [1:0] round;
   logic       relu, tie;
-  logic [ran_pkg::DrawW:0]  centred;     // the bits that are kept, then half of a step
+  logic [trainslice_pkg::DrawW:0]  centred;     // the bits that are kept, then half of a step
   logic signed [WideW-1:0]  exact, low, whole, part, step, drawn;
   assign shift = cfg[ran_pkg::CfgShift +: 6];
   assign round = cfg[ran_pkg::CfgRound +: 2];
@@ -31,8 +31,8 @@ module ran_round_proof (
     tie = (part <<< 1) == (WideW'(1) <<< shift);
     // Up with the draw's share of a step or more.
     step = $signed({1'b0, centred});
-    drawn = (exact <<< (ran_pkg::DrawW + 1)) + (step <<< shift);
-    drawn = drawn >>> (7'(shift) + 7'(ran_pkg::DrawW + 1));
+    drawn = (exact <<< (trainslice_pkg::DrawW + 1)) + (step <<< shift);
+    drawn = drawn >>> (7'(shift) + 7'(trainslice_pkg::DrawW + 1));
     case (round)
       2'(ran_pkg::RoundNearest):    whole = low + WideW'((part <<< 1) > (WideW'(1) <<< shift) || (tie && low[0]));
       2'(ran_pkg::RoundStochastic): whole = drawn;
