@@ -199,11 +199,11 @@ def _first_answer(seen: Seen) -> None:
     seen["top_axil"]["op"][0] |= 2
 
 
-def _draw(tap: str, word: int) -> Callable[[Seen], None]:
+def _draw(tap: str, word: int, bit: int) -> Callable[[Seen], None]:
     def fault(seen: Seen) -> None:
         data = seen[tap].data
         at = np.flatnonzero(data[:, 6] >> 15 & 3 == Round.STOCHASTIC)[0] if tap == "optc_cfg" else 0
-        data[at, word] ^= 1 << 8
+        data[at, word] ^= 1 << bit
 
     return fault
 
@@ -277,9 +277,9 @@ VALUES = [
     ("resets", _bump("top_cmd", "head", 1), "command"),
     ("resets", _drop("top_cmd", 0), "command"),
     ("resets", _first_answer, "register"),
-    ("resets", _draw("core0_desc", 2), "draw"),
-    ("products", _draw("core0_desc", 3), "draw"),
-    ("passes", _draw("optc_cfg", 8), "draw"),
+    ("resets", _draw("core0_desc", 2, 8), "draw"),
+    ("products", _draw("core0_desc", 3, 7), "draw"),
+    ("passes", _draw("optc_cfg", 8, 31), "draw"),
 ]
 
 
