@@ -126,43 +126,37 @@ module ioss_dispatch #(
   logic [Rows-1:0] free_level, empty_level, base, choice;
   logic            available;
 
-  always_comb begin
-    free_level  = row_free_i;
-    empty_level = row_empty_i;
-    base        = '1;
-    for (int r = 0; r < Rows; r++) begin
-      if ((4'(r) & (job_reduce_factor_i - 4'd1)) != 4'd0) base[r] = 1'b0;
-    end
-    // A wider group is available if both of its halves are.
-    if (job_reduce_factor_i > 4'd1) begin
-      free_level  = free_level & (free_level >> 1);
-      empty_level = empty_level & (empty_level >> 1);
-    end
-    if (job_reduce_factor_i > 4'd2) begin
-      free_level  = free_level & (free_level >> 2);
-      empty_level = empty_level & (empty_level >> 2);
-    end
-    if (job_reduce_factor_i > 4'd4) begin
-      free_level  = free_level & (free_level >> 4);
-      empty_level = empty_level & (empty_level >> 4);
-    end
-    free_level  = free_level & base;
-    empty_level = empty_level & base;
+  // A wider group is available if both of its halves are.
+  function automatic logic [Rows-1:0] level(input logic [Rows-1:0] rows, input logic [3:0] factor);
+    logic [Rows-1:0] wide;
+    wide = rows;
+    if (factor > 4'd1) wide = wide & (wide >> 1);
+    if (factor > 4'd2) wide = wide & (wide >> 2);
+    if (factor > 4'd4) wide = wide & (wide >> 4);
+    return wide;
+  endfunction
+
+  // All rows of the group that begins at a row.
+  function automatic logic [Rows-1:0] whole(input logic [Rows-1:0] first, input logic [3:0] factor);
+    logic [Rows-1:0] rows;
+    rows = first;
+    if (factor > 4'd1) rows = rows | (rows << 1);
+    if (factor > 4'd2) rows = rows | (rows << 2);
+    if (factor > 4'd4) rows = rows | (rows << 4);
+    return rows;
+  endfunction
+
+  for (genvar r = 0; r < Rows; r++) begin : gen_base
+    assign base[r] = (4'(r) & (job_reduce_factor_i - 4'd1)) == 4'd0;
   end
+  assign free_level  = level(row_free_i, job_reduce_factor_i) & base;
+  assign empty_level = level(row_empty_i, job_reduce_factor_i) & base;
 
   assign available = |free_level;
   // The lowest set bit: emptiest groups first, then lowest index.
   assign choice = (empty_level != '0) ? (empty_level & (~empty_level + 1'b1)) : (free_level & (~free_level + 1'b1));
 
-  always_comb begin
-    group = group_q;
-    if (idle) begin
-      group = choice;
-      if (job_reduce_factor_i > 4'd1) group = group | (group << 1);
-      if (job_reduce_factor_i > 4'd2) group = group | (group << 2);
-      if (job_reduce_factor_i > 4'd4) group = group | (group << 4);
-    end
-  end
+  assign group = idle ? whole(choice, job_reduce_factor_i) : group_q;
 
   // ---- handshake ----------------
   assign idle   = state_q == StIdle;

@@ -42,18 +42,20 @@ module ioss_skip_count (
   endfunction
 
   logic [6*16-1:0] met, met_below, x_met;   // of each pair of slices; of each slice of x
-  always_comb begin : p_met
-    met       = '0;
-    met_below = '0;
-    x_met     = '0;
-    for (int i = 0; i < Slices; i++) begin
-      x_met[6*i +: 6] = ones(x_nz_i[Values * i +: Values] & live_i);
-      for (int j = 0; j < Slices; j++) begin
-        met[6*(4*i+j) +: 6] = ones(x_nz_i[Values * i +: Values] & w_nz_i[Values * j +: Values] & live_i);
-        met_below[6*(4*i+j) +: 6] = (i + j < 32'(min_order_i)) ? met[6*(4*i+j) +: 6] : 6'd0;
-      end
+  for (genvar i = 0; i < Slices; i++) begin : gen_x
+    logic [Values-1:0] x;
+    assign x = x_nz_i[Values * i +: Values] & live_i;
+    assign x_met[6*i +: 6] = ones(x);
+    for (genvar j = 0; j < Slices; j++) begin : gen_pair
+      logic [Values-1:0] both_nz;
+      logic [5:0]        found;
+      assign both_nz = x & w_nz_i[Values * j +: Values];
+      assign found = ones(both_nz);
+      assign met[6*(4*i+j) +: 6] = found;
+      assign met_below[6*(4*i+j) +: 6] = (3'(i + j) < min_order_i) ? found : 6'd0;
     end
   end
+  assign x_met[6*16-1:6*Slices] = '0;
   assign elements = CountW'(ones(live_i));
   assign x_found  = sum(x_met);
   assign both     = sum(met);
