@@ -27,12 +27,14 @@ from flow.core.values import (
     Number,
     Seconds,
     Seed,
+    short,
 )
 from tb.lib import contract
 from tb.lib.contract import Block
 from tb.lib.errors import UserError
 
 _GIVEN = "flow.given"  # in a context's meta
+LONGEST_SHOWN = 1000  # letters of a value in an error
 
 
 class Option(click.Option):
@@ -64,6 +66,8 @@ def given() -> dict[str, str]:
 def said(ctx: click.Context | None, param: click.Parameter) -> str:
     """A value as the caller gave it: `SEED=7` or `--seed 7`."""
     text = ctx.meta.get(_GIVEN, {}).get(param.envvar, "") if ctx else ""
+    if len(text) > LONGEST_SHOWN:  # no path is as long
+        text = short(text)
     from_make = ctx is not None and ctx.get_parameter_source(str(param.name)) is ParameterSource.ENVIRONMENT
     return f"{param.envvar}={text}" if from_make else f"{param.opts[0]} {text}"
 

@@ -303,8 +303,11 @@ def random_pass(rng: np.random.Generator, serial: Serial, n: int, mode: Mode | N
     return Opt(state=state, gradients=2000 + gradients, copies=copies, config=config)
 
 
-def random_feed(rng: np.random.Generator, serial: Serial, params: TopParams, windows: bool = False) -> tuple[Gemm, Opt]:
-    """A product that feeds a pass, and the pass, which comes first; operands and state are loaded."""
+def random_feed(
+    rng: np.random.Generator, serial: Serial, params: TopParams, windows: bool = False, **given: Any
+) -> tuple[Gemm, Opt]:
+    """A product that feeds a pass, and the pass, which comes first; operands and state are loaded. `given`: fields of
+    the product, without windows."""
     raw = {
         "feeds": True, "y_bits": int(YBits.RAW32), "shift": 0, "relu": False, "y_unsigned": False, "write_masks": False,
         "narrow": False,
@@ -314,7 +317,7 @@ def random_feed(rng: np.random.Generator, serial: Serial, params: TopParams, win
             rng, serial, params, str(rng.choice(["x", "w"])) if params.cores == 1 else "x", **raw
         )
     else:
-        gemm = random_product(rng, serial, params, **raw)
+        gemm = random_product(rng, serial, params, **raw, **given)
     n = LANES * gemm.m * gemm.tiles
     config, words = random_config(rng, n), n // 4
     config = replace(config, copy_round=config.copy_round % 2)  # nothing is drawn

@@ -50,7 +50,7 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry("feeding", "refusals alone: one core feeds", params=(TWO,), sims=("verilator",), config={"products": 7}),
     TestEntry("ports", "every port in a run", icarus_config={"rounds": 1}, late=("icarus",)),
     TestEntry("cores", "15 products a run", icarus_config={"narrow": True}, late=("icarus",)),
-    TestEntry("cores", "15 products a run", params=(TWO,), icarus_config={"narrow": True}, late=BOTH),
+    TestEntry("cores", "15 products a run", params=(TWO,), icarus_config={"narrow": True}),
     TestEntry("same_draws", "every way in a run", icarus_config={"seeds": 1}, late=("icarus",)),
     TestEntry("same_draws", "as above", params=(TWO,), icarus_config={"seeds": 1}, late=BOTH),
     TestEntry("same_draws", "as smoke", params=(FOUR,), sims=("icarus",), icarus_config={"seeds": 1}, late=("icarus",)),

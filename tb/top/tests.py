@@ -665,7 +665,8 @@ class feeding(BoundedTest):
             serial.load(buffer, FREE[buffer], random_words(rng, 60))
         for number in range(self.run_info.config.get("products", 30)):
             serial.write(Reg.SEED, int(rng.integers(1 << 32)))
-            gemm, opt = random_feed(rng, serial, params, windows=number % 5 == 4)
+            chunks = {"m": 5, "k": 2 * params.depth + 9, "reduce_factor": 1} if number == 0 else {}
+            gemm, opt = random_feed(rng, serial, params, number % 5 == 4, **chunks)
             if number % 6 == 1:
                 opt = replace(opt, state=params.s_words - opt.config.n // 4 + int(rng.integers(2)))
             if number % 6 == 2:
