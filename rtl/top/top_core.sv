@@ -641,7 +641,8 @@ module top_core #(
   );
   logic             r_feeds, r_gnt;
   assign r_feeds = feed_i && last_chunk;
-  assign r_gnt = r_feeds ? f_ready_i : r_gnt_i;
+  // Without a result its fields say nothing.
+  assign r_gnt = (out_valid && r_feeds) ? f_ready_i : r_gnt_i;
   assign f_valid_o = out_valid && r_feeds;
   assign f_number_o = (r_beyond || 32'(r_number) >= 32'(top_pkg::MaxFed)) ? top_pkg::JobW'(top_pkg::MaxFed) :
       top_pkg::JobW'(r_number);
@@ -672,7 +673,7 @@ module top_core #(
     end
   end
   assign r_we_o = (out_valid && r_gnt && !r_outside && !r_drop && !r_feeds) ? r_lanes : '0;
-  assign out_ready = r_gnt && (out_jobs != 3'd2 || second_q);
+  assign out_ready = r_gnt && (!out_valid || out_jobs != 3'd2 || second_q);
   top_word #(
     .ByW(NumW - 3)
   ) u_a_word (

@@ -58,7 +58,7 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry("updates", "every moment in a run", icarus_config={"step": 4}, late=("icarus",)),
     TestEntry("resets", "every engine in a run", icarus_config={"cases": 2}, late=("icarus",)),
     TestEntry("limits", "every limit in a run", icarus_config={"every": 8}),
-    TestEntry("limits", "every limit in a run", params=(TWO,), icarus_config={"every": 8}, late=BOTH),
+    TestEntry("limits", "every limit in a run", params=(TWO,), icarus_config={"every": 8}),
     TestEntry("limits", "as smoke", params=(FOUR,), sims=("icarus",), icarus_config={"every": 12}, late=("icarus",)),
     TestEntry("far", "every limit in a run of 500,000 cycles", sims=("verilator",)),
     TestEntry("padding", "both kinds in a run", params=({}, TWO), icarus_config={"kinds": 1}, late=("icarus",)),

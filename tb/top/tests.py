@@ -178,7 +178,7 @@ class passes(BoundedTest):
             serial.write(Reg.SEED, int(rng.integers(1 << 32)))
             opt = random_pass(rng, serial, n)
             if at == 0:  # the shortest run has a pass that draws, too
-                opt = replace(opt, config=replace(opt.config, copy_round=int(Round.STOCHASTIC)))
+                opt = replace(opt, config=replace(opt.config, copy_round=int(Round.STOCHASTIC), copy_format=0))
             serial.add(opt)
             beats = -(-n // 4)
             for buffer in (Buffer.SW, Buffer.SM, Buffer.SV):
@@ -667,7 +667,7 @@ class feeding(BoundedTest):
             serial.load(buffer, FREE[buffer], random_words(rng, 60))
         for number in range(self.run_info.config.get("products", 30)):
             serial.write(Reg.SEED, int(rng.integers(1 << 32)))
-            chunks = {"m": 5, "k": 2 * params.depth + 9, "reduce_factor": 1} if number == 0 else {}
+            chunks = {"m": 5, "k": (2 - number) * params.depth + 9, "reduce_factor": 1} if number < 2 else {}
             gemm, opt = random_feed(rng, serial, params, number % 5 == 4, **chunks)
             if number % 6 == 1:
                 opt = replace(opt, state=params.s_words - opt.config.n // 4 + int(rng.integers(2)))
