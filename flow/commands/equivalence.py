@@ -124,14 +124,11 @@ def netlist_of(schema: Schema, folder: Path) -> dict[str, list[str]]:
     _run(folder, "read", [line, "proc", "memory -nomap", "opt_clean", "write_json read.json"], 4 * TIMEOUT)
     content = netlist.merge_equal(json.loads((folder / "read.json").read_text(encoding="utf-8")))
     (folder / "all.json").write_text(json.dumps(boxed_memories(content)), encoding="utf-8")
+    known = {each.module for each in schema.mutants}
     modules: dict[str, list[str]] = defaultdict(list)
     for name in content["modules"]:
-        modules[re.sub(r"_\d+$", "", name) if name not in _names(schema) else name].append(name)
+        modules[name if name in known else re.sub(r"_\d+$", "", name)].append(name)
     return dict(modules)
-
-
-def _names(schema: Schema) -> set[str]:
-    return {each.module for each in schema.mutants}
 
 
 def _compare(module: str, mutant: Mutant) -> list[str]:

@@ -153,7 +153,7 @@ def plan(request: Request) -> Work:
                 skipped.append(Skipped(layer.name, layer.op, str(error)))
                 continue
             work.layers.append(layer)
-            work.size += _pairs(prepared, len(request.sample.pick(prepared.lowered.shape[0])))
+            work.size += _pairs(prepared, len(work.rows(prepared)))
     except NetError as error:
         raise UserError(str(error)) from error
     if not work.layers:
@@ -164,6 +164,11 @@ def plan(request: Request) -> Work:
 def _pairs(prepared: Prepared, rows: int) -> int:
     _, k, n = prepared.lowered.shape
     return rows * k * n * prepared.lowered.parts * (prepared.x.bits // 4) * (prepared.w.bits // 4)
+
+
+def pairs_of(product: Product) -> int:
+    """Slice pairs of a product, skipped ones included."""
+    return product.x.size * product.w.shape[1] * product.n_x * product.n_w
 
 
 # ---- runs ------------------------------------------------------------------------------------------------------------
@@ -192,7 +197,7 @@ class Bundle:
     @property
     def pairs(self) -> int:
         """Slice pairs, skipped ones included."""
-        return sum(p.x.size * p.w.shape[1] * p.n_x * p.n_w for _, _, p in self.items)
+        return sum(pairs_of(product) for _, _, product in self.items)
 
 
 def _blocks(prepared: Prepared, rows: I64) -> Iterator[Block]:
@@ -239,16 +244,8 @@ class Runner:
         """Digest of everything that decides what the run gives."""
         digest = hashlib.sha256(json.dumps([self.digest, self.values, self.seed]).encode())
         for _, _, product in bundle.items:
-            facts = (
-                product.shape,
-                product.n_x,
-                product.n_w,
-                product.x_unsigned,
-                product.w_unsigned,
-                product.reduce_factor,
-            )
-            digest.update(repr(facts).encode())
-            for array in (product.x, product.w):
+            digest.update(repr((product.shape, product.n_x, product.n_w, product.options)).encode())
+            for array in (product.x, product.w, *([] if product.mask is None else [product.mask])):
                 digest.update(np.ascontiguousarray(array, np.int32).tobytes())
         return digest.hexdigest()[:24]
 

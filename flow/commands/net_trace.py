@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from flow.commands.net_run import Block, Bundle, Request, Work
+from flow.commands.net_run import Block, Bundle, Request, Work, pairs_of
 from flow.core.blocks import get_block
 from host.net.graph import Prepared, Skipped
 from host.net.lower import Matrices
@@ -105,7 +105,7 @@ def plan_trace(request: Request) -> Trace:
         product = capture.product
         kind = str(capture.origin.get("pass") or capture.origin.get("gemm") or product.name)[:2].upper()
         layers.append(Recorded(name, kind if kind in PASSES else "product", path))
-        size += product.x.size * product.w.shape[1] * product.n_x * product.n_w
+        size += pairs_of(product)
     if not layers:
         raise UserError(f"no capture can run: {skipped[0].why}")
     return Trace(request, None, layers, skipped, {}, "recorded", size)  # type: ignore[arg-type]

@@ -181,6 +181,14 @@ def test_captures_are_layers(request_: Request, tmp_path: Path, monkeypatch: pyt
     assert "notes.npz" in skipped["why"]
     assert write_page(data, tmp_path / "net.html").is_file()
 
+    # The same operands under another mask are another run.
+    path = tmp_path / "trace" / "step0" / "bp.npz"
+    capture = Capture.load(path)
+    assert capture.product.mask is not None
+    replace(capture, product=replace(capture.product, mask=~capture.product.mask)).save(path)
+    again = net(work, Console(quiet=True))
+    assert (again["mismatches"], again["runs"], again["runs_kept"]) == (0, 3, 2)
+
     # Sums that differ from the oracle's, mask and order in it, are mismatches.
     monkeypatch.setattr(Product, "sums", lambda self, lanes: self.x @ self.w)
     assert [each["mismatches"] > 0 for each in net(work, Console(quiet=True))["layers"]] == [True, False, True]

@@ -240,12 +240,17 @@ class File(Kind):
                 self.fail(error.reason, param, ctx)
         else:
             try:
-                good = path.is_file() and os.access(path, os.R_OK)
+                good = self.fits(path) and os.access(path, os.R_OK)
             except (OSError, ValueError):  # a name that no file can have
                 good = False
             if not good:
                 self.fail(f"cannot read {path}", param, ctx)
         return path
+
+    @staticmethod
+    def fits(path: Path) -> bool:
+        """Whether an input is of this kind."""
+        return path.is_file()
 
 
 class Place(File):
@@ -253,15 +258,9 @@ class Place(File):
 
     name = "folder|file"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        path = _absolute(value, self, param, ctx)
-        try:
-            good = path.exists() and os.access(path, os.R_OK)
-        except (OSError, ValueError):  # a name that no file can have
-            good = False
-        if not good:
-            self.fail(f"cannot read {path}", param, ctx)
-        return path
+    @staticmethod
+    def fits(path: Path) -> bool:
+        return path.exists()
 
 
 class Net(Kind):
