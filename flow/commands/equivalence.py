@@ -26,7 +26,7 @@ from pyslang import syntax
 
 from flow.commands import netlist
 from flow.commands.mutants import PACKAGE, Mutant, Schema
-from flow.commands.synth import copy_sources
+from flow.commands.synth import copy_sources, read_line
 from flow.core.tools import yosys
 from tb.lib.errors import UserError
 from tb.lib.paths import shown
@@ -116,11 +116,7 @@ def netlist_of(schema: Schema, folder: Path) -> dict[str, list[str]]:
     for name, text in schema.texts.items():
         place = folder / (f"rtl/{Path(name).name}" if Path(name).is_absolute() else name)
         place.write_text(by_wire(text), encoding="utf-8")
-    read = ["read_slang", "-j", "1", "--keep-hierarchy", "-DSYNTHESIS", *(f"-I{name}" for name in includes)]
-    read += ["--top", schema.block.rtl_top]
-    for name, value in schema.block.device_params(dict(schema.params)).items():
-        read += ["-G", f"{name}={value}"]
-    line = " ".join([*read, f"{PACKAGE}.sv", *sources])
+    line = read_line(schema.block, schema.params, [f"{PACKAGE}.sv", *sources], includes, "--keep-hierarchy")
     _run(folder, "read", [line, "proc", "memory -nomap", "opt_clean", "write_json read.json"], 4 * TIMEOUT)
     content = netlist.merge_equal(json.loads((folder / "read.json").read_text(encoding="utf-8")))
     (folder / "all.json").write_text(json.dumps(boxed_memories(content)), encoding="utf-8")

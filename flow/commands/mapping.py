@@ -28,7 +28,7 @@ from rich.table import Table
 from flow.commands import macros, netlist
 from flow.commands.dense import DENSE, KINDS
 from flow.commands.macros import Macro, Technology
-from flow.commands.synth import DEFAULT_TIMEOUT, copy_sources, prepare, reason, shown_params
+from flow.commands.synth import DEFAULT_TIMEOUT, copy_sources, prepare, read_line, reason, shown_params
 from flow.core.output import wide, write_report
 from flow.core.processes import locked, supervise
 from flow.core.tools import require_programs, yosys
@@ -222,14 +222,6 @@ class _Steps:
         (self.folder / name).write_text(json.dumps(content), encoding="utf-8")
 
 
-def _read_line(block: Block, params: Mapping[str, int], sources: Sequence[str], includes: Sequence[str]) -> str:
-    read = ["read_slang", "-j", "1", "--keep-hierarchy", "-DSYNTHESIS", *(f"-I{name}" for name in includes)]
-    read += ["--top", block.rtl_top]
-    for name, value in params.items():
-        read += ["-G", f"{block.params[name].sv_name}={value}"]
-    return " ".join([*read, *sources])
-
-
 def _map(block: Block, params: Mapping[str, int], steps: _Steps, technology: Technology) -> Mapped:
     """Every step, in the folder of `steps`."""
     top, folder = block.rtl_top, steps.folder
@@ -239,7 +231,11 @@ def _map(block: Block, params: Mapping[str, int], steps: _Steps, technology: Tec
     (folder / "abc.constr").write_text(
         f"set_driving_cell {technology.driver}\nset_load {1000 * technology.load}\n", encoding="utf-8"
     )
-    steps.yosys("reading", str(yosys()), [_read_line(block, params, sources, includes), "write_json read.json"])
+    steps.yosys(
+        "reading",
+        str(yosys()),
+        [read_line(block, params, sources, includes, "--keep-hierarchy"), "write_json read.json"],
+    )
     steps.write(
         "merged.json", netlist.fresh_names(netlist.plain_cells(netlist.merge_equal(steps.read("read.json"))), "read")
     )

@@ -160,14 +160,22 @@ def copy_sources(block: Block, folder: Path) -> tuple[list[str], list[str]]:
     return sources, list(block.include_dirs)
 
 
+def read_line(
+    block: Block, params: Mapping[str, int], sources: Sequence[str], includes: Sequence[str], *flags: str
+) -> str:
+    """The command that reads a block with Yosys' slang front end; `flags` of its own beside those of all."""
+    words = ["read_slang", "-j", "1", *flags, "-DSYNTHESIS", *(f"-I{name}" for name in includes)]
+    words += ["--top", block.rtl_top]
+    for name, value in block.device_params(params).items():
+        words += ["-G", f"{name}={value}"]
+    return " ".join([*words, *sources])
+
+
 def _script(
     block: Block, params: Mapping[str, int], sources: Sequence[str], includes: Sequence[str], gates: bool
 ) -> str:
     """Yosys commands, a line each."""
-    read = ["read_slang", "-j", "1", "-DSYNTHESIS", *(f"-I{name}" for name in includes), "--top", block.rtl_top]
-    for name, value in block.device_params(params).items():
-        read += ["-G", f"{name}={value}"]
-    lines = [" ".join([*read, *sources]), f"log {_STEP}optimising", *_WORD]
+    lines = [read_line(block, params, sources, includes), f"log {_STEP}optimising", *_WORD]
     lines += ["write_json netlist.json"]
     if gates:
         lines += [f"log {_STEP}mapping to gates", *_MAP, "tee -q -o gates.json stat -json"]
