@@ -72,7 +72,7 @@ def _measure(block: Block, jobs: int) -> _Covered:
     if not merged.counts:
         raise UserError("the runs counted no coverage point in rtl/")
     code = codecov.report(merged, codecov.load_exclusions(block.name))
-    missed += _missed_goals(code, block.coverage_goals)
+    missed += [*code.idle, *_missed_goals(code, block.coverage_goals)]
     functional = None
     if block.functional_coverage is not None:
         functional = block.functional_coverage(results)

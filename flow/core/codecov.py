@@ -5,11 +5,12 @@ A point is a line `C '<key><value>...' <count>` of the file, its fields marked b
 `S` the lines it stands for, `h` the instance. Counts of several runs add up per instance; a point of the source
 counts as covered if any instance has covered it. Only files below rtl/ count.
 
-Exclusions stand in one Hjson file: by block a list of `{kind, file, line | pattern, reason}`: `line` a number or
-'first-last', `pattern` a regular expression found in what is counted (`o`); with both, both must fit. An exclusion
-removes uncovered points only, and one that removes none is an error. Its reason says why nothing can reach the points;
-one that speaks of runs or tests is refused, since what could be reached and is not counts as uncovered. Where a proof
-shows every value of a counter that no run could wait for, `proof` names it.
+Exclusions stand in one Hjson file: by block a list of `{kind, file, line | text | pattern, reason}`: `line` a number or
+'first-last', `text` a regular expression found in the source line, so that it follows the line, `pattern` one found in
+what is counted (`o`); all that are given must fit. An exclusion removes uncovered points only, and one that removes
+none is an error. Its reason says why nothing can reach the points; one that speaks of runs or tests is refused, since
+what could be reached and is not counts as uncovered. Where a proof shows every value of a counter that no run could
+wait for, `proof` names it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import gzip
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +83,14 @@ class Exclusion:
     reason: str
     first: int | None = None
     last: int | None = None
+    text: str | None = None
     pattern: str | None = None
     proof: str = ""
+
+    @property
+    def where(self) -> str:
+        """What it names in the file, for messages."""
+        return str(self.first or self.text or self.pattern)
 
     def matches(self, point: Point) -> bool:
         """Whether `point` is one of those meant."""
@@ -90,7 +98,18 @@ class Exclusion:
             return False
         if self.first is not None and not self.first <= point.line <= (self.last or self.first):
             return False
+        if self.text is not None and re.search(self.text, _source_line(point.file, point.line)) is None:
+            return False
         return self.pattern is None or re.search(self.pattern, point.comment) is not None
+
+
+@lru_cache
+def _source(file: str) -> tuple[str, ...]:
+    return tuple((ROOT / file).read_text(encoding="utf-8").splitlines())
+
+
+def _source_line(file: str, number: int) -> str:
+    return _source(file)[number - 1]
 
 
 @dataclass
@@ -113,13 +132,14 @@ class CodeCoverage:
 @dataclass(frozen=True)
 class CodeReport:
     """Totals per kind, per file and kind, per instance and kind; uncovered points; excluded points with their
-    reason."""
+    reason; `idle`: a line for every exclusion that excludes nothing uncovered."""
 
     kinds: Mapping[str, Totals]
     files: Mapping[str, Mapping[str, Totals]]
     instances: Mapping[str, Mapping[str, Totals]]
     uncovered: tuple[Point, ...]
     excluded: tuple[tuple[Point, str], ...]
+    idle: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -238,7 +258,7 @@ def load_exclusions(block: str, path: Path = EXCLUSIONS) -> list[Exclusion]:
 
 
 def _exclusion(entry: dict[str, Any], where: str) -> Exclusion:
-    unknown = set(entry) - {"kind", "file", "line", "pattern", "reason", "proof"}
+    unknown = set(entry) - {"kind", "file", "line", "text", "pattern", "reason", "proof"}
     if unknown:
         raise UserError(f"{where}: unknown key {', '.join(sorted(unknown))}")
     if not str(entry.get("reason") or "").strip():
@@ -250,26 +270,27 @@ def _exclusion(entry: dict[str, Any], where: str) -> Exclusion:
         )
     if entry.get("kind") not in KINDS:
         raise UserError(f"{where}: kind must be one of {', '.join(KINDS)}")
-    if not entry.get("file") or (entry.get("line") is None and not entry.get("pattern")):
-        raise UserError(f"{where}: file, and line or pattern, must be given")
+    if not entry.get("file") or not any(entry.get(key) for key in ("line", "text", "pattern")):
+        raise UserError(f"{where}: file, and line, text or pattern, must be given")
     first = last = None
     if entry.get("line") is not None:
         span = re.fullmatch(r"(\d+)(?:-(\d+))?", str(entry["line"]))
         if span is None:
             raise UserError(f"{where}: line must be a number or 'first-last'")
         first, last = int(span[1]), int(span[2] or span[1])
-    try:
-        re.compile(entry.get("pattern") or "")
-    except re.error as error:
-        raise UserError(f"{where}: pattern is not a regular expression: {error}") from error
+    for key in ("text", "pattern"):
+        try:
+            re.compile(entry.get(key) or "")
+        except re.error as error:
+            raise UserError(f"{where}: {key} is not a regular expression: {error}") from error
     return Exclusion(
-        entry["kind"], entry["file"], str(entry["reason"]).strip(), first, last, entry.get("pattern"),
-        str(entry.get("proof", "")),
+        entry["kind"], entry["file"], str(entry["reason"]).strip(), first, last, entry.get("text"),
+        entry.get("pattern"), str(entry.get("proof", "")),
     )  # fmt: skip
 
 
 def report(coverage: CodeCoverage, exclusions: Sequence[Exclusion] = ()) -> CodeReport:
-    """Totals and uncovered points of `coverage`. `UserError` if an exclusion fits no uncovered point."""
+    """Totals and uncovered points of `coverage`; exclusions that fit no uncovered point are `idle`."""
     used: set[int] = set()
     reasons: dict[Point, str] = {}
     for point in coverage.counts:
@@ -278,13 +299,12 @@ def report(coverage: CodeCoverage, exclusions: Sequence[Exclusion] = ()) -> Code
             used.update(fitting)
             if fitting:
                 reasons[point] = exclusions[fitting[0]].reason
-    for index, exclusion in enumerate(exclusions):
-        if index not in used:
-            where = exclusion.pattern if exclusion.first is None else exclusion.first
-            raise UserError(
-                f"exclusion of {exclusion.kind} at {exclusion.file}:{where} excludes nothing uncovered: remove it"
-            )
-    return _report(coverage, reasons)
+    idle = tuple(
+        f"exclusion of {each.kind} at {each.file}:{each.where} excludes nothing uncovered: remove it"
+        for index, each in enumerate(exclusions)
+        if index not in used
+    )
+    return replace(_report(coverage, reasons), idle=idle)
 
 
 def joint(parts: Mapping[str, tuple[CodeCoverage, CodeReport]]) -> CodeReport:

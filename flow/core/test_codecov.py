@@ -21,6 +21,7 @@ from flow.core.codecov import (
 )
 from flow.core.simulate import run
 from tb.lib.errors import UserError
+from tb.lib.paths import ROOT
 
 
 def write_dat(path, records):
@@ -117,9 +118,10 @@ def test_exclusions_remove_uncovered_points(dat, tmp_path):
         ("{kind: line, file: rtl/a.sv, line: 20}", "exclusion 1 has no reason"),
         ('{kind: line, file: rtl/a.sv, line: 20, reason: " "}', "exclusion 1 has no reason"),
         ("{kind: lines, file: rtl/a.sv, line: 20, reason: r}", "kind must be one of"),
-        ("{kind: line, file: rtl/a.sv, reason: r}", "line or pattern"),
+        ("{kind: line, file: rtl/a.sv, reason: r}", "line, text or pattern"),
         ("{kind: line, file: rtl/a.sv, line: x, reason: r}", "line must be a number"),
         ('{kind: line, file: rtl/a.sv, pattern: "(", reason: r}', "not a regular expression"),
+        ('{kind: line, file: rtl/a.sv, text: "(", reason: r}', "text is not a regular expression"),
         ("{kind: line, file: rtl/a.sv, lines: 20, reason: r}", "unknown key lines"),
         ("{kind: line, file: rtl/a.sv, line: 1, reason: not simulated}", r"not what is done \('simulated'\)"),
         ("{kind: line, file: rtl/a.sv, line: 1, reason: 2^14 jobs are more than the runs have}", "'runs'"),
@@ -132,11 +134,22 @@ def test_unfit_exclusions(tmp_path, entry, error):
         exclusions(tmp_path, "[" + entry.replace(", ", "\n").replace("}", "\n}") + "]")
 
 
+def test_an_exclusion_by_text_follows_its_line():
+    file = "rtl/laps/laps_pkg.sv"
+    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+    at = next(number for number, line in enumerate(lines, start=1) if "package laps_pkg" in line)
+    here, there = (CodeCoverage({Point("line", file, number, 1, "block"): {"u": 0}}) for number in (at, at + 1))
+    found = [Exclusion("line", file, "r", text="^package laps_pkg")]
+    assert not report(here, found).idle
+    assert report(there, found).idle
+
+
 @pytest.mark.parametrize("where", ["line: 10", "line: 99", 'pattern: "^nothing"'])
-def test_unused_exclusion_is_an_error(dat, tmp_path, where):
-    found = exclusions(tmp_path, f"[{{kind: line\nfile: rtl/a.sv\n{where}\nreason: r\n}}]")
-    with pytest.raises(UserError, match="excludes nothing uncovered"):
-        report(merge([dat], tmp_path), found)
+def test_idle_exclusions_are_named(dat, tmp_path, where):
+    entry = f"{{kind: line\nfile: rtl/a.sv\n{where}\nreason: r\n}}"
+    idle = report(merge([dat], tmp_path), exclusions(tmp_path, f"[{entry}\n{entry}]")).idle
+    assert len(idle) == 2  # all of them, not the first alone
+    assert all("excludes nothing uncovered: remove it" in line for line in idle)
 
 
 def test_exclusions_are_of_one_block_and_all_are_checked(tmp_path):
