@@ -38,6 +38,8 @@ from models.top.config import (
     MAX_M,
     PER_CORE,
     PSUM_WORDS,
+    RECORDS,
+    STAT_WORDS,
     STATE_A_WORD,
     STATES,
     WORD_BYTES,
@@ -55,6 +57,7 @@ from models.top.config import (
     Reg,
     Store,
     TopParams,
+    Update,
     Write,
 )
 from models.top.value import Processor, Result, Stats, mask_bits, mask_bytes
@@ -79,9 +82,10 @@ class Backend(Protocol):
 
 # ---- programs --------------------------------------------------------------------------------------------------------
 class Extent(NamedTuple):
-    """Words that a command touches; `core` is 0 for buffers that all cores share (X: its copies are alike)."""
+    """Words that a command touches, of a buffer or of `RECORDS`; `core` is 0 for what all cores share (X: its copies
+    are alike)."""
 
-    buffer: Buffer
+    buffer: int
     core: int
     first: int
     end: int
@@ -96,21 +100,24 @@ def extents(command: Command, params: TopParams, kept: Opt | None = None) -> lis
             cores = [c for c in range(params.cores) if command.cores >> c & 1] if buffer in PER_CORE else [0]
             return [Extent(buffer, core, command.first, command.first + command.count, True) for core in cores]
         case Store():
-            return [Extent(Buffer(command.target), 0, command.first, command.first + command.count, False)]
+            return [Extent(command.target, 0, command.first, command.first + command.count, False)]
+        case Plan():
+            return [Extent(RECORDS, 0, 2 * STAT_WORDS + command.slot, 2 * STAT_WORDS + command.slot + 1, True)]
         case Opt() if not command.fed:
             words = -(-command.config.n // STATE_A_WORD)
             gradients = Extent(Buffer.Y, 0, command.gradients, command.gradients + words, False)
             return [*_pass_extents(command), gradients]
         case Gemm():
-            out = list(_gemm_extents(command, params))
+            out = [*_gemm_extents(command, params), Extent(RECORDS, 0, 0, STAT_WORDS, True)]
             return out + _pass_extents(kept) if command.feeds and kept else out
     return []
 
 
 def _pass_extents(command: Opt) -> list[Extent]:
-    """State and copies."""
+    """State, copies and record."""
     words = -(-command.config.n // STATE_A_WORD)
     out = [Extent(each, 0, command.state, command.state + words, True) for each in command.states]
+    out.append(Extent(RECORDS, 0, STAT_WORDS, 2 * STAT_WORDS, True))
     return [*out, Extent(Buffer.Y, 0, command.copies, command.copies + command.copy_words, True)]
 
 
@@ -156,7 +163,7 @@ class Scheduler:
         self.issued = list(done)
         self._floors = [list(done), list(done)]  # counts at the ends of the epochs before the last and before
         self._in_epoch = 0
-        self._touched: dict[tuple[Buffer, int], list[tuple[Extent, Engine, int]]] = {}
+        self._touched: dict[tuple[int, int], list[tuple[Extent, Engine, int]]] = {}
         self._kept: Opt | None = None
 
     def place(self, command: Command) -> Command:
@@ -209,8 +216,8 @@ class Program:
             cores = (1 << params.cores) - 1 if core is None else 1 << core
         self.issue(Load(target=buffer, first=first, cores=cores, count=len(words)), words)
 
-    def store(self, buffer: Buffer, first: int, count: int) -> int:
-        """Stores words; their place in `Answer.stored`."""
+    def store(self, buffer: int, first: int, count: int) -> int:
+        """Stores words of a buffer, or of `RECORDS`; their place in `Answer.stored`."""
         self.issue(Store(target=buffer, first=first, count=count))
         self._stores += 1
         return self._stores - 1
@@ -226,12 +233,29 @@ class Program:
         return slice(self._reads - count, self._reads)
 
     def update(self, entry: int, stats: Stats) -> None:
-        """Sends statistics of a tensor to LAPS and waits for the answer; `entry` = 4 * layer + class."""
-        words = [*stats.words()[:5], stats.max_bit << 10 | entry]
-        for at, word in enumerate(words):
-            self.write(Reg.UPD + 4 * at, word)
-        self.write(Reg.UPD_PUSH, 1)
-        self.read(Reg.UPD_ANSWER)
+        """Gives LAPS statistics of a tensor; `entry` = 4 * layer + class."""
+        values, overflow, zeros, low, high, longest = stats.words()
+        self.issue(
+            Update(
+                values=values, overflow=overflow, zeros=zeros, sum_low=low, sum_high=high, y=entry, max_bit=longest
+            )
+        )  # fmt: skip
+
+    def stat(self) -> Callable[[Answer], list[int]]:
+        """STAT after what was issued; gives what turns the answer into its words."""
+        return self._record(0, STAT_WORDS)
+
+    def opt_stat(self) -> Callable[[Answer], list[int]]:
+        """OPT_STAT likewise."""
+        return self._record(STAT_WORDS, STAT_WORDS)
+
+    def slots(self, first: int, count: int = 1) -> Callable[[Answer], list[int]]:
+        """Slots of the plan table likewise, four words each."""
+        return self._record(2 * STAT_WORDS + first, count)
+
+    def _record(self, first: int, count: int) -> Callable[[Answer], list[int]]:
+        place = self.store(RECORDS, first, count)
+        return lambda answer: np.ascontiguousarray(answer.stored[place]).view("<u4").reshape(-1).tolist()
 
 
 class ModelBackend:
@@ -341,8 +365,7 @@ class _Part:
     n0: int
     store: int | None = None
     masks: int | None = None
-    stat: slice | None = None
-    seen: tuple[slice, slice] | None = None
+    stat: Callable[[Answer], list[int]] | None = None
 
 
 def _scatter(command: Gemm, cores: int) -> Iterator[tuple[int, int, int]]:
@@ -369,9 +392,9 @@ class Outcome:
     def seen(self, answer: Answer) -> tuple[int, int]:
         """Of results that have fed a pass: how many did not fit 32 bits, the longest bit length."""
         (part,) = self.parts
-        assert part.seen is not None
-        overflow, longest = (answer.read[each][0] for each in part.seen)
-        return overflow, longest
+        assert part.stat is not None
+        stat = Stats.of(part.stat(answer))
+        return stat.overflow, stat.max_bit
 
     def result(self, answer: Answer) -> ProductResult:
         """Results from stored words. Raises `MapError` for words that are missing."""
@@ -398,7 +421,7 @@ class Outcome:
                     bits = answer.stored[part.masks].reshape(-1)[first : first + 2 * command.m]
                     masks[rows, columns] = mask_bits(bits, command.m)
             if part.stat is not None:
-                mine = Stats.of(answer.read[part.stat])
+                mine = Stats.of(part.stat(answer))
                 stats = mine if stats is None else stats.plus(mine)
         update = None if stats is None or self.product.update is None else (self.product.update, stats)
         y, kept = y[:, :n], None if masks is None else masks[:, :n]
@@ -832,14 +855,13 @@ class Mapper:
     def _take(
         self, program: Program, product: Product, command: Gemm, m0: int, n0: int, split: bool, stored: bool
     ) -> _Part:
-        stat = program.read(Reg.STAT, 6) if split and product.update is not None else None
-        seen = (program.read(Reg.STAT + 4), program.read(Reg.STAT + 20)) if command.feeds else None
+        stat = program.stat() if command.feeds or (split and product.update is not None) else None
         store = masks = None
         if stored:
             store = program.store(Buffer.Y, command.y_first, self._y_words(command))
         if product.masks:
             masks = program.store(Buffer.A, command.a_first, self._needs(command)[Buffer.A])
-        return _Part(command, m0, n0, store, masks, stat, seen)
+        return _Part(command, m0, n0, store, masks, stat)
 
     # ---- optimiser ---------------------------------------------------------------------------------------------------
     def load_state(self, program: Program, first: int, state: State) -> None:
@@ -874,18 +896,17 @@ class Mapper:
         """As `optimise`, of the pass that was the last to be carried out."""
         config = command.config
         stored = program.store(Buffer.Y, command.copies, command.copy_words)
-        record = program.read(Reg.OPT_STAT, 8)
+        record = program.opt_stat()
 
         def take(answer: Answer) -> tuple[list[int], I64]:
-            return answer.read[record], unpack(answer.stored[stored], config.copy_format + 1)[: config.n]
+            return record(answer), unpack(answer.stored[stored], config.copy_format + 1)[: config.n]
 
         return take
 
     def plan(self, program: Program, slot: int, x: int, w: int, y: int, k: int) -> Callable[[Answer], list[int]]:
         """Asks LAPS about a product (entries 4 * layer + class); gives what turns the answer into the slot's words."""
         program.issue(Plan(x=x, w=w, y=y, k=k, slot=slot))
-        read = program.read(Reg.PLAN + 16 * slot, 3)
-        return lambda answer: answer.read[read]
+        return program.slots(slot)
 
 
 def words32(values: npt.NDArray[np.integer]) -> U8:

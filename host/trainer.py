@@ -792,20 +792,22 @@ class OnProcessor:
             x, w, y = (4 * each.layer + each.cls for each in (query.x, query.w, query.y))
             program.issue(Plan(x=x, w=w, y=y, k=query.k, slot=slot))
             if len(asked) > SLOTS:  # before the next one takes the slot
-                heads[query.gemm] = program.read(Reg.PLAN + 16 * slot)
+                heads[query.gemm] = program.slots(slot)
         self._slots = {query.gemm: min(number, SLOTS - 1) for number, query in enumerate(asked)}
-        if not heads:
-            heads = {name: program.read(Reg.PLAN + 16 * slot) for name, slot in self._slots.items()}
+        table = program.slots(0, len(asked)) if len(asked) <= SLOTS else None
         for at, weights in enumerate(self.weights):
             program.update(4 * at + WEIGHT, _stats(weights.stats))
         program.update(4 * 0 + ACTIVATION, _stats(pixels))
-        table = [self._read_format(program, Key(at, WEIGHT)) for at in range(len(self.layers))]
+        formats = [self._read_format(program, Key(at, WEIGHT)) for at in range(len(self.layers))]
         answer = yield program.actions
-        for name, place in heads.items():
-            planned = PlanSlot.of([*answer.read[place], 0, 0])
+        words = {name: take(answer) for name, take in heads.items()}
+        if table:
+            words = {name: table(answer)[4 * slot : 4 * slot + 4] for name, slot in self._slots.items()}
+        for name, of_slot in words.items():
+            planned = PlanSlot.of(of_slot)
             assert planned is not None, "a plan that was not refused has filled its slot"
             self.min_orders[name] = planned.order
-        return [_format(answer.read[place][0]) for place in table]
+        return [_format(answer.read[place][0]) for place in formats]
 
     @staticmethod
     def _read_format(program: Program, key: Key) -> slice:

@@ -28,6 +28,7 @@ class Operation(IntEnum):
     OPT = 3
     STORE = 4
     PLAN = 5
+    UPDATE = 6
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,15 @@ FIELDS: Mapping[int, Mapping[str, Bits]] = {
         "slot": Bits(1, 20, 5),
         "y": Bits(2, 0, 10),
         "k": Bits(2, 16, 16),
+    },
+    Operation.UPDATE: {
+        "values": Bits(1, 0, 32),
+        "overflow": Bits(2, 0, 32),
+        "zeros": Bits(3, 0, 32),
+        "sum_low": Bits(4, 0, 32),
+        "sum_high": Bits(5, 0, 16),
+        "y": Bits(6, 0, 10),
+        "max_bit": Bits(6, 10, 6),
     },
     Operation.OPT: {
         "state": Bits(1, 0, 16),

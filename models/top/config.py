@@ -21,7 +21,7 @@ from models.common.rounding import Round
 from models.common.slices import values_per_beat
 from models.ioss.config import CoreParams
 from models.ioss.config import Descriptor as CoreDescriptor
-from models.laps.config import LEGAL_LAYERS
+from models.laps.config import LEGAL_LAYERS, TensorStats
 from models.optc.config import Mode, OptcConfig
 from models.ran.config import RanDescriptor, RanParams, Start
 
@@ -41,6 +41,9 @@ STATE_A_WORD = 4
 COPIES_A_WORD = 8  # of 12 and 16 bits
 RAN_CODE = 16
 OPT_CFG_WORDS = 9
+RECORDS = 8  # target of a STORE: STAT, OPT_STAT and the plan table
+STAT_WORDS = 2  # of each of the first two
+RECORD_WORDS = 2 * STAT_WORDS + SLOTS
 WINDOW_SPAN = 448  # units of 4 bits, from a window's first value to its last
 
 
@@ -59,7 +62,7 @@ class Buffer(IntEnum):
 
 STATES = (Buffer.SW, Buffer.SM, Buffer.SV)
 LOADABLE = (Buffer.X, Buffer.W, Buffer.M, Buffer.Y, *STATES)
-STORABLE = (Buffer.Y, Buffer.A, *STATES)
+STORABLE = (Buffer.Y, Buffer.A, *STATES, RECORDS)
 PER_CORE = (Buffer.W, Buffer.M)  # a load says which cores take it
 
 
@@ -69,6 +72,7 @@ ENGINE = {
     Operation.OPT: Engine.COMPUTE,
     Operation.STORE: Engine.STORE,
     Operation.PLAN: Engine.COMPUTE,
+    Operation.UPDATE: Engine.COMPUTE,
 }
 
 
@@ -160,9 +164,11 @@ class TopParams:
         """Of every RAN."""
         return RanParams(self.rows, self.lanes, self.acc_w, self.banks)
 
-    def words_of(self, buffer: Buffer) -> int:
-        """Size of a buffer (of one core's, for X, W and M)."""
-        sizes = (self.x_words, self.w_words, self.m_words, self.y_words, self.a_words, *(self.s_words,) * 3)
+    def words_of(self, buffer: int) -> int:
+        """Size of a buffer (of one core's, for X, W and M), or of `RECORDS`."""
+        sizes = (
+            self.x_words, self.w_words, self.m_words, self.y_words, self.a_words, *(self.s_words,) * 3, RECORD_WORDS
+        )  # fmt: skip
         return sizes[buffer]
 
 
@@ -237,7 +243,7 @@ class Load(Command):
 
 @dataclass(frozen=True, kw_only=True)
 class Store(Command):
-    """Buffer to stream out: `count` words from `first` on."""
+    """Buffer, or `RECORDS`, to stream out: `count` words from `first` on."""
 
     operation: ClassVar[int] = Operation.STORE
     fields: ClassVar[Mapping[str, Bits]] = FIELDS[Operation.STORE]
@@ -258,6 +264,27 @@ class Plan(Command):
     y: int = 0
     k: int = 1
     slot: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Update(Command):
+    """Gives LAPS statistics of a tensor, y = {layer, class}; the sum of magnitudes has 48 bits."""
+
+    operation: ClassVar[int] = Operation.UPDATE
+    fields: ClassVar[Mapping[str, Bits]] = FIELDS[Operation.UPDATE]
+
+    values: int = 0
+    overflow: int = 0
+    zeros: int = 0
+    sum_low: int = 0
+    sum_high: int = 0
+    y: int = 0
+    max_bit: int = 0
+
+    @property
+    def record(self) -> TensorStats:
+        """As LAPS takes it."""
+        return TensorStats(self.values, self.overflow, self.zeros, self.max_bit, self.sum_low | self.sum_high << 32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -539,6 +566,7 @@ def result_bytes(y_bits: int) -> int:
 
 _KINDS: dict[int, type[Command]] = {
     Operation.LOAD: Load, Operation.GEMM: Gemm, Operation.OPT: Opt, Operation.STORE: Store, Operation.PLAN: Plan,
+    Operation.UPDATE: Update,
 }  # fmt: skip
 
 

@@ -43,6 +43,7 @@ from models.top.config import (
     OPT_LANES,
     PER_CORE,
     QUEUE_DEPTH,
+    RECORDS,
     SLOTS,
     STATES,
     STORABLE,
@@ -63,6 +64,7 @@ from models.top.config import (
     Reg,
     Store,
     TopParams,
+    Update,
     Write,
     command_of,
     reached,
@@ -282,6 +284,8 @@ class Processor:
                 return self._opt(command, result)
             case Plan():
                 return self._ask(command)
+            case Update():
+                return self._tell(command)
         return Code.OPERATION, 0
 
     def _load(self, command: Load, result: Result) -> Code:
@@ -308,8 +312,28 @@ class Processor:
             return Code.OPERATION
         if command.count == 0:
             return Code.SIZE
-        result.stored = self._read(result.activity, Buffer(command.target), command.first, command.count)
+        if command.target == RECORDS:
+            result.stored = self._records(command.first, command.count)
+        else:
+            result.stored = self._read(result.activity, Buffer(command.target), command.first, command.count)
         return Code.OK
+
+    def _records(self, first: int, count: int) -> U8:
+        """Words of the records; those past the end are 0."""
+        words = [*self.stat.words(), 0, 0, *opt_words(self.opt_stat)]
+        for slot in self.plan:
+            words += slot.words if slot else (0,) * 4
+        out = np.zeros((count, WORD_BYTES), np.uint8)
+        here = np.array(words, "<u4").view(np.uint8).reshape(-1, WORD_BYTES)[first : first + count]
+        out[: len(here)] = here
+        self._ranged |= len(here) < count
+        return out
+
+    def _tell(self, command: Update) -> tuple[Code, int]:
+        self.answer = self.laps.update(*divmod(command.y, 4), command.record)
+        if self.answer.code != LapsCode.OK:
+            return Code.UPDATE, int(self.answer.code)
+        return Code.OK, 0
 
     def _ask(self, command: Plan) -> tuple[Code, int]:
         said = self.laps.order(*(divmod(each, 4) for each in (command.x, command.w, command.y)), command.k)

@@ -1,4 +1,4 @@
-// Compute engine: GEMM on the cores, OPT and PLAN (docs/top/README.md, Commands). A command begins at its first cycle with `cmd_valid_i`.
+// Compute engine: GEMM on the cores, OPT, PLAN and UPDATE (docs/top/README.md, Commands). A command begins at its first cycle with `cmd_valid_i`.
 module top_compute #(
   parameter int Cores = 1,
   parameter int Rows = 8,
@@ -34,6 +34,7 @@ module top_compute #(
   output logic                        upd_valid_o,
   input  logic                        upd_ready_i,
   output logic [laps_pkg::RefW-1:0]   upd_ref_o,
+  output logic [trainslice_pkg::StatW-1:0] upd_stat_o,
   input  logic                        upd_rsp_valid_i, // of this update
   input  logic [1:0]                  upd_rsp_code_i,
   output logic                        ord_valid_o,
@@ -45,9 +46,11 @@ module top_compute #(
   input  logic                        ord_rsp_valid_i,
   input  logic [1:0]                  ord_rsp_code_i,
   input  logic [top_pkg::PlanW-2:0]   ord_rsp_plan_i,  // {shift, fl y w x, order, n y w x}
-  // plan table, read by the host
+  // plan table, read by the host and by stores
   input  logic [6:0]                  plan_addr_i,
   output logic [31:0]                 plan_data_o,
+  input  logic [4:0]                  record_slot_i,
+  output logic [top_pkg::BeatW-1:0]   record_plan_o,
   // OPT
   output logic                        opt_start_o,     // pulse
   input  logic                        opt_done_i,      // pulse
@@ -75,7 +78,7 @@ module top_compute #(
   /* verilator lint_on UNUSEDSIGNAL */
   logic [3:0]  op;
   logic [15:0] k, jobs, columns;
-  logic        planned, update, raw;
+  logic        planned, update, raw, tells;
   logic [4:0]  gemm_slot, ask_slot;
   assign cmd = cmd_i;
   assign op = cmd[3:0];
@@ -85,7 +88,10 @@ module top_compute #(
   assign planned = cmd[32*9 + 1];
   assign gemm_slot = cmd[32*9 + 2 +: 5];
   assign update = cmd[32*9 + 7];
-  assign upd_ref_o = cmd[32*9 + 8 +: laps_pkg::RefW];
+  assign tells = op == 4'(top_pkg::OpUpdate);
+  assign upd_ref_o = tells ? cmd[32*6 +: laps_pkg::RefW] : cmd[32*9 + 8 +: laps_pkg::RefW];
+  assign upd_stat_o = tells ? {cmd[32*1 +: 32], cmd[32*2 +: 32], cmd[32*3 +: 32], cmd[32*6 + 10 +: 6], cmd[32*5 +: 16],
+                               cmd[32*4 +: 32]} : stat_o;
   assign raw = cmd[32*8 + 16 +: 3] == 3'(ran_pkg::YRaw32) || cmd[32*8 + 16 +: 3] == 3'(ran_pkg::YRaw64);
   assign ord_x_o = cmd[41:32];
   assign ord_w_o = cmd[51:42];
@@ -98,13 +104,15 @@ module top_compute #(
   /* verilator lint_off UNUSEDSIGNAL */  // fraction lengths are for the host
   logic [PlanW-1:0] plan;
   /* verilator lint_on UNUSEDSIGNAL */
-  logic [PlanW-1:0] shown;
-  logic             bad_plan;
+  logic [top_pkg::BeatW-1:0] shown;
+  logic                      bad_plan;
+  function automatic logic [top_pkg::BeatW-1:0] words_of(input logic [PlanW-1:0] entry);
+    words_of = {32'd0, {22{entry[45]}}, entry[45:36], 8'd0, entry[35:12], 20'd0, entry[11:0]};
+  endfunction
   assign plan = plan_q[gemm_slot];
-  assign shown = plan_q[plan_addr_i[6:2]];
-  assign plan_data_o = (plan_addr_i[1:0] == 2'd0) ? {20'd0, shown[11:10], shown[9:1], shown[0]} :
-      (plan_addr_i[1:0] == 2'd1) ? {8'd0, shown[35:12]} :
-      (plan_addr_i[1:0] == 2'd2) ? {{22{shown[45]}}, shown[45:36]} : '0;
+  assign shown = words_of(plan_q[plan_addr_i[6:2]]);
+  assign plan_data_o = shown[{plan_addr_i[1:0], 5'd0} +: 32];
+  assign record_plan_o = words_of(plan_q[record_slot_i]);
   assign bad_plan = planned && (!plan[0] || (!raw && plan[45:42] != '0));
   assign n_x_o = planned ? plan[3:1] : cmd[32*8 +: 3];
   assign n_w_o = planned ? plan[6:4] : cmd[32*8 + 3 +: 3];
@@ -251,7 +259,7 @@ module top_compute #(
 
   logic bad_op, bad_size;
   assign bad_op = cmd[7:4] != '0 ||
-      (op != 4'(top_pkg::OpGemm) && op != 4'(top_pkg::OpOpt) && op != 4'(top_pkg::OpPlan));
+      (op != 4'(top_pkg::OpGemm) && op != 4'(top_pkg::OpOpt) && op != 4'(top_pkg::OpPlan) && !tells);
   assign bad_size = op == 4'(top_pkg::OpGemm) &&
       (k == '0 || jobs == '0 || columns == '0 || jobs > 16'(top_pkg::MaxJobs));
   assign ready = state_q == Idle && cmd_valid_i && !bad_op && !bad_size && op == 4'(top_pkg::OpGemm) &&
@@ -289,7 +297,7 @@ module top_compute #(
           if (!bad_op && !bad_size && op == 4'(top_pkg::OpGemm) && !bad_plan) detail_q <= gemm_code;
           left_q   <= '1;
           state_q  <= start_o ? Gemm : feed_start_o ? Arm : opt_start_o ? Opt :
-              (!bad_op && op == 4'(top_pkg::OpPlan)) ? Ask : Done;
+              (!bad_op && op == 4'(top_pkg::OpPlan)) ? Ask : (!bad_op && tells) ? Update : Done;
           // A core without tiles is done in the cycle of its start.
           if (start_o) left_q <= ~core_done_i;
         end

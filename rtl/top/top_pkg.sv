@@ -19,6 +19,7 @@ package top_pkg;
   parameter int OpOpt = 3;
   parameter int OpStore = 4;
   parameter int OpPlan = 5;
+  parameter int OpUpdate = 6;
 
   parameter int BufX = 0;
   parameter int BufW = 1;
@@ -69,6 +70,9 @@ package top_pkg;
   parameter int DrawWordOpt = 11;
   parameter int TileDraws = 16;
   parameter int PlanSlots = 32;
+  // Records, as a STORE reads them: STAT, OPT_STAT, the plan table.
+  parameter int StatWords = 2;    // of each of the first two
+  parameter int RecordWords = 2 * StatWords + PlanSlots;
   parameter int PlanW = 46;       // {shift 10, fl y w x 24, order 2, n y w x 9, valid}
   /* verilator lint_on UNUSEDPARAM */
 endpackage

@@ -1,4 +1,4 @@
-// Store engine: words of a buffer to the stream out (docs/top/reference.md, STORE). A command begins at its first cycle with `cmd_valid_i`, asks
+// Store engine: words of a buffer, or of the records, to the stream out (docs/top/reference.md, STORE). A command begins at its first cycle with `cmd_valid_i`, asks
 // for words from the next one on, and is done a cycle after its last word.
 module top_store #(
   parameter int YWords = 16384,
@@ -17,6 +17,7 @@ module top_store #(
   output logic [top_pkg::AddrW-1:0] addr_o,
   input  logic [7:0]                grant_i,
   input  logic [5*top_pkg::BeatW-1:0] data_i,       // of buffers 3 .. 7
+  input  logic [top_pkg::BeatW-1:0] record_i,       // of the records, a cycle after the address
   output logic                      m_valid_o,
   input  logic                      m_ready_i,
   output logic [top_pkg::BeatW-1:0] m_data_o,
@@ -34,22 +35,24 @@ module top_store #(
   logic [2:0]  target;
   logic [15:0] words;
   logic [16:0] size, limit, addr;
-  logic        bad_op, more, req_ready, out_range, mem_req, grant;
+  logic        bad_op, records, more, req_ready, out_range, mem_req, grant;
   logic [top_pkg::BeatW-1:0] data;
   assign cmd = cmd_i;
   assign target = cmd[6:4];
   assign words = cmd[79:64];
-  assign bad_op = cmd[3:0] != 4'(top_pkg::OpStore) || cmd[7] || target < 3'(top_pkg::BufY);
-  assign size = (target == 3'(top_pkg::BufY)) ? 17'(YWords) : (target == 3'(top_pkg::BufA)) ? 17'(AWords) : 17'(SWords);
+  assign records = cmd[7];
+  assign bad_op = cmd[3:0] != 4'(top_pkg::OpStore) || (records ? target != '0 : target < 3'(top_pkg::BufY));
+  assign size = records ? 17'(top_pkg::RecordWords) : (target == 3'(top_pkg::BufY)) ? 17'(YWords) :
+      (target == 3'(top_pkg::BufA)) ? 17'(AWords) : 17'(SWords);
   // The fetch knows one size: an address past a smaller buffer's end is moved past it.
   assign addr = {1'b0, cmd[47:32]} + {1'b0, count_q};
   assign limit = (addr >= size) ? 17'h1_0000 : addr;
   assign more = state_q == Run && count_q != words;
-  assign grant = grant_i[target];
-  assign data = (target == 3'd3) ? data_i[0 +: 128] : (target == 3'd4) ? data_i[128 +: 128] :
+  assign grant = records || grant_i[target];
+  assign data = records ? record_i : (target == 3'd3) ? data_i[0 +: 128] : (target == 3'd4) ? data_i[128 +: 128] :
       (target == 3'd5) ? data_i[256 +: 128] : (target == 3'd6) ? data_i[384 +: 128] : data_i[512 +: 128];
   for (genvar b = 0; b < 8; b++) begin : gen_read
-    assign read_o[b] = mem_req && target == 3'(b);
+    assign read_o[b] = mem_req && !records && target == 3'(b);
   end
   top_fetch #(
     .Words(65536),

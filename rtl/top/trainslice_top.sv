@@ -84,6 +84,7 @@ module trainslice_top #(
   logic [2:0]   laps_n;
   logic [4:0]   laps_events;
   logic [StatW-1:0] stat;
+  logic [191:0] stat_words;
   logic [255:0] opt_stat;
   logic [6:0]   plan_addr;
   logic [31:0]  plan_data;
@@ -114,7 +115,7 @@ module trainslice_top #(
     .upd_zeros_o(host_upd_zeros), .upd_max_bit_o(host_upd_max_bit), .upd_sum_abs_o(host_upd_sum_abs),
     .upd_rsp_valid_i(laps_upd_rsp), .upd_rsp_code_i(laps_upd_code), .upd_rsp_fl_i(laps_fl), .upd_rsp_n_i(laps_n),
     .upd_rsp_events_i(laps_events),
-    .stat_i({26'd0, stat[53:48], 16'd0, stat[47:32], stat[31:0], stat[85:54], stat[117:86], stat[149:118]}),
+    .stat_i(stat_words),
     .opt_stat_i(opt_stat), .plan_addr_o(plan_addr), .plan_data_i(plan_data),
     .laps_valid_o(laps_reg_valid), .laps_ready_i(laps_reg_ready), .laps_write_o(laps_reg_write),
     .laps_addr_o(laps_reg_addr), .laps_wdata_o(laps_reg_wdata), .laps_rsp_valid_i(laps_reg_rsp),
@@ -170,6 +171,13 @@ module trainslice_top #(
   logic [7:0]         store_read, store_grant;
   logic [AddrW-1:0]   store_addr;
   logic [5*BeatW-1:0] read_data;      // of Y, A, Sw, Sm, Sv
+  logic [BeatW-1:0]   record, record_plan;
+  logic [4:0]         record_slot;
+  assign stat_words = {26'd0, stat[53:48], 16'd0, stat[47:32], stat[31:0], stat[85:54], stat[117:86], stat[149:118]};
+  top_records u_records (
+    .clk_i, .addr_i(store_addr), .stat_i(stat_words), .opt_stat_i(opt_stat), .slot_o(record_slot),
+    .plan_i(record_plan), .data_o(record)
+  );
   top_store #(
     .YWords(YWords),
     .AWords(MWords),
@@ -178,6 +186,7 @@ module trainslice_top #(
     .clk_i, .rst_ni,
     .cmd_valid_i(cmd_valid[2]), .cmd_i(cmds[2*CmdW +: CmdW]), .cmd_done_o(cmd_done[2]), .cmd_code_o(codes[11:8]),
     .busy_o(busy[2]), .read_o(store_read), .addr_o(store_addr), .grant_i(store_grant), .data_i(read_data),
+    .record_i(record),
     .m_valid_o(m_axis_tvalid_o), .m_ready_i(m_axis_tready_i), .m_data_o(m_axis_tdata_o), .m_last_o(m_axis_tlast_o)
   );
   assign details[14:10] = '0;
@@ -192,6 +201,7 @@ module trainslice_top #(
   logic [5:0]               last_lanes, shift;
   logic [2:0]               n_x, n_w, min_order, y_bits;
   logic [top_pkg::GeometryW-1:0] x_lengths, w_lengths;
+  logic [StatW-1:0]         gemm_upd_stat;
   logic                     gemm_upd_valid, gemm_upd_ready, ord_valid, ord_ready, ord_rsp_valid, laps_upd_ready;
   logic [RefW-1:0]          gemm_upd_ref, ord_x, ord_w, ord_y;
   logic [15:0]              ord_k;
@@ -213,11 +223,12 @@ module trainslice_top #(
     .tiles_o(tiles), .has_last_o(has_last), .last_lanes_o(last_lanes), .n_x_o(n_x), .n_w_o(n_w),
     .min_order_o(min_order), .y_bits_o(y_bits), .shift_o(shift), .stat_o(stat),
     .x_lengths_o(x_lengths), .w_lengths_o(w_lengths),
-    .upd_valid_o(gemm_upd_valid), .upd_ready_i(gemm_upd_ready), .upd_ref_o(gemm_upd_ref),
+    .upd_valid_o(gemm_upd_valid), .upd_ready_i(gemm_upd_ready), .upd_ref_o(gemm_upd_ref), .upd_stat_o(gemm_upd_stat),
     .upd_rsp_valid_i(laps_upd_rsp && gemm_asked_q), .upd_rsp_code_i(laps_upd_code),
     .ord_valid_o(ord_valid), .ord_ready_i(ord_ready), .ord_x_o(ord_x), .ord_w_o(ord_w), .ord_y_o(ord_y),
     .ord_k_o(ord_k), .ord_rsp_valid_i(ord_rsp_valid), .ord_rsp_code_i(ord_code),
     .ord_rsp_plan_i({ord_shift, ord_fl, ord_order, ord_n}), .plan_addr_i(plan_addr), .plan_data_o(plan_data),
+    .record_slot_i(record_slot), .record_plan_o(record_plan),
     .opt_start_o(opt_start), .opt_done_i(opt_done), .opt_refused_i(opt_refused), .opt_code_i(opt_code),
     .opt_range_i(opt_range), .opt_keep_o(opt_keep), .feed_start_o(feed_start), .feed_ready_i(feed_ready),
     .feed_o(feed), .kept_n_i(kept_n), .kept_drawn_i(kept_drawn)
@@ -231,7 +242,7 @@ module trainslice_top #(
     .PayloadW(UpdW)
   ) u_update (
     .clk_i, .rst_ni,
-    .gemm_valid_i(gemm_upd_valid), .gemm_ready_o(gemm_upd_ready), .gemm_payload_i({gemm_upd_ref, stat}),
+    .gemm_valid_i(gemm_upd_valid), .gemm_ready_o(gemm_upd_ready), .gemm_payload_i({gemm_upd_ref, gemm_upd_stat}),
     .host_valid_i(host_upd_valid), .host_ready_o(host_upd_ready),
     .host_payload_i({host_upd_layer, host_upd_class, host_upd_values, host_upd_overflow, host_upd_zeros,
                      host_upd_max_bit, host_upd_sum_abs}),

@@ -27,8 +27,8 @@ from models.top.config import (
     OPT_LANES,
     PER_CORE,
     RAN_CODE,
+    RECORDS,
     SLOTS,
-    STATES,
     Buffer,
     Code,
     Command,
@@ -49,12 +49,14 @@ from tb.top.timing import CARRIED_OUT, REFUSED, Run, kept_passes
 I64 = npt.NDArray[np.int64]
 NO_YES = ("no", "yes")
 ENGINES = tuple(engine.name.lower() for engine in Engine)
-COMMANDS = ("LOAD", "GEMM", "OPT", "STORE", "PLAN", "unknown")
+COMMANDS = ("LOAD", "GEMM", "OPT", "STORE", "PLAN", "UPDATE", "unknown")
+KINDS = ("GEMM", "OPT", "PLAN", "UPDATE")  # what compute carries out
 CODES = tuple(code.name for code in Code)
 FORMATS = ("4", "8", "12", "16", "raw 32", "raw 64")
 ROUNDS = ("nearest", "truncate", "stochastic")
 SLICES = ("1", "2", "3", "4")
 BUFFERS = tuple(buffer.name for buffer in Buffer)
+STORES = (*BUFFERS, "records")
 GIVES = {  # codes that a command can end with
     "LOAD": (Code.OK, Code.OPERATION, Code.SIZE, Code.RANGE, Code.FRAMING),
     "GEMM": (
@@ -72,6 +74,7 @@ GIVES = {  # codes that a command can end with
     "OPT": (Code.OK, Code.OPERATION, Code.RANGE, Code.OPTC),
     "STORE": (Code.OK, Code.OPERATION, Code.SIZE, Code.RANGE),
     "PLAN": (Code.OK, Code.OPERATION, Code.PLAN),
+    "UPDATE": (Code.OK, Code.OPERATION, Code.UPDATE),
     "unknown": (Code.OPERATION,),
 }
 # A GEMM's descriptors differ from a pair's: lanes follow from N, jobs are checked before (CmdSize), the IOSS core
@@ -199,8 +202,8 @@ SEQUENCE = CoverGroup(
         Coverpoint("format_from", FORMATS),
         Coverpoint("format_to", FORMATS),
         Cross("formats", ("format_from", "format_to")),
-        Coverpoint("before", ("GEMM", "OPT", "PLAN", "refused")),
-        Coverpoint("behind", ("GEMM", "OPT", "PLAN", "refused")),
+        Coverpoint("before", (*KINDS, "refused")),
+        Coverpoint("behind", (*KINDS, "refused")),
         Cross("compute", ("before", "behind"), "what compute does one after the other"),
     ),
     "what follows what on compute",
@@ -257,7 +260,7 @@ TRANSFERS = CoverGroup(
     (
         Coverpoint("load", BUFFERS, "buffer", ignore=(NO_LOAD,)),
         Coverpoint(
-            "store", BUFFERS, "buffer", ignore=(NO_STORE,)
+            "store", STORES, "buffer", ignore=(NO_STORE,)
         ),
         Coverpoint.ranges("words", "of the command", 1, 2, 16, 256),
         Cross("load_words", ("load", "words"), ignore=(NO_LOAD,)),
@@ -304,7 +307,6 @@ WAITS = CoverGroup(
 )  # fmt: skip
 
 BUSY = ("none", "load", "compute", "load compute", "store", "load store", "compute store", "all")
-KINDS = ("GEMM", "OPT", "PLAN")
 PORTS = {
     ("load", "results"): 0, ("load", "copies"): 1, ("load", "state"): 2,
     ("store", "partial sums"): 3, ("store", "gradients"): 4, ("store", "state"): 5,
@@ -316,7 +318,7 @@ OVERLAPS = CoverGroup(
         Coverpoint("starts", ("load compute", "load store", "compute store", "all"), "in one cycle"),
         Coverpoint("compute", KINDS),
         Coverpoint("load", (*BUFFERS, "none"), "a load at the same time", ignore=(NO_LOAD,)),
-        Coverpoint("store", (*BUFFERS, "none"), "a store at the same time", ignore=(NO_STORE,)),
+        Coverpoint("store", (*STORES, "none"), "a store at the same time", ignore=(NO_STORE,)),
         Cross("with_load", ("compute", "load"), ignore=(NO_LOAD,)),
         Cross("with_store", ("compute", "store"), ignore=(NO_STORE,)),
         Coverpoint(
@@ -330,13 +332,14 @@ OVERLAPS = CoverGroup(
     "engines at the same time, and ports that two of them want",
 )  # fmt: skip
 
+FROM = ("Y", "A", "state", "records")
 STREAMS = CoverGroup(
     "streams",
     (
         Coverpoint("in_cause", ("none", "no load", "port"), "why a word of the stream in waits"),
         Coverpoint.ranges("gap", "idle cycles between words of a load", 0, 1, 2),
         Coverpoint.ranges("out_wait", "cycles that a word of the stream out waits", 0, 1, 2, 10),
-        Coverpoint("from_", ("Y", "A", "state"), "where it comes from"),
+        Coverpoint("from_", FROM, "where it comes from"),
         Cross("out_waits", ("from_", "out_wait")),
         Coverpoint("compute", ("idle", *KINDS), "what compute does when a word has waited"),
         Coverpoint("last", NO_YES, "TLAST"),
@@ -345,15 +348,15 @@ STREAMS = CoverGroup(
     "streams in and out",
 )
 
-MEETS = ("alone", "in the same cycle", "a GEMM's waits for the host's", "the host's waits for a GEMM's")
+MEETS = ("alone", "in the same cycle", "compute's waits for the host's", "the host's waits for compute's")
 UPDATES = CoverGroup(
     "updates",
     (
-        Coverpoint("by", ("host", "GEMM")),
+        Coverpoint("by", ("host", "compute"), "registers, or a GEMM or an UPDATE"),
         Coverpoint("code", ("OK", "LAYER", "STATS"), "LAPS' answer"),
         Cross("answers", ("by", "code")),
-        Coverpoint("meets", MEETS, "a host's update and a GEMM's"),
-        Coverpoint("compute", ("idle", "GEMM"), "at a host's update"),
+        Coverpoint("meets", MEETS, "a host's update and one of compute"),
+        Coverpoint("compute", ("idle", "GEMM", "UPDATE"), "at a host's update"),
     ),
     "updates of LAPS",
 )  # fmt: skip
@@ -537,7 +540,7 @@ class Sampler:
         products = []
         for _, _, command, code, _, _ in self.ended(Engine.COMPUTE):
             well = code in CARRIED_OUT
-            kinds.append(KINDS.index(type(command).__name__.upper()) if well else 3)
+            kinds.append(KINDS.index(type(command).__name__.upper()) if well else len(KINDS))
             if isinstance(command, Gemm) and well:
                 products.append(command)
         for first, second in itertools.pairwise(kinds):
@@ -614,7 +617,7 @@ class Sampler:
 
     # ---- loads and stores --------------------------------------------------------------------------------------------
     def _place(self, command: Load | Store) -> int:
-        size = self.run.params.words_of(Buffer(command.target))
+        size = self.run.params.words_of(command.target)
         return 2 if command.first >= size else 1 if command.first + command.count > size else 0
 
     def _transfers(self) -> None:
@@ -695,7 +698,7 @@ class Sampler:
             kind = KINDS.index(type(command).__name__.upper())
             for engine, point in ((Engine.LOAD, "load"), (Engine.STORE, "store")):
                 mine = {target for first, last, target in others[engine] if first <= done and last >= begun}
-                bins = sorted(mine) or [len(BUFFERS)]
+                bins = sorted(mine) or [len(BUFFERS if engine == Engine.LOAD else STORES)]
                 self.out.sample("overlaps", compute=kind, **{point: bins})
         for what, cycle, lost in run.lost:
             if what in ("core results", "core partial sums"):
@@ -744,19 +747,25 @@ class Sampler:
             wait = accept - offer
             self.out.sample(
                 "streams", out_wait=self._bin("streams", "out_wait", wait),
-                from_=2 if command.target in STATES else command.target - Buffer.Y,
+                from_=FROM.index(self._from(command)),
                 last=np.arange(len(wait)) == command.count - 1,
             )  # fmt: skip
             held = offer[wait > 0]
             doing = [self._compute_at(int(cycle)) + 1 for cycle in held]
             self.out.sample("streams", compute=doing)
 
+    @staticmethod
+    def _from(command: Store) -> str:
+        """Label of `FROM`."""
+        names = {Buffer.Y: "Y", Buffer.A: "A", RECORDS: "records"}
+        return names.get(command.target, "state")
+
     # ---- LAPS, registers ---------------------------------------------------------------------------------------------
     def updates(self, answers: npt.NDArray[np.void]) -> None:
         """Updates of LAPS, the host's in the order of their pushes; `answers` in order."""
         run, log = self.run, self.run.laps.streams["upd"]
         accept, told = log.accept[log.accept >= 0], dict(zip(run.told_offer, run.told, strict=True))
-        spans = []  # pending from, taken, answered, GEMM's
+        spans = []  # pending from, taken, answered, compute's
         pushed = iter(run.host_updates)
         for offer, taken, answer in zip(log.offer.tolist(), accept.tolist(), answers, strict=False):
             own = offer in told
@@ -774,7 +783,9 @@ class Sampler:
                     meets = 2
                 elif other < since <= said:
                     meets = 3
-            self._add("updates", meets=meets, compute=int(self._compute_at(since) == 0))
+            kind, bins = self._compute_at(since), ("idle", "GEMM", "UPDATE")
+            doing = "idle" if kind == NO_BIN else KINDS[kind]
+            self._add("updates", meets=meets, compute=bins.index(doing) if doing in bins else 0)
 
     def interrupts(self, axil: npt.NDArray[np.void]) -> None:
         """The host's accesses of IRQ_STATUS, IRQ_ENABLE and ERROR."""

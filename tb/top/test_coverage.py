@@ -253,8 +253,8 @@ def test_overlaps_and_ports() -> None:
     [
         (50, (50, 90), "alone"),
         (90, (93, 90), "in the same cycle"),
-        (88, (88, 91), "a GEMM's waits for the host's"),
-        (91, (94, 90), "the host's waits for a GEMM's"),
+        (88, (88, 91), "compute's waits for the host's"),
+        (91, (94, 90), "the host's waits for compute's"),
     ],
 )
 def test_updates_that_meet(host: int, taken: tuple[int, int], meets: str) -> None:
@@ -270,7 +270,7 @@ def test_updates_that_meet(host: int, taken: tuple[int, int], meets: str) -> Non
     answers["cycle"] = accept + 3
     coverage = sample_board(board_of(run, laps_upd_rsp_trace=answers))
     assert hit(coverage, "updates", "meets") == {meets: 1}
-    assert hit(coverage, "updates", "answers") == {"by host, code OK": 1, "by GEMM, code OK": 1}
+    assert hit(coverage, "updates", "answers") == {"by host, code OK": 1, "by compute, code OK": 1}
 
 
 def test_interrupts() -> None:

@@ -29,6 +29,8 @@ from models.optc.config import Mode, Scalar
 from models.top.config import (
     CMD_WORDS,
     LANES,
+    RECORD_WORDS,
+    RECORDS,
     STATES,
     Buffer,
     Command,
@@ -42,6 +44,7 @@ from models.top.config import (
     Store,
     TopParams,
     Unknown,
+    Update,
     Write,
     command_of,
 )
@@ -94,11 +97,12 @@ from tb.top.training import (
 )
 
 LOADS = (Buffer.X, Buffer.W, Buffer.M, Buffer.Y, Buffer.SW, Buffer.SM, Buffer.SV)
-STORES = (Buffer.Y, Buffer.A, Buffer.SW, Buffer.SM, Buffer.SV)
+STORES = (Buffer.Y, Buffer.A, Buffer.SW, Buffer.SM, Buffer.SV, RECORDS)
 FREE = {  # where words lie that products and passes do not touch
     Buffer.X: 7000, Buffer.W: 7600, Buffer.M: 600, Buffer.Y: 13000, Buffer.A: 0,
-    Buffer.SW: 3000, Buffer.SM: 3000, Buffer.SV: 3000,
+    Buffer.SW: 3000, Buffer.SM: 3000, Buffer.SV: 3000, RECORDS: 12,
 }  # fmt: skip
+TOLD = Update(values=100, overflow=1, zeros=10, sum_low=3000, y=4, max_bit=9)  # statistics that LAPS takes
 # A window of 449 units of 4 bits is one too long, of 448 it is not.
 PLAIN_WINDOWS = {
     "channels": 8, "columns": 9, "rows": 5, "kernel_rows": 3, "kernel_columns": 3, "pad_rows": 1, "pad_columns": 1,
@@ -248,7 +252,7 @@ class refusals(BoundedTest):
         supply(rng, serial, params, replace(good, k=300, n_x=4, n_w=4))
         self.loads(rng, serial)
         self.stores(serial)
-        for code in (0, 6, 9, 15):
+        for code in (0, 7, 9, 15):
             serial.add(Unknown(code=code))
         serial.add(replace(good, target=3))
         self.products(serial, good)
@@ -331,6 +335,10 @@ class refusals(BoundedTest):
         serial.add(Plan(k=0, slot=9))
         serial.add(Plan(target=1, slot=9))
         serial.actions += [Read(Reg.ERROR), Read(Reg.PLAN + 16 * 9)]
+        for change in ({"y": 4 * params.layers}, {"overflow": 101}, {"target": 1}, {}):
+            serial.add(replace(TOLD, **change))
+            serial.actions += [Read(Reg.ERROR), Read(Reg.UPD_ANSWER)]
+            serial.write(Reg.ERROR_CLEAR, 0)
         for fl in (63, -64):
             serial.actions += [
                 *entry_writes(0, 0, Entry(0, 2, True)),
@@ -591,7 +599,7 @@ class transfers(BoundedTest):
         serial.add(Load(target=Buffer.A))
         await self.play(serial.take())
         await self.back_pressure({"m": ready_wave(rng, "starved", 60_000)})
-        for kind in ("GEMM", "OPT", "PLAN")[: self.run_info.config.get("kinds")]:
+        for kind in ("GEMM", "OPT", "PLAN", "UPDATE")[: self.run_info.config.get("kinds")]:
             for at, buffer in enumerate(LOADS):
                 compute: Any = Plan(x=1, w=2, y=3, k=9, slot=at)
                 if kind == "GEMM":
@@ -599,10 +607,12 @@ class transfers(BoundedTest):
                     compute = random_product(rng, serial, params, **fixed, write_masks=False)
                 elif kind == "OPT":
                     compute = random_pass(rng, serial, 600)
+                elif kind == "UPDATE":
+                    compute = TOLD
                 store = STORES[at % len(STORES)]
                 # All wait for what is before them, none for another.
                 waits = serial.waits()
-                counts = {"count": 12 if store == Buffer.A else 60}
+                counts = {"count": {Buffer.A: 12, RECORDS: 24}.get(store, 60)}
                 serial.add(Store(target=store, first=FREE[store], **counts, **waits), waits=False)
                 into = 3500 if buffer >= Buffer.SW else FREE[buffer]
                 words = random_words(rng, 250)
@@ -931,8 +941,12 @@ class any_words(BoundedTest):
             mean = int(rng.integers(0, 1 << 15))
             total = (values - zeros) * mean
             words = (values, overflow, zeros, total & 0xFFFF_FFFF, total >> 32, int(rng.integers(16, 49)))
-            host_update(serial, int(rng.integers(256)), int(rng.integers(4)), words)
+            entry = int(rng.integers(256)), int(rng.integers(4))
+            host_update(serial, *entry, words)
             serial.actions.append(Read(Reg.UPD_ANSWER))
+            numbers = dict(zip(("values", "overflow", "zeros", "sum_low", "sum_high", "max_bit"), words, strict=True))
+            serial.add(Update(**numbers, y=4 * entry[0] + entry[1]))
+            serial.actions += [Read(Reg.UPD_ANSWER), Read(Reg.LAPS + 8 * (4 * (entry[0] % 16) + entry[1]))]
         await self.play(serial.take())
 
 
@@ -958,7 +972,14 @@ class updates(BoundedTest):
         for gap in range(max(0, span - around), span + around, step):
             serial.add(gemm)
             serial.actions.append(Write(Reg.UPD_PUSH, 1, at_once=True, gap=gap))
+        for gap in range(0, around, step):
+            serial.add(TOLD)
+            serial.actions.append(Write(Reg.UPD_PUSH, 1, at_once=True, gap=gap))
         serial.actions += [Read(Reg.LAPS + 8 * 9), Read(Reg.LAPS + 8 * 4)]
+        each = (gemm, random_pass(rng, serial, 9), Plan(x=0, w=1, y=2, k=3, slot=7), TOLD, Unknown(code=0))
+        for at in every_pair(len(each)):
+            serial.add(each[at])
+        serial.store(RECORDS, 0, RECORD_WORDS)
         # Refused: a layer that is not there, statistics that cannot be.
         host_update(serial, params.layers, 0)
         host_update(serial, 1, 0, (10, 11, 0, 0, 0, 9))

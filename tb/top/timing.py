@@ -34,6 +34,7 @@ from models.top.config import (
     Plan,
     Store,
     TopParams,
+    Update,
     reached,
 )
 from models.top.config import Issue as IssueAction
@@ -179,7 +180,7 @@ class Run:
     m: SourceLog
     host_updates: list[int]  # when the host's updates of LAPS became pending
     m_ready: Bools | None = None  # the sink of the stream out, (cycles,); None: always
-    told: list[int] = field(init=False, default_factory=list)  # when a GEMM's did
+    told: list[int] = field(init=False, default_factory=list)  # when those of GEMMs and UPDATEs did
     told_offer: list[int] = field(init=False, default_factory=list)  # and when LAPS saw it
     lost: list[tuple[str, int, int]] = field(init=False, default_factory=list)  # who waited for a port, since, cycles
     beside: set[str] = field(init=False, default_factory=set)  # loads and stores of Sv beside a momentum pass
@@ -272,7 +273,6 @@ class Checker:
         beats = answered = 0
         ops = run.optc.streams
         want, asked, passes, fed = [], [], [], []
-        told = run.told
         cfg = 0
         for command, code, begun in carried:
             if isinstance(command, Gemm) and command.feeds and code in (*CARRIED_OUT, Code.OPTC):
@@ -291,12 +291,9 @@ class Checker:
                     stats = run.optc.answers["stat"]
                     at = max(at, int(stats[answered]) + 1 if answered < len(stats) else NEVER)
                     answered += 1
-                if command.update:
-                    told.append(at + 1)
-                    offer, taken = self._asked(at + 1)
-                    run.told_offer.append(offer)
-                    at = self._answer("upd_rsp", taken)
-                want.append(at + 1)
+                want.append((self._told(at + 1) if command.update else at) + 1)
+            elif isinstance(command, Update) and code != Code.OPERATION:
+                want.append(self._told(begun + 1) + 1)
             elif isinstance(command, Plan) and code != Code.OPERATION:
                 asked.append(begun + 1)
                 want.append(self._answer("ord_rsp", begun) + 1)
@@ -344,6 +341,13 @@ class Checker:
                 beats += count
             cfg += feeds or own
         return out
+
+    def _told(self, wanted: int) -> int:
+        """When LAPS answers an update of the compute engine that is there from `wanted` on; notes it."""
+        self.run.told.append(wanted)
+        offer, taken = self._asked(wanted)
+        self.run.told_offer.append(offer)
+        return self._answer("upd_rsp", taken)
 
     def _asked(self, wanted: int) -> tuple[int, int]:
         """When a GEMM's update that is there from `wanted` on is offered to LAPS, and taken: after a host's that was
@@ -611,6 +615,7 @@ class Checker:
         run = self.run
         words, ends, at = [], [], 0
         nothing = np.zeros_like(run.y_read)
+        states: dict[int, Bools] = {**run.s_read}
         for command, code, begun in run.carried_out(Engine.STORE):
             assert isinstance(command, Store)
             if code in REFUSED:
@@ -618,8 +623,8 @@ class Checker:
                 continue
             accept = run.m.accept[at : at + command.count]
             at += command.count
-            buffer = Buffer(command.target)
-            blocked = run.y_read if buffer == Buffer.Y else run.s_read.get(buffer, nothing)
+            buffer = command.target
+            blocked = run.y_read if buffer == Buffer.Y else states.get(buffer, nothing)
             outside = command.first + np.arange(command.count) >= run.params.words_of(buffer)
             asked, got = granted(np.full(command.count, begun + 1, np.int64), accept, blocked, outside)
             run.note_lost("store Y" if buffer == Buffer.Y else "store state", asked, got)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from models.common.commands import CMD_WORDS, FIELDS, HEAD, Bits, Operation
 from models.common.formats import YBits
 from models.optc.config import CFG_BITS
-from models.top.config import Buffer, Command, Gemm, Load, Opt, Plan, Reg, Store, TopParams, Unknown
+from models.top.config import RECORDS, Buffer, Command, Gemm, Load, Opt, Plan, Reg, Store, TopParams, Unknown, Update
 from tb.optc.sequences import PLAIN
 from tb.top.abuse.program import (
     CHANNELS,
@@ -83,7 +83,8 @@ def bases(params: TopParams) -> list[Command]:
         replace(long, y_bits=YBits.RAW32, shift=0, biases=True), replace(gemm, planned=True, slot=3, update=True, y=1),
         Opt(copies=first, config=config), Opt(state=1, gradients=8, copies=2, config=replace(config, n=4)),
         Plan(x=0, w=1, y=2, k=5, slot=3), Unknown(code=0), Opt(copies=first, fed=True, config=replace(config, n=32)),
-        replace(gemm, y_bits=YBits.RAW32, shift=0, feeds=True),
+        replace(gemm, y_bits=YBits.RAW32, shift=0, feeds=True), Store(target=RECORDS, count=36),
+        Update(values=100, overflow=1, zeros=10, sum_low=3000, y=4, max_bit=9),
     ]  # fmt: skip
 
 

@@ -39,6 +39,7 @@ from models.top.config import (
     Reg,
     Store,
     TopParams,
+    Update,
     command_of,
     reached,
     result_bytes,
@@ -91,7 +92,7 @@ def outcome(
         case Store():
             if command.target not in STORABLE or command.count == 0:
                 return _simple(Code.OPERATION if command.target not in STORABLE else Code.SIZE, 4)
-            beyond = command.first + command.count > params.words_of(Buffer(command.target))
+            beyond = command.first + command.count > params.words_of(command.target)
             return _simple(Code.RANGE if beyond else Code.OK, command.count + 8)
     if command.target:
         return _simple(Code.OPERATION, 4)
@@ -101,6 +102,8 @@ def outcome(
         case Plan():
             ends = {(Code.OK, 0), *((Code.PLAN, code) for code in LAPS_CODES)}
             return Outcome(frozenset(ends), 100)
+        case Update():
+            return Outcome(frozenset({(Code.OK, 0), *((Code.UPDATE, code) for code in LAPS_CODES)}), 100)
         case Gemm():
             return _product(command, params, kept)
     return _simple(Code.OPERATION, 4)
