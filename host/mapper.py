@@ -895,8 +895,8 @@ class Mapper:
     def passed(self, program: Program, command: Opt) -> Callable[[Answer], tuple[list[int], I64]]:
         """As `optimise`, of the pass that was the last to be carried out."""
         config = command.config
+        record = program.opt_stat()  # first: what compute does next may wait for it
         stored = program.store(Buffer.Y, command.copies, command.copy_words)
-        record = program.opt_stat()
 
         def take(answer: Answer) -> tuple[list[int], I64]:
             return record(answer), unpack(answer.stored[stored], config.copy_format + 1)[: config.n]

@@ -1281,6 +1281,34 @@ class far(TopTest):
 
 
 @pyuvm.test()
+class far_windows(TopTest):
+    """Windows as far as fields allow: K and N far beyond a window's values, positions of images beyond every buffer."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        serial, params = Serial(), self.params
+        fill(rng, serial, params)
+        plain = {**PLAIN_WINDOWS, "y_bits": int(YBits.RAW32), "reduce_factor": 8, "n_w": 1}
+        small = {**plain, "channels": 1, "columns": 5, "rows": 5, "kernel_rows": 2, "kernel_columns": 2, "pad_rows": 0,
+                 "pad_columns": 0}  # fmt: skip
+        far = {**plain, "channels": 112, "columns": 255, "rows": 255, "kernel_rows": 1, "kernel_columns": 1,
+               "pad_rows": 0, "pad_columns": 0, "stride": 15}  # fmt: skip
+        long = {**small, "x_windows": True, "n_x": 4, "m": 2, "k": 65535, "n": 16 * params.cores}
+        jobs = {**far, "x_windows": True, "m": 16383, "k": 1, "n": 16 * params.cores, "y_bits": int(YBits.B4)}
+        wide = {**small, "w_windows": True, "n_w": 4, "m": 1, "k": 2, "n": 65535}
+        for fields in (long, jobs, wide)[: 3 if params.cores == 1 else 2]:
+            gemm = Gemm(**fields)
+            serial.known.clear()
+            near = {"m": min(gemm.m, 20), "k": min(gemm.k, 2000), "n": min(gemm.n, 16 * params.cores)}
+            supply(rng, serial, params, replace(gemm, x_windows=False, w_windows=False, **near))
+            serial.add(gemm)
+            serial.store(Buffer.Y, 0, 32)
+            serial.actions += [Read(Reg.ERROR)]
+            serial.write(Reg.ERROR_CLEAR, 0)
+            await self.play(serial.take())
+
+
+@pyuvm.test()
 class padding(BoundedTest):
     """Padding lanes of the last tile that hold 0, anything, and anything behind masks: at 4 bits with an odd M, where
     tiles begin in the middle of a word, by the definition of a product; and with compensation, where they matter.
