@@ -1,15 +1,24 @@
-"""A tiny block, with a cocotb test for every way a run can end; a target called as the Makefile calls it."""
+"""A tiny block, with a cocotb test for every way a run can end; a target called as the Makefile calls it; clusters."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from flow import cli
 from flow.commands import registry
+from flow.core import jobs
 from tb.lib.contract import Block, Option, Param
+from tb.lib.paths import ROOT
+
+T = TypeVar("T")
 
 RTL = """\
 module flow_toy #(parameter int Width = 8) (
@@ -155,3 +164,70 @@ def as_make(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
             return cli.main([target]), *capsys.readouterr()
 
     return call
+
+
+@pytest.fixture(scope="module")
+def threads() -> Iterator[str]:
+    """Address of a cluster of two threads of this process: no worker process has to start."""
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=False, protocol="tcp", host="127.0.0.1",
+                      dashboard_address="127.0.0.1:0", memory_limit=None) as cluster:  # fmt: skip
+        yield cluster.scheduler_address
+
+
+def wait_for(condition: Callable[[], T], seconds: float = 30.0) -> T:
+    """What `condition` gives once that is true."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+    return value
+
+
+@pytest.fixture
+def dask_cluster(tmp_path: Path) -> Iterator[tuple[str, dict[int, subprocess.Popen[bytes]]]]:
+    """A real scheduler and two real workers on loopback: (address, {pid: process} of the workers)."""
+    dask = str(Path(sys.executable).with_name("dask"))
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{tmp_path}"}
+    file = tmp_path / "scheduler.json"
+    common = ["--scheduler-file", str(file), "--no-dashboard"]
+    commands = [[dask, "scheduler", "--host", "127.0.0.1", "--port", "0", *common]]
+    commands += [[dask, "worker", *common, "--nthreads", "1", "--no-nanny", "--host", "127.0.0.1"]] * 2
+    running = []
+    try:
+        for number, command in enumerate(commands):
+            log = (tmp_path / f"dask{number}.log").open("w", encoding="utf-8")
+            running.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT))
+            wait_for(file.is_file)
+        yield wait_for(lambda: (jobs.read_json(file) or {}).get("address")), {each.pid: each for each in running[1:]}
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+
+
+def processes() -> Iterator[tuple[int, int, str]]:
+    """(pid, parent, command line) of every process that has not ended."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            stat = (folder / "stat").read_text(encoding="utf-8").rpartition(") ")[2].split()
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if stat[0] != "Z":
+            yield int(folder.name), int(stat[1]), command
+
+
+def simulations(tmp_path: Path, program: str) -> dict[int, int]:
+    """{process of a simulation of this test, which runs `program`: the process that started it}, behind the guard."""
+    parents = {pid: parent for pid, parent, _ in processes()}
+    found = {}
+    for pid, parent, command in processes():
+        try:
+            ours = str(tmp_path) in Path(f"/proc/{pid}/environ").read_text(errors="replace", encoding="utf-8")
+        except OSError:
+            continue
+        if ours and program in command and "guard.py" not in command:
+            found[pid] = parents.get(parent, 0)
+    return found

@@ -39,10 +39,10 @@ from rich.console import Console
 from flow.commands.equivalence import equivalent
 from flow.commands.mutants import FILE, Mutant, Schema, make_schema
 from flow.commands.operators import OPERATORS
-from flow.commands.regress_run import ClusterLost, Steps, alone, connect, why
-from flow.commands.regress_run import Request as Engine
+from flow.commands.regress_run import Steps, alone
 from flow.core import guard
 from flow.core.building import Build, VerilatorRunner, build
+from flow.core.cluster import ClusterLost, connect, why
 from flow.core.jobs import portable, read_json, write_json
 from flow.core.simulate import _judge as judge
 from flow.core.simulate import transaction_logs
@@ -679,11 +679,10 @@ def _shown(block: Block, params: Mapping[str, int]) -> str:
 def mutate(request: Request, console: Console) -> list[Score]:
     """Every block's score. Raises `UserError` for what a user can mend."""
     deadline = None if request.minutes is None else time.time() + 60 * request.minutes
-    engine = Engine(request.blocks, workers=request.workers, scheduler=request.scheduler, store=request.store)
     scores: list[Score] = []
     with alone(request.store):
         try:
-            with connect(engine, request.workers) as cluster:
+            with connect(request.scheduler, request.workers, request.store) as cluster:
                 for block in request.blocks:
                     scores.append(mutate_block(request, block, cluster, console, deadline))
         except ClusterLost as error:

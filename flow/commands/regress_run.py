@@ -11,38 +11,26 @@ import contextlib
 import fcntl
 import hashlib
 import json
-import logging
-import queue
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import dask
-from distributed import Client, Future, KilledWorker, LocalCluster
+from distributed import Future, KilledWorker
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from flow.core import jobs as jobs_module
-from flow.core.jobs import Job, build_job, check_sources, failure, load_record, portable, run_job, save_record
+from flow.core.cluster import CONNECT_SECONDS, Cluster, ClusterLost, check_workers, connect, why
+from flow.core.jobs import Job, build_job, failure, load_record, portable, run_job, save_record
 from flow.core.processes import DEFAULT_TIMEOUT
 from tb.lib.contract import Block
 from tb.lib.errors import UserError
 
-K = TypeVar("K")
-CONNECT_SECONDS = 10.0  # to reach a scheduler
-WORKER_SECONDS = 60.0  # until a first worker is there
-GONE_SECONDS = 120.0  # without a scheduler, or any worker, until a regression gives up
-POLL_SECONDS = 0.5
-ASK_SECONDS = 5.0  # between questions to the scheduler
 LINE_SECONDS = 20.0  # between lines where there is no terminal
 NOT_RUN = "not run"
-
-
-class ClusterLost(Exception):
-    """The cluster went away; one line says how."""
 
 
 @dataclass(frozen=True)
@@ -81,119 +69,6 @@ class Outcome:
     wall_seconds: float = 0.0
     interrupted: str = ""
     killed: bool = False  # by the user
-
-
-# --- the cluster ----------------------------------------
-
-
-class Cluster:
-    """A client with bounded waits."""
-
-    def __init__(self, client: Client, threads: int, name: str) -> None:
-        self.client, self.threads, self.name = client, threads, name
-
-    def alive(self) -> int:
-        """Threads of all workers; raises `ClusterLost` if the scheduler does not answer."""
-        try:
-            return sum(self.client.sync(self.client.scheduler.ncores, callback_timeout=CONNECT_SECONDS).values())
-        except Exception as error:
-            raise ClusterLost(f"the scheduler {self.name} does not answer ({type(error).__name__})") from error
-
-    def drain(self, futures: Mapping[K, Future], done: Callable[[K, Future], None], tick: Callable[[], None]) -> None:
-        """Calls `done` for every future as it ends. `ClusterLost` if scheduler or workers stay away."""
-        ended: queue.Queue[K] = queue.Queue()
-        for key, future in futures.items():
-            future.add_done_callback(lambda _, key=key: ended.put(key))
-        left = set(futures)
-        seen = asked = time.monotonic()
-        while left:
-            with contextlib.suppress(queue.Empty):
-                key = ended.get(timeout=POLL_SECONDS)
-                left.discard(key)
-                done(key, futures[key])
-                futures[key].release()
-                seen = time.monotonic()
-            tick()
-            now = time.monotonic()
-            if now - asked < ASK_SECONDS:
-                continue
-            asked, why = now, "no worker is left"
-            try:
-                if self.alive():
-                    seen = now
-            except ClusterLost as error:
-                why = str(error)
-            if now - seen > GONE_SECONDS:
-                raise ClusterLost(why)
-
-
-@contextlib.contextmanager
-def connect(request: Request, wanted: int) -> Iterator[Cluster]:
-    """The existing cluster, or one of worker processes here. `UserError` if it cannot be reached or has no worker."""
-    quiet = {
-        "distributed.worker.memory.terminate": False,
-        "distributed.worker.memory.pause": False,
-        # Such a job gets two more tries alone.
-        "distributed.scheduler.allowed-failures": 1,
-        "distributed.admin.low-level-log-length": 0,
-        "temporary-directory": str(request.store / "dask"),
-        "distributed.comm.timeouts.connect": f"{CONNECT_SECONDS}s",
-    }
-    request.store.mkdir(parents=True, exist_ok=True)
-    with dask.config.set(quiet), contextlib.ExitStack() as stack:
-        for name in ("distributed", "tornado", "asyncio"):
-            logger = logging.getLogger(name)
-            stack.callback(logger.setLevel, logger.level)
-            logger.setLevel(logging.CRITICAL)
-        if request.scheduler is None:
-            workers = max(1, min(request.workers, wanted))
-            try:
-                local = stack.enter_context(
-                    LocalCluster(
-                        n_workers=workers,
-                        threads_per_worker=1,
-                        processes=True,
-                        host="127.0.0.1",
-                        dashboard_address="127.0.0.1:0",
-                        memory_limit=None,
-                        silence_logs=logging.CRITICAL,
-                        preload=["flow.core.worker"],
-                    )
-                )
-            except (OSError, RuntimeError, TimeoutError) as error:
-                raise UserError(f"worker processes do not start on this machine: {error}") from error
-            address = local.scheduler_address
-        else:
-            address = request.scheduler
-        name = request.scheduler or "of this machine"
-        try:
-            client = stack.enter_context(Client(address, timeout=CONNECT_SECONDS, set_as_default=False))
-        except (OSError, ValueError, TimeoutError) as error:
-            raise UserError(
-                f"SCHEDULER={address} cannot be reached: start 'dask scheduler' there, or leave it out"
-            ) from (error)
-        try:
-            client.wait_for_workers(1, timeout=WORKER_SECONDS)
-        except TimeoutError as error:
-            raise UserError(
-                f"the scheduler {name} has had no worker for {WORKER_SECONDS:.0f} s: start 'dask worker'"
-            ) from (error)
-        cluster = Cluster(client, 0, name)
-        cluster.threads = cluster.alive()
-        yield cluster
-
-
-def _check_workers(cluster: Cluster, block: Block, sim: str, digest: str) -> None:
-    """Raises `UserError` unless the worker that answers first can import the flow and sees our sources."""
-    future = cluster.client.submit(check_sources, block, sim, digest, pure=False)
-    try:
-        future.result(timeout=WORKER_SECONDS)
-    except UserError:
-        raise
-    except ModuleNotFoundError as error:
-        raise UserError(f"a worker cannot import {error.name}: start it in the clone, with PYTHONPATH=.") from error
-    except Exception as error:
-        raise UserError(f"no worker of {cluster.name} answers: {type(error).__name__} {error}") from error
 
 
 # --- progress ----------------------------------------
@@ -297,9 +172,9 @@ def regress(request: Request, console: Console) -> Outcome:
         for job in todo:
             jobs_module.forget(job, request.store)
         try:
-            with connect(request, len(todo)) as cluster:
+            with connect(request.scheduler, min(request.workers, len(todo)), request.store) as cluster:
                 workers = {name: portable(block) for name, block in blocks.items()}
-                _check_workers(cluster, workers[todo[0].block], request.sim, digests[todo[0].block])
+                check_workers(cluster, workers[todo[0].block], request.sim, digests[todo[0].block])
                 _Phases(cluster, request, outcome, workers, deadline, console).carry_out(todo)
         except KeyboardInterrupt:
             outcome.interrupted, outcome.killed = "interrupted", True
@@ -453,13 +328,3 @@ class _Phases:
 def _note(outcome: Outcome, record: dict[str, Any], store: Path) -> None:
     save_record(record, store)
     outcome.records[record["id"]] = record
-
-
-def why(problem: Exception, what: str) -> str:
-    """One line for what went wrong around a simulation."""
-    if isinstance(problem, KilledWorker):
-        return f"the {what} killed its worker every time it was tried ({problem.allowed_failures + 1} times)"
-    if isinstance(problem, UserError):
-        return str(problem)
-    first = (str(problem).strip().splitlines() or [""])[0]
-    return f"the {what} could not be made: {type(problem).__name__} {first}".strip()

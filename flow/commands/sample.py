@@ -3,6 +3,9 @@ checkpoint before each iteration; iterations of a sample are simulated on the RT
 and at the same time, each with every value, slice and cycle checked, and must end in the state in which the model began
 the next one. With SAMPLE=all the pieces make up the whole training.
 
+Pieces run on the engine of `make regress` (core/cluster.py): worker processes here, or a cluster. Whatever is finished,
+of the model or of the pieces, is kept as it comes; the same command does what is missing.
+
 This holds because nothing depends on the order in which jobs complete: draws belong to product, row, column and lane.
 Figures of a sample are ratio estimates with 95 % intervals, by the spread of a simple random sample.
 """
@@ -11,8 +14,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+import re
+import time
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -22,15 +27,18 @@ import numpy as np
 from rich import box
 from rich.table import Table
 
-from flow.commands.train import Job, TrainError, kept, record_of
+from flow.commands.train import Job, TrainError, Where, kept, record_of
 from flow.commands.train_report import energy_counts
 from flow.core import progress
 from flow.core.blocks import get_block
+from flow.core.building import build
+from flow.core.cluster import CONNECT_SECONDS, Cluster, ClusterLost, check_workers, connect, why
+from flow.core.jobs import check_sources, portable, source_digest
 from flow.core.simulate import run
 from host.digits import Digits
 from host.energy import Energies, dense_energy, processor_energy
 from host.mapper import ModelBackend
-from host.trainer import OnProcessor, drive
+from host.trainer import drive
 from models.common.files import FileError, write_whole
 from models.top.config import TopParams
 from models.top.value import Processor
@@ -58,28 +66,52 @@ class Estimate:
         return f"{self.value:.3g}{ends}"
 
 
-def parse_sample(text: str) -> float | None:
-    """Share of iterations of `all` (None), `1/50` or `0.02`. Raises `UserError`."""
+@dataclass(frozen=True)
+class Sample:
+    """What is to be verified: a share of the iterations, or (`minutes`) as many as that time allows."""
+
+    share: float = 1.0
+    minutes: float | None = None
+
+    def order(self, iterations: int, seed: int) -> list[int]:
+        """Iterations (from 0 on) in the order in which they are to be verified."""
+        return spread(iterations, seed) if self.minutes else chosen(iterations, self.share, seed)
+
+
+def parse_sample(text: str) -> Sample:
+    """`all`, `1/50`, `0.02`, `20min`. Raises `UserError`."""
     if text == "all":
-        return None
-    head, slash, tail = text.partition("/")
+        return Sample()
+    minutes = re.fullmatch(r"([0-9.]{1,9})min", text)
+    head, slash, tail = (minutes[1] if minutes else text).partition("/")
     try:
-        share = float(head) / (float(tail) if slash else 1)
+        value = float(head) / (float(tail) if slash else 1)
     except (ValueError, ZeroDivisionError):
-        share = math.nan
-    if not 0 < share <= 1:
-        raise UserError(f"SAMPLE={text}: give all, or a share of the iterations, 1/50 or 0.02")
-    return share
+        value = math.nan
+    if not 0 < value <= (1e6 if minutes else 1):
+        raise UserError(f"SAMPLE={text}: give all, a share of the iterations (1/50 or 0.02), or minutes (20min)")
+    return Sample(minutes=value) if minutes else Sample(value)
 
 
-def chosen(iterations: int, share: float | None, seed: int) -> list[int]:
+def chosen(iterations: int, share: float, seed: int) -> list[int]:
     """Iterations of a sample, in order: as many strata of equal length as there are to be iterations, one of each."""
-    if share is None:
-        return list(range(iterations))
     count = max(1, round(share * iterations))
     edges = np.linspace(0, iterations, count + 1).round().astype(int)
     rng = np.random.default_rng([seed, 6])
     return [int(rng.integers(low, high)) for low, high in pairwise(edges.tolist())]
+
+
+def spread(iterations: int, seed: int) -> list[int]:
+    """All iterations, so that the first ones are a sample however many they are: the first 2^k have one iteration in
+    each of 2^k strata of equal length."""
+    rng, out, count = np.random.default_rng([seed, 7]), list[int](), 1
+    while len(out) < iterations:
+        edges = [at * iterations // count for at in range(count + 1)]
+        taken = {bisect_right(edges, at) - 1 for at in out}
+        free = [at for at in range(count) if at not in taken and edges[at] < edges[at + 1]]
+        out += [int(rng.integers(edges[at], edges[at + 1])) for at in rng.permutation(free)]
+        count *= 2
+    return out
 
 
 def estimate(over: Sequence[float], under: Sequence[float], iterations: int) -> Estimate:
@@ -97,12 +129,16 @@ def estimate(over: Sequence[float], under: Sequence[float], iterations: int) -> 
 
 def run_ahead(job: Job, data: Digits, per_epoch: int, folder: Path) -> list[float]:
     """Trains on the value model, a processor from reset on for each iteration, as on the RTL; leaves <n>.ckpt after
-    iteration n. Losses."""
+    iteration n. Losses. Goes on where an earlier command ended."""
     plan, top, iterations = job.plan, TopParams(cores=job.params["CORES"]), job.epochs * per_epoch
-    losses: list[float] = []
-    trainer: OnProcessor = plan.trainer(top, len(data.train_labels))
+    losses = _ahead(folder)[:iterations]
+    if len(losses) == iterations:
+        return losses
+    said = folder / "losses.txt"
+    write_whole(said, "".join(f"{loss!r}\n" for loss in losses))
+    trainer = load_checkpoint(folder / f"{len(losses)}.ckpt") if losses else plan.trainer(top, len(data.train_labels))
     with progress.task("training ahead", iterations, "iterations") as update:
-        for at in range(iterations):
+        for at in range(len(losses), iterations):
             backend = ModelBackend(Processor(top))
             seed = segment_seed(plan, at)
             drive(trainer.resume(seed) if at else trainer.start(seed), backend)
@@ -110,67 +146,160 @@ def run_ahead(job: Job, data: Digits, per_epoch: int, folder: Path) -> list[floa
             losses.append(drive(trainer.iteration(data.train_pixels[images], data.train_labels[images]), backend).loss)
             drive(trainer.suspend(), backend)
             save_checkpoint(folder / f"{at + 1}.ckpt", trainer)
+            with said.open("a", encoding="utf-8") as lines:
+                lines.write(f"{losses[-1]!r}\n")
             update(at + 1)
     return losses
 
 
-def _piece(job: Job, folder: Path, at: int) -> dict[str, Any]:
-    """One iteration on the RTL, from the model's checkpoint; its record. Raises `TrainError`."""
-    record_path, after = folder / f"rtl-{at + 1}.json", folder / f"rtl-{at + 1}.ckpt"
-    record = kept(record_path, after)
+def _ahead(folder: Path) -> list[float]:
+    """Losses of the first iterations that an earlier command trained through and whose checkpoints are whole."""
+    try:
+        lines = (folder / "losses.txt").read_text(encoding="utf-8").split("\n")[:-1]
+        losses = [float(line) for line in lines]
+    except (OSError, ValueError):
+        return []
+    for at in range(len(losses)):
+        try:
+            load_checkpoint(folder / f"{at + 1}.ckpt")
+        except FileError:
+            return losses[:at]
+    return losses
+
+
+def _verified(folder: Path, at: int) -> dict[str, Any] | None:
+    """The record of a piece that has run; None if none has. Raises `TrainError` if it ended in another state."""
+    after = folder / f"rtl-{at + 1}.ckpt"
+    record = kept(folder / f"rtl-{at + 1}.json", after)
     if record is None:
-        config = {
-            "reduced": True, "plan": asdict(job.plan), "first": at, "stop": at + 1, "evaluate": False,
-            "checkpoint_in": str(folder / f"{at}.ckpt") if at else None, "checkpoint_out": str(after),
-        }  # fmt: skip
-        result = run(get_block("top"), "verilator", "training", job.plan.seed, job.params, config, label="sample")
-        record = record_of(result)
-        for path in result.run_dir.rglob("*.bin"):
-            path.unlink()
-    other = same_state(load_checkpoint(after), load_checkpoint(folder / f"{at + 1}.ckpt"))
+        return None
+    try:
+        other = same_state(load_checkpoint(after), load_checkpoint(folder / f"{at + 1}.ckpt"))
+    except FileError as error:
+        raise TrainError(str(error)) from None  # one that comes back from a worker
     if other:
         raise TrainError(f"iteration {at + 1} on the RTL ends in another state than the model's: {other}")
-    write_whole(record_path, json.dumps(record))
     return record
 
 
-def sample(job: Job, data: Digits, per_epoch: int, share: float | None, jobs: int) -> dict[str, Any]:
+def piece(job: Job, folder: Path, at: int, digest: str) -> dict[str, Any]:
+    """One iteration on the RTL, from the model's checkpoint; its record. Raises `TrainError`; `UserError` on a worker
+    that sees other sources, or another network or other data."""
+    record = _verified(folder, at)
+    if record is not None:  # of a worker that died before it could say so
+        return record
+    block = get_block("top")
+    check_sources(block, "verilator", digest)
+    if job.folder.name != folder.parent.name:
+        raise UserError("sources, network or data changed since this command began, or a worker sees others")
+    config = {
+        "reduced": True, "plan": asdict(job.plan), "first": at, "stop": at + 1, "evaluate": False,
+        "checkpoint_in": str(folder / f"{at}.ckpt") if at else None,
+        "checkpoint_out": str(folder / f"rtl-{at + 1}.ckpt"),
+    }  # fmt: skip
+    result = run(block, "verilator", "training", job.plan.seed, job.params, config, label="sample")
+    write_whole(folder / f"rtl-{at + 1}.json", json.dumps(record_of(result)))
+    for path in result.run_dir.rglob("*.bin"):
+        path.unlink()
+    record = _verified(folder, at)
+    assert record is not None
+    return record
+
+
+@dataclass
+class _Pieces:
+    """Pieces under way. `order`: what is still to run; `deadline`: after it none starts (time.monotonic())."""
+
+    job: Job
+    folder: Path
+    order: Iterator[int]
+    deadline: float | None
+    records: dict[int, dict[str, Any]]
+
+    def next(self) -> int | None:
+        """The next one that has to run; those that have run are taken on the way."""
+        for at in self.order:
+            record = _verified(self.folder, at)
+            if record is None:
+                return at
+            self.records[at] = record
+        return None
+
+    def on(self, cluster: Cluster, first: int, update: progress.Update) -> None:
+        """Runs `first` and what follows, as many at a time as the cluster has threads, so that those that ran are the
+        first ones of the order."""
+        block, sent = get_block("top"), 0
+        digest = source_digest(block, "verilator")
+        check_workers(cluster, portable(block), "verilator", digest)
+
+        def submit(at: int) -> tuple[int, Any]:
+            key = ("piece", f"{self.folder.parent.name}-{at + 1}-{digest}")
+            return at, cluster.client.submit(piece, self.job, self.folder, at, digest, key=key, pure=False)
+
+        def more() -> tuple[int, Any] | None:
+            nonlocal sent
+            if self.deadline is not None and sent and time.monotonic() >= self.deadline:
+                return None
+            at = self.next() if sent else first
+            sent += 1
+            return None if at is None else submit(at)
+
+        def done(at: int, future: Any) -> None:
+            try:
+                self.records[at] = future.result(timeout=CONNECT_SECONDS)
+            except UserError:
+                raise
+            except Exception as problem:
+                raise TrainError(f"iteration {at + 1}: {why(problem, 'simulation')}") from problem
+            update(len(self.records))
+
+        start = [each for each in (more() for _ in range(cluster.threads)) if each]
+        try:
+            cluster.drain(dict(start), done, lambda: update(len(self.records)), more)
+        except ClusterLost as error:
+            raise TrainError(f"{error}: the same command resumes where this one ended") from error
+
+
+def verify(job: Job, folder: Path, sample: Sample, order: Sequence[int], where: Where) -> dict[int, dict[str, Any]]:
+    """Records of pieces, by iteration: of all in `order`, or of the first ones that time allows. Raises `TrainError`,
+    `UserError`."""
+    pieces = _Pieces(job, folder, iter(order), None, {})
+    first = pieces.next()
+    if first is None:
+        return pieces.records
+    build(get_block("top"), "verilator", job.params)
+    if sample.minutes is not None:
+        pieces.deadline = time.monotonic() + 60 * sample.minutes
+    total = None if sample.minutes else len(order)
+    jobs = min(where.jobs, len(order) - len(pieces.records))
+    with (
+        progress.task("verifying", total, "iterations") as update,
+        connect(where.scheduler, jobs, job.folder / "cluster") as cluster,
+    ):
+        pieces.on(cluster, first, update)
+    return pieces.records
+
+
+def sample(job: Job, data: Digits, per_epoch: int, sample: Sample, where: Where) -> dict[str, Any]:
     """Trains ahead, verifies the sample; the figures. Raises `TrainError`, `UserError`."""
     folder, iterations = job.folder / "ahead", job.epochs * per_epoch
-    todo = chosen(iterations, share, job.plan.seed)
+    order = sample.order(iterations, job.plan.seed)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        losses = json.loads((folder / "losses.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        losses = []
-    if len(losses) < iterations or any(not _is_there(folder / f"{at + 1}.ckpt") for at in range(iterations)):
-        losses = run_ahead(job, data, per_epoch, folder)
-        write_whole(folder / "losses.json", json.dumps(losses))
-    records: dict[int, dict[str, Any]] = {}
-    pool = ThreadPoolExecutor(jobs)
-    try:
-        with progress.task("verifying", len(todo), "iterations") as update:
-            futures = {pool.submit(_piece, job, folder, at): at for at in todo}
-            for future in as_completed(futures):
-                records[futures[future]] = future.result()
-                update(len(records))
-    finally:
-        pool.shutdown(cancel_futures=True)
+    except OSError as error:
+        raise FileError(folder, f"cannot be made ({error.strerror or error})") from None
+    begun = time.monotonic()
+    losses = run_ahead(job, data, per_epoch, folder)
+    ahead = time.monotonic()
+    records = verify(job, folder, sample, order, where)
     for at, record in records.items():
         if record["steps"][0]["loss"] != losses[at]:
             raise TrainError(f"iteration {at + 1}: loss {record['steps'][0]['loss']} on the RTL, {losses[at]} ahead")
     return {
         "iterations": iterations, "verified": [at + 1 for at in sorted(records)], "losses": losses,
+        "seconds": {"ahead": ahead - begun, "verifying": time.monotonic() - ahead},
         **figures([records[at] for at in sorted(records)], iterations, job.params),
     }  # fmt: skip
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        load_checkpoint(path)
-    except FileError:
-        return False
-    return True
 
 
 def figures(records: Sequence[Mapping[str, Any]], iterations: int, params: Mapping[str, int]) -> dict[str, Any]:

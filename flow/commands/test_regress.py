@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -22,7 +21,8 @@ from rich.console import Console
 from flow.commands import regress_report, replay
 from flow.commands import regress_run as regress
 from flow.commands.regress_run import NOT_RUN, Request
-from flow.core import blocks, codecov, jobs
+from flow.conftest import processes, simulations, wait_for
+from flow.core import blocks, cluster, codecov, jobs
 from flow.core.blocks import get_block
 from tb.lib.contract import RunSpec
 from tb.lib.errors import UserError
@@ -74,14 +74,6 @@ def many(toy, tmp_path):
     path = tmp_path / "flow_toy_tests.py"
     path.write_text(path.read_text(encoding="utf-8") + MORE_TESTS, encoding="utf-8")
     return lambda *tests, **more: dataclasses.replace(toy, tests=tests, **more)
-
-
-@pytest.fixture(scope="module")
-def threads():
-    """Address of a cluster of two threads of this process: no worker process has to start."""
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=False, protocol="tcp", host="127.0.0.1",
-                      dashboard_address="127.0.0.1:0", memory_limit=None) as cluster:  # fmt: skip
-        yield cluster.scheduler_address
 
 
 @pytest.fixture
@@ -304,7 +296,7 @@ def test_an_interrupt_keeps_what_is_there(many, go, tmp_path, request):
     suite = next(iter(JUnitXml.fromfile(str(files["junit"]))))
     assert (suite.tests, suite.failures, suite.errors) == (3, 0, 2)
     assert "Regression INCOMPLETE" in files["page"].read_text(encoding="utf-8")
-    assert not _simulations(tmp_path)
+    assert not simulations(tmp_path, "vvp ")
     block = many(TestEntry("logged", "", seeds=(1,)), TestEntry("logged", "", seeds=(2,)))
     data, _ = go(block)
     assert (data["status"], data["kept"]) == ("pass", 1)
@@ -409,62 +401,6 @@ def test_runs_cover_with_the_parameters_of_the_coverage_runs_alone(many, tmp_pat
 # --- order and placement ----------------------------------------
 
 
-def _processes():
-    """(pid, parent, command line) of every process that has not ended."""
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            stat = (folder / "stat").read_text(encoding="utf-8").rpartition(") ")[2].split()
-            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if stat[0] != "Z":
-            yield int(folder.name), int(stat[1]), command
-
-
-def _simulations(tmp_path):
-    """{process of a simulation of this test: the process that started it}, behind the guard."""
-    parents = {pid: parent for pid, parent, _ in _processes()}
-    found = {}
-    for pid, parent, command in _processes():
-        try:
-            ours = str(tmp_path) in Path(f"/proc/{pid}/environ").read_text(errors="replace", encoding="utf-8")
-        except OSError:
-            continue
-        if ours and "vvp " in command and "guard.py" not in command:
-            found[pid] = parents.get(parent, 0)
-    return found
-
-
-def _wait(condition, seconds=30.0):
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
-    return value
-
-
-@pytest.fixture
-def dask_cluster(tmp_path):
-    """A real scheduler and two real workers on loopback: (address, {pid: process} of the workers)."""
-    dask = str(Path(sys.executable).with_name("dask"))
-    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{tmp_path}"}
-    file = tmp_path / "scheduler.json"
-    common = ["--scheduler-file", str(file), "--no-dashboard"]
-    commands = [[dask, "scheduler", "--host", "127.0.0.1", "--port", "0", *common]]
-    commands += [[dask, "worker", *common, "--nthreads", "1", "--no-nanny", "--host", "127.0.0.1"]] * 2
-    running = []
-    try:
-        for number, command in enumerate(commands):
-            log = (tmp_path / f"dask{number}.log").open("w", encoding="utf-8")
-            running.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT))
-            _wait(file.is_file)
-        yield _wait(lambda: (jobs.read_json(file) or {}).get("address")), {each.pid: each for each in running[1:]}
-    finally:
-        for process in running:
-            process.kill()
-            process.wait()
-
-
 @pytest.mark.late
 def test_same_logs_in_any_order_and_a_killed_worker_loses_nothing(many, go, tmp_path, dask_cluster):
     address, workers = dask_cluster
@@ -478,34 +414,34 @@ def test_same_logs_in_any_order_and_a_killed_worker_loses_nothing(many, go, tmp_
     def in_the_middle():
         """A simulation of the cluster that has begun, and its worker."""
         begun = (tmp_path / "begun").read_text(encoding="utf-8").split()
-        running = _simulations(tmp_path).items()
+        running = simulations(tmp_path, "vvp ").items()
         return next(((pid, worker) for pid, worker in running if worker in workers and str(pid) in begun), None)
 
     def kill():
-        _wait(lambda: len(_attempts(tmp_path)) >= 3)
-        pid, worker = _wait(in_the_middle)
+        wait_for(lambda: len(_attempts(tmp_path)) >= 3)
+        pid, worker = wait_for(in_the_middle)
         os.kill(worker, signal.SIGKILL)
         killed.append(worker)
-        _wait(lambda: pid not in {each for each, *_ in _processes()}, 5)
+        wait_for(lambda: pid not in {each for each, *_ in processes()}, 5)
         orphans.append(pid)
 
     thread = threading.Thread(target=kill, daemon=True)
     thread.start()
-    cluster, _ = go(block, store="cluster", scheduler=address)
+    spread, _ = go(block, store="cluster", scheduler=address)
     thread.join(10)
     assert killed
     assert workers[killed[0]].wait(5) == -signal.SIGKILL
     assert orphans, "the killed worker's simulation lived on"
-    assert (cluster["status"], cluster["total"], cluster["passed"]) == ("pass", 6, 6)
-    assert len({job["id"] for job in cluster["jobs"]}) == 6
+    assert (spread["status"], spread["total"], spread["passed"]) == ("pass", 6, 6)
+    assert len({job["id"] for job in spread["jobs"]}) == 6
     assert len(list((tmp_path / "cluster" / "jobs").glob("*/job.json"))) == 6
     tries = sorted(_attempts(tmp_path))
     assert sorted(set(tries)) == ["1", "2", "3", "4", "5", "6"]
     assert len(tries) == 7  # the job of the killed worker ran again, nothing else did
-    assert {job["worker"].split(":")[1] for job in cluster["jobs"]} <= {str(pid) for pid in workers}
+    assert {job["worker"].split(":")[1] for job in spread["jobs"]} <= {str(pid) for pid in workers}
     assert all(len(logs) == 1 for logs in _logs(serial).values())
     assert len({json.dumps(logs) for logs in _logs(serial).values()}) == 6
-    assert _logs(serial) == _logs(parallel) == _logs(cluster)
+    assert _logs(serial) == _logs(parallel) == _logs(spread)
     assert serial["repeated"] == []
 
 
@@ -536,8 +472,8 @@ def test_real_block_plays_the_same_in_any_order(tmp_path):
 
 
 def test_a_cluster_that_is_not_there_is_one_error(many, go, monkeypatch):
-    monkeypatch.setattr(regress, "CONNECT_SECONDS", 1.0)
-    monkeypatch.setattr(regress, "WORKER_SECONDS", 1.0)
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1.0)
+    monkeypatch.setattr(cluster, "WORKER_SECONDS", 1.0)
     block = many(TestEntry("good", ""))
     with pytest.raises(UserError, match=r"SCHEDULER=tcp://127.0.0.1:9 cannot be reached: start 'dask scheduler'"):
         go(block, scheduler="tcp://127.0.0.1:9")
@@ -549,12 +485,12 @@ def test_a_cluster_that_is_not_there_is_one_error(many, go, monkeypatch):
 
 
 def test_a_cluster_that_goes_away_ends_the_regression(many, go, tmp_path, dask_cluster, monkeypatch):
-    monkeypatch.setattr(regress, "GONE_SECONDS", 2.0)
-    monkeypatch.setattr(regress, "ASK_SECONDS", 0.5)
+    monkeypatch.setattr(cluster, "GONE_SECONDS", 2.0)
+    monkeypatch.setattr(cluster, "ASK_SECONDS", 0.5)
     address, workers = dask_cluster
 
     def kill():
-        _wait(lambda: _attempts(tmp_path))
+        wait_for(lambda: _attempts(tmp_path))
         for process in workers.values():
             process.kill()
 

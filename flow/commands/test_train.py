@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from flow.commands.train_report import PRODUCTS, content, pictures, summary_line
 from flow.core.blocks import get_block
 from host.energy import Energies
 from models.top.config import TopParams
+from tb.lib.errors import UserError
 from tb.top.training import PHASES, Plan
 
 
@@ -88,3 +90,31 @@ def test_a_segment_that_diverges_ends_the_training(tmp_path: Path, monkeypatch: 
     with pytest.raises(TrainError, match=r"(?s)FAIL top training.*store.*replay: make sim BLOCK=top.*CAPTURE="):
         train(Job(Plan(), 1, get_block("top").resolve_params(None)), 1)
     assert not list(tmp_path.rglob("1.json"))
+
+
+def test_a_training_of_hours_says_so_and_what_to_type_instead(
+    as_make: Callable[..., tuple[int, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line before the first simulation; none for an epoch of the digits, a sample, or the end of a long one."""
+    monkeypatch.setattr(flow, "BUILD", tmp_path)
+
+    def stop(job: Job, *_: object) -> None:
+        raise UserError(str(job.folder))
+
+    monkeypatch.setattr(flow, "train", stop)
+    long = {"NET": "cnn", "EPOCHS": 25}
+    status, out, error = as_make("train", **long)
+    assert (status, out.count("\n")) == (2, 1)
+    assert out.startswith("note: 550 iterations on the RTL take some ")
+    assert "SAMPLE=60min" in out
+    assert "IMAGES=640/160" in out
+    assert (
+        as_make("train")[1] == as_make("train", NET="cnn")[1] == as_make("train", NET="cnn", IMAGES="640/60")[1] == ""
+    )
+    monkeypatch.setattr("flow.commands.train._train_sampled", lambda *_: 0)
+    assert as_make("train", **long, SAMPLE="1/50")[1] == ""
+    folder = Path(error.removeprefix("error: ").strip())
+    folder.mkdir(parents=True)
+    for iteration in range(1, 520):
+        (folder / f"{iteration}.json").touch()
+    assert as_make("train", **long)[1] == ""

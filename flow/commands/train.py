@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -40,6 +41,9 @@ from tb.top.report import capture_lines
 from tb.top.training import load_checkpoint
 
 SOURCES = ("rtl", *PACKAGES, "data/energy", "requirements.txt")
+# What a simulation takes on 2 cores, all checks on: before its first iteration, and of an iteration.
+START_SECONDS, MACS_A_SECOND = 8, 200_000
+LONG_HOURS = 2
 SUFFIXES = {".py", ".sv", ".svh", ".hjson", ".txt"}
 
 
@@ -71,6 +75,14 @@ class Job:
 def _sources() -> list[Path]:
     files = source_files(SOURCES, SUFFIXES)
     return [path for path in files if "faults" not in path.parts and not path.name.startswith("test_")]
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where pieces of a sample run: on the Dask cluster at `scheduler`, or in so many processes here."""
+
+    jobs: int = 1
+    scheduler: str | None = None
 
 
 class TrainError(UserError):
@@ -212,6 +224,29 @@ def check_job(job: Job, per_epoch: int) -> None:
         raise UserError(f"CAPTURE_AT={job.capture_at + 1}: this training has iterations 1..{iterations}")
 
 
+def forecast(job: Job, per_epoch: int) -> float:
+    """Hours that what is left of a training may take on the RTL, to within a factor of two: by multiply-accumulates."""
+    network = job.plan.network
+    macs = 3 * network.batch * sum(each.places * math.prod(each.shape) for each in network.lowered)
+    folder = job.folder
+    todo = segments(job.plan, job.epochs, per_epoch)
+    left = [(first, stop) for first, stop in todo if not (folder / f"{stop}.json").is_file()]
+    iterations = sum(stop - first for first, stop in left)
+    return (len(left) * START_SECONDS + iterations * macs / MACS_A_SECOND) / 3600
+
+
+def warn_if_long(job: Job, per_epoch: int) -> None:
+    """Says so in a line if a training takes hours on the RTL, and what to type instead."""
+    hours = forecast(job, per_epoch)
+    if hours > LONG_HOURS:
+        few = 10 * job.plan.network.batch
+        print(
+            f"note: {job.epochs * per_epoch:,} iterations on the RTL take some {hours:,.0f} hours; SAMPLE=60min trains "
+            f"in the model and verifies what an hour allows, IMAGES={few}/{few // 4} takes fewer images",
+            flush=True,
+        )
+
+
 ROUNDS = {"stochastic": "stochastic", "nearest": "nearest-even"}  # of errors, in host.fixed's words
 
 
@@ -222,8 +257,9 @@ ROUNDS = {"stochastic": "stochastic", "nearest": "nearest-even"}  # of errors, i
     Option("OPT", Choice(("momentum", "adam")), "update rule", "momentum"),
     Option("LAPS", Flag(), "LAPS chooses precision (0: 8 bits)", True),
     Option("ROUND", Choice(tuple(ROUNDS)), "rounding of errors", "stochastic"),
-    Option("SAMPLE", click.STRING, "train in the model, verify a share (1/50) or all on the RTL"),
+    Option("SAMPLE", click.STRING, "train in the model, verify on the RTL: a share (1/50), all, minutes (20min)"),
     options.jobs("simulations of SAMPLE"),
+    options.SCHEDULER,
     options.SEED,
     Option("CORES", Choice((1, 2, 4)), "pairs of IOSS core and RAN", 1),
     Option("ENERGY", File(), "energies and assumptions in place of data/energy/horowitz45.hjson"),
@@ -243,6 +279,7 @@ def main(
     CORES: int,
     SAMPLE: str | None,
     JOBS: int,
+    SCHEDULER: str | None,
     ENERGY: Path | None,
     CAPTURE: Path | None,
     CAPTURE_AT: int | None,
@@ -259,13 +296,16 @@ def main(
         raise UserError(f"ENERGY={error}" if ENERGY else str(error)) from error
     if CAPTURE_AT is not None and CAPTURE is None:
         raise UserError("CAPTURE_AT says which iteration CAPTURE= saves: give CAPTURE, the folder, too")
+    if SCHEDULER and SAMPLE is None:
+        raise UserError("SCHEDULER takes pieces of a sample: give SAMPLE, too (all, 1/50, 20min)")
     plan = Plan(NET, OPT, LAPS, SEED, DATA or "", IMAGES, ROUNDS[ROUND])
     data = prepared(plan, TopParams(cores=CORES))
     job = Job(plan, EPOCHS, get_block("top").resolve_params({"CORES": CORES}), CAPTURE, (CAPTURE_AT or 1) - 1)
     per_epoch = len(data.train_labels) // plan.network.batch
     check_job(job, per_epoch)
     if SAMPLE is not None:
-        return _train_sampled(job, data, per_epoch, SAMPLE, JOBS, REPORT)
+        return _train_sampled(job, data, per_epoch, SAMPLE, Where(JOBS, SCHEDULER), REPORT)
+    warn_if_long(job, per_epoch)
     records = train(job, per_epoch)
     report = content(records, per_epoch, plan.float32(data, EPOCHS), TopParams(cores=CORES), energies)
     short = name_of(NET)
@@ -286,12 +326,12 @@ def main(
     return 0
 
 
-def _train_sampled(job: Job, data: Digits, per_epoch: int, share: str, jobs: int, report: Path | None) -> int:
+def _train_sampled(job: Job, data: Digits, per_epoch: int, share: str, where: Where, report: Path | None) -> int:
     from flow.commands.sample import parse_sample, sample, table_of
 
     if job.capture:
         raise UserError("SAMPLE takes no CAPTURE: leave one of them out")
-    done = sample(job, data, per_epoch, parse_sample(share), jobs)
+    done = sample(job, data, per_epoch, parse_sample(share), where)
     wide(100).print(table_of(done))
     checks = ", ".join(f"{count:,} {kind}" for kind, count in done["checks"].items())
     print(f"checks: {checks}; mismatches: {done['mismatches']}")
