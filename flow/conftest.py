@@ -188,12 +188,12 @@ def wait_for(condition: Callable[[], T], seconds: float = 30.0) -> T:
 @pytest.fixture
 def dask_cluster(tmp_path: Path) -> Iterator[tuple[str, dict[int, subprocess.Popen[bytes]]]]:
     """A real scheduler and two real workers on loopback: (address, {pid: process} of the workers)."""
-    dask = str(Path(sys.executable).with_name("dask"))
+    dask = [sys.executable, "-m", "dask"]  # packages at the very path that they have here
     environment = os.environ | {"PYTHONPATH": f"{ROOT}:{tmp_path}"}
     file = tmp_path / "scheduler.json"
     common = ["--scheduler-file", str(file), "--no-dashboard"]
-    commands = [[dask, "scheduler", "--host", "127.0.0.1", "--port", "0", *common]]
-    commands += [[dask, "worker", *common, "--nthreads", "1", "--no-nanny", "--host", "127.0.0.1"]] * 2
+    commands = [[*dask, "scheduler", "--host", "127.0.0.1", "--port", "0", *common]]
+    commands += [[*dask, "worker", *common, "--nthreads", "1", "--no-nanny", "--host", "127.0.0.1"]] * 2
     running = []
     try:
         for number, command in enumerate(commands):

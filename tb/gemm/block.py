@@ -21,7 +21,7 @@ from tb.gemm.tensors import least_shift
 from tb.gemm.testlist import TESTS
 from tb.ioss.block import PARAMS as CORE_PARAMS
 from tb.ioss.block import RTL as CORE_RTL
-from tb.ioss.operands import OPERAND_OPTIONS, check_operands, in_integers, operand_config, own_tensors
+from tb.ioss.operands import OPERAND_OPTIONS, check_operands, check_traced, in_integers, operand_config, own_tensors
 from tb.lib.blockdef import COVERAGE_GOALS, INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
 from tb.lib.contract import Block, Option
 from tb.lib.errors import UserError
@@ -87,11 +87,15 @@ def _captured(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         raise UserError(f"CAPTURE already says what {', '.join(beside)} would: leave that out")
     if options["TEST"] not in (None, "captured"):
         raise UserError(f"TEST={options['TEST']} does not take CAPTURE: leave TEST out")
+    lanes = options["PARAMS"]["LANES"]
     try:
-        Capture.load(options["CAPTURE"]).check(gemm_params(options["PARAMS"]))
+        capture = Capture.load(options["CAPTURE"])
+        capture.check(gemm_params(options["PARAMS"]))
     except TensorError as error:
         text = str(error).removeprefix(f"{options['CAPTURE']}: ")
         raise UserError(f"CAPTURE={options['CAPTURE']}: {text}") from error
+    issues, instead = capture.product.pairs(lanes).issues, "make net TRACE=, with the folder, cuts it"
+    check_traced(f"CAPTURE={options['CAPTURE']}", issues, lanes, instead)
     # One product alone may leave fewer lanes to compare than the run of the test list must.
     return "captured", {"capture": str(options["CAPTURE"]), "out": bool(options["OUT"]), "reduced": True}
 

@@ -18,8 +18,11 @@ from models.common.formats import YBits
 from models.common.rounding import Round
 from models.common.tensors import TensorError
 from models.ran.config import RanDescriptor
+from tb.gemm.block import BLOCK, sim_options
 from tb.gemm.capture import FINAL, OPTIONS, Capture, replay_command, save_all
 from tb.gemm.program import Product, gemm_params
+from tb.ioss import operands
+from tb.lib.errors import UserError
 
 _sim = partial(run_target, "sim", BLOCK="gemm")
 
@@ -126,6 +129,23 @@ def test_what_a_pair_cannot_take_is_refused(change: dict[str, Any], params: dict
     capture.check(gemm_params(PARAMS))
     with pytest.raises(TensorError, match=words.replace("(", r"\(").replace(")", r"\)")):
         replace(capture, product=replace(capture.product, **change)).check(gemm_params({**PARAMS, **params}))
+
+
+def test_a_capture_that_would_take_too_much_memory_is_for_make_net(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its issues are counted with masks and lowest order; at the limit it runs, one beyond it does not."""
+    capture = _capture()
+    options = {option.name: option.default for option in BLOCK.options} | {"PARAMS": PARAMS, "TEST": None}
+    options["CAPTURE"] = save_all(tmp_path, [capture])[0]
+    issues = capture.product.pairs(PARAMS["LANES"]).issues
+    monkeypatch.setattr(operands, "MOST_BYTES", operands.BYTES_AN_ISSUE * issues)
+    assert sim_options(options)[0] == "captured"
+    monkeypatch.setattr(operands, "MOST_BYTES", operands.BYTES_AN_ISSUE * issues - 1)
+    with pytest.raises(
+        UserError, match=rf"takes {issues:,} issues; beyond .* make net TRACE=, with the folder"
+    ):
+        sim_options(options)
 
 
 def test_the_command_line_replays_and_refuses(tmp_path: Path) -> None:

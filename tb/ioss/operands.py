@@ -13,10 +13,13 @@ from host.net.quantise import quantise
 from models.common.files import FileError, read_array, save_array
 from models.common.tensors import TensorError, load_matrix
 from models.ioss.config import LEGAL_REDUCE
+from models.ioss.oracle import slices
 from tb.lib.contract import Block, Option
 from tb.lib.errors import UserError
 from tb.lib.paths import BUILD
 
+MOST_BYTES = 2 << 30  # of memory that a run's process takes
+LANES, BYTES_AN_ISSUE = 16, 1450  # of it that an issue takes with so many lanes: traces, model, comparison
 BITS = (4, 8, 12, 16)
 OPERAND_OPTIONS = (
     Option("X", "broadcast matrix (M x K), .npy of integers, or of floats", "in_file"),
@@ -112,4 +115,26 @@ def check_operands(options: dict[str, Any]) -> tuple[npt.NDArray[np.integer], np
         raise UserError(
             f"X @ W could take {most:,} issues, more than the {MAX_ISSUES:,} that one run traces: split X by rows"
         )
+    lanes = params["LANES"]
+    instead = "split X by rows; make net cuts products itself"
+    check_traced("X @ W", count_issues(x, w, n_x, n_w, lanes, order), lanes, instead)
     return x, w
+
+
+def count_issues(
+    x: npt.NDArray[np.integer], w: npt.NDArray[np.integer], n_x: int, n_w: int, lanes: int, min_order: int = 0
+) -> int:
+    """Issues of a whole product (M, K) x (K, N), with nothing masked."""
+    on = [(each != 0).sum(axis=0, dtype=np.int64) for each in slices(x, n_x)]  # rows, by element of K
+    edges = range(0, w.shape[1], lanes)
+    live = [np.logical_or.reduceat(each != 0, edges, axis=1).sum(axis=1) for each in slices(w, n_w)]  # tiles, the same
+    return sum(int(on[i] @ live[j]) for i in range(n_x) for j in range(n_w) if i + j >= min_order)
+
+
+def check_traced(what: str, issues: int, lanes: int, instead: str) -> None:
+    """Raises `UserError`, with what to do `instead`, if a run with so many issues needs more than `MOST_BYTES`."""
+    most = MOST_BYTES * LANES // (BYTES_AN_ISSUE * lanes)
+    if issues > most:
+        raise UserError(
+            f"{what} takes {issues:,} issues; beyond {most:,} a run's traces and checks need more than 2 GiB: {instead}"
+        )

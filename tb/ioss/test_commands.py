@@ -12,6 +12,8 @@ import pytest
 from flow.core.blocks import get_block
 from flow.core.targets import run_target
 from models.ioss.oracle import count_pairs, slices
+from tb.ioss import operands
+from tb.lib.errors import UserError
 
 _sim = partial(run_target, "sim")
 
@@ -103,3 +105,25 @@ def test_among_several_tests_one_of_a_user_s_files_plays_its_example(name: str) 
     params = {name: param.default for name, param in block.params.items()}
     assert block.sim_options is not None
     assert block.sim_options(options | {"PARAMS": params}) == ("user_tensors", {"example": True})
+
+
+def test_a_run_that_would_take_too_much_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Issues are counted before the run, with the lowest order; at the limit it runs, one beyond it does not."""
+    rng = np.random.default_rng(1)
+    x, w = rng.integers(-128, 128, (5, 40)), rng.integers(-128, 128, (40, 37))
+    x[rng.random(x.shape) < 0.5] = 0
+    for order in range(3):
+        for lanes in (8, 16, 32):
+            assert operands.count_issues(x, w, 2, 2, lanes, order) == count_pairs(x, w, 2, 2, lanes, order).issues
+    block = get_block("ioss")
+    options = {option.name: option.default for option in block.options} | {"PARAMS": block.resolve_params(None)}
+    for name, matrix in (("X", x), ("W", w)):
+        np.save(tmp_path / f"{name}.npy", matrix)
+        options[name] = tmp_path / f"{name}.npy"
+    issues = count_pairs(x, w, 2, 2, 16).issues
+    monkeypatch.setattr(operands, "MOST_BYTES", operands.BYTES_AN_ISSUE * issues)
+    operands.check_operands(options)
+    monkeypatch.setattr(operands, "MOST_BYTES", operands.BYTES_AN_ISSUE * issues - 1)
+    with pytest.raises(UserError, match=rf"X @ W takes {issues:,} issues; beyond {issues - 1:,} .* split X by rows"):
+        operands.check_operands(options)
+    operands.check_operands({**options, "MIN_ORDER": 1})
