@@ -819,8 +819,8 @@ class same_draws(BoundedTest):
         if params is not None:
             mapper.scheduler = self.scheduler = getattr(self, "scheduler", mapper.scheduler)
         program = mapper.program()
-        # Words that results fill in part are x on Icarus otherwise.
-        program.load(Buffer.Y, 0, np.zeros((256, 16), np.uint8))
+        # Words of a core that has fewer tiles than another are x on Icarus otherwise.
+        program.load(Buffer.Y, 0, np.zeros((512, 16), np.uint8))
         mapper.seed(program, seed)
         outcomes = [mapper.product(program, each) for each in products]
         answer = (
