@@ -201,19 +201,19 @@ def quick(job: Job, tmp_path: Path, threads: str, monkeypatch: pytest.MonkeyPatc
 
     def piece(_: Job, folder: Path, at: int, __: str) -> dict[str, object]:
         time.sleep(0.02)
-        with ran.open("a") as lines:
+        with ran.open("a", encoding="utf-8") as lines:
             lines.write(f"{at}\n")
-        loss = json.loads((folder / "losses.txt").read_text().split()[at])
+        loss = json.loads((folder / "losses.txt").read_text(encoding="utf-8").split()[at])
         record = {"steps": [{"loss": loss}], "mismatches": 0}
         shutil.copy(folder / f"{at + 1}.ckpt", folder / f"rtl-{at + 1}.ckpt")
-        (folder / f"rtl-{at + 1}.json").write_text(json.dumps(record))
+        (folder / f"rtl-{at + 1}.json").write_text(json.dumps(record), encoding="utf-8")
         return record
 
     def ahead(_: Job, __: object, ___: int, folder: Path) -> list[float]:
         run_ahead(replace(job, epochs=1), PLAN.load(), 1, folder)
         for at in range(1, 20):
             shutil.copy(folder / "1.ckpt", folder / f"{at + 1}.ckpt")
-        (folder / "losses.txt").write_text("".join(f"{at}.5\n" for at in range(20)))
+        (folder / "losses.txt").write_text("".join(f"{at}.5\n" for at in range(20)), encoding="utf-8")
         return [at + 0.5 for at in range(20)]
 
     monkeypatch.setattr(flow, "piece", piece)
@@ -235,7 +235,7 @@ def test_minutes_take_the_first_iterations_of_the_order(quick: tuple[Job, Where,
     assert long == sorted(at + 1 for at in order[: len(long)])
     whole = sample(job, data, 20, Sample(minutes=10), where)["verified"]
     assert whole == list(range(1, 21))
-    assert sorted(map(int, ran.read_text().split())) == list(range(20))
+    assert sorted(map(int, ran.read_text(encoding="utf-8").split())) == list(range(20))
 
 
 def test_an_interrupted_sample_goes_on(quick: tuple[Job, Where, Path], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,10 +252,10 @@ def test_an_interrupted_sample_goes_on(quick: tuple[Job, Where, Path], monkeypat
         patch.setattr(flow, "piece", dies)
         with pytest.raises(TrainError, match="enough"):
             sample(job, data, 20, Sample(), where)
-    before = len(ran.read_text().split())
+    before = len(ran.read_text(encoding="utf-8").split())
     assert 10 <= before < 20
     assert sample(job, data, 20, Sample(), where)["verified"] == list(range(1, 21))
-    assert sorted(map(int, ran.read_text().split())) == list(range(20))
+    assert sorted(map(int, ran.read_text(encoding="utf-8").split())) == list(range(20))
 
 
 def test_the_model_goes_on_where_it_was_interrupted(job: Job, tmp_path: Path) -> None:
@@ -266,12 +266,12 @@ def test_the_model_goes_on_where_it_was_interrupted(job: Job, tmp_path: Path) ->
     made = (tmp_path / "1.ckpt").stat().st_mtime_ns
     for damage in (
         lambda: (tmp_path / "2.ckpt").write_bytes(b"half"),
-        lambda: (tmp_path / "losses.txt").write_text(f"{losses[0]!r}\n2.1"),
+        lambda: (tmp_path / "losses.txt").write_text(f"{losses[0]!r}\n2.1", encoding="utf-8"),
     ):
         damage()
         assert run_ahead(job, data, 2, tmp_path) == losses
         assert same_state(last, load_checkpoint(tmp_path / "2.ckpt")) == ""
-        assert (tmp_path / "losses.txt").read_text() == "".join(f"{each!r}\n" for each in losses)
+        assert (tmp_path / "losses.txt").read_text(encoding="utf-8") == "".join(f"{each!r}\n" for each in losses)
     assert (tmp_path / "1.ckpt").stat().st_mtime_ns == made
 
 
