@@ -142,9 +142,7 @@ def test_a_capture_that_would_take_too_much_memory_is_for_make_net(
     monkeypatch.setattr(operands, "MOST_BYTES", operands.BYTES_AN_ISSUE * issues)
     assert sim_options(options)[0] == "captured"
     monkeypatch.setattr(operands, "MOST_BYTES", operands.BYTES_AN_ISSUE * issues - 1)
-    with pytest.raises(
-        UserError, match=rf"takes {issues:,} issues; beyond .* make net TRACE=, with the folder"
-    ):
+    with pytest.raises(UserError, match=rf"takes {issues:,} issues; beyond .* make net TRACE=, with the folder"):
         sim_options(options)
 
 
