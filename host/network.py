@@ -20,8 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from host import layers as lowered
+from host.closed_loop import Settings
 from host.fixed import TrainConfig
 from host.layers import INPUT, Layer, Pair, Pool, check_layers
+from host.settings import SETTINGS
 
 EXAMPLES = Path(__file__).with_name("examples")
 Size = int | tuple[int, int]
@@ -88,6 +90,7 @@ class Network:
     layers: from input to output; the last one is Dense, and has as many outputs as there are classes.
     batch, lr, beta: images of an iteration; momentum m' = beta m + g, w' = w - lr m', g = mean gradient of the batch.
     halve_after: epochs after which the step size halves.
+    settings: registers of LAPS (host/settings.py).
     data: what `make train` takes without DATA=.
     """
 
@@ -97,6 +100,7 @@ class Network:
     lr: float = 0.125
     beta: float = 0.875
     halve_after: tuple[int, ...] = ()
+    settings: Settings = SETTINGS
     data: str = ""
 
     def __post_init__(self) -> None:
@@ -107,6 +111,8 @@ class Network:
             raise NetworkError(
                 f"batch={self.batch}, lr={self.lr}, beta={self.beta}: a batch is >= 1, and 0 < lr < 1, 0 <= beta < 1"
             )
+        if not isinstance(self.settings, Settings):
+            raise NetworkError(f"settings={self.settings!r}: take some of host.settings")
         if not all(_positive(each) for each in self.halve_after):
             raise NetworkError(f"halve_after={self.halve_after!r}: epochs, each >= 1")
         _ = self.lowered

@@ -21,6 +21,8 @@ from host.network import (
     name_of,
     shipped,
 )
+from host.settings import FINE_ERRORS, SETTINGS
+from models.laps.config import TensorClass
 
 IMAGE = (8, 8, 3)
 
@@ -37,14 +39,24 @@ def test_the_digits_networks_are_two_such_files() -> None:
 @pytest.mark.parametrize("name", shipped())
 def test_shipped_networks_fit_the_processor(name: str) -> None:
     from host.closed_loop import queries
-    from host.settings import SETTINGS
     from host.trainer import make_trainer
     from models.top.config import SLOTS, TopParams
 
     network = load_network(name)
-    make_trainer(network.lowered, network.config(6400), SETTINGS, TopParams())
+    make_trainer(network.lowered, network.config(6400), network.settings, TopParams())
     planned = [query for query in queries(network.lowered, network.batch) if not query.gemm.startswith("wg")]
     assert len(planned) < SLOTS
+
+
+def test_a_network_may_have_settings_of_its_own() -> None:
+    """Registers of LAPS; without them those of the digits."""
+    fine = load_network("resnet").settings
+    assert fine == FINE_ERRORS != SETTINGS == load_network("mlp").settings
+    error = fine.classes[TensorClass.ERROR]
+    assert (error.n, error.pin_n, fine.most) == (2, True, 0)
+    assert all(fine.classes[cls] == SETTINGS.classes[cls] for cls in TensorClass if cls != TensorClass.ERROR)
+    with pytest.raises(NetworkError, match=r"settings=8: take some of host\.settings"):
+        Network((4,), [Dense(2)], settings=8)  # type: ignore[arg-type]
 
 
 def test_a_residual_block_is_wired() -> None:

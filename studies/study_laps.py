@@ -16,16 +16,11 @@ from host.closed_loop import ClassSettings, Settings
 from host.digits import DigitsError
 from host.fixed import FixedConfig
 from host.network import shipped
-from host.settings import SETTINGS
+from host.settings import SETTINGS, changed
 from models.laps.config import RESET_BANDS, Band, Entry, Limits, Rules, Slot, TensorClass, Tolerance
 from studies.measure import Task, TrainingError, Variant, rows_of, run_all, table_of
 
 ACTIVATION, WEIGHT, ERROR, GRADIENT = TensorClass
-
-
-def _with(cls: TensorClass, **changes: object) -> Settings:
-    changed = replace(SETTINGS.classes[cls], **changes)
-    return replace(SETTINGS, classes={**SETTINGS.classes, cls: changed})
 
 
 ONE_SLICE = Limits(n_max=1)
@@ -39,21 +34,21 @@ VARIANTS = (
         "pixels exact: 2 slices, FL 4",
         settings=replace(SETTINGS, pixels=Entry(fl=4, n=2, is_unsigned=True, pin_n=True, pin_fl=True)),
     ),
-    Variant("errors start with 2 slices", settings=_with(ERROR, n=2, fl=7)),
-    Variant("errors 2 slices", settings=_with(ERROR, band=Band(-3072, 2048), n=2, fl=7)),
+    Variant("errors start with 2 slices", settings=changed(ERROR, n=2, fl=7)),
+    Variant("errors 2 slices", settings=changed(ERROR, band=Band(-3072, 2048), n=2, fl=7)),
     Variant(
         "errors: mean of non-zero values, 0 to 5",
-        settings=_with(ERROR, band=Band(0, 1280), rules=Rules(nonzero=1), limits=Limits(n_max=2)),
+        settings=changed(ERROR, band=Band(0, 1280), rules=Rules(nonzero=1), limits=Limits(n_max=2)),
     ),
-    Variant("activations 1 slice", settings=_with(ACTIVATION, limits=ONE_SLICE, n=1, fl=2)),
+    Variant("activations 1 slice", settings=changed(ACTIVATION, limits=ONE_SLICE, n=1, fl=2)),
     Variant(
         "activations 1 slice, tolerance 1.5 %",
-        settings=_with(ACTIVATION, limits=ONE_SLICE, n=1, fl=2, tolerance=Tolerance(1000)),
+        settings=changed(ACTIVATION, limits=ONE_SLICE, n=1, fl=2, tolerance=Tolerance(1000)),
     ),
-    Variant("weights 1 slice", settings=_with(WEIGHT, limits=ONE_SLICE)),
-    Variant("weights: 0 to 8", settings=_with(WEIGHT, band=RESET_BANDS[WEIGHT])),
-    Variant("weights: 0 to 8, start with 2 slices", settings=_with(WEIGHT, band=RESET_BANDS[WEIGHT], n=2)),
-    Variant("weights start with 2 slices", settings=_with(WEIGHT, n=2)),
+    Variant("weights 1 slice", settings=changed(WEIGHT, limits=ONE_SLICE)),
+    Variant("weights: 0 to 8", settings=changed(WEIGHT, band=RESET_BANDS[WEIGHT])),
+    Variant("weights: 0 to 8, start with 2 slices", settings=changed(WEIGHT, band=RESET_BANDS[WEIGHT], n=2)),
+    Variant("weights start with 2 slices", settings=changed(WEIGHT, n=2)),
     Variant(
         "weights 1 slice for 5 epochs, then 2",
         settings=replace(SETTINGS, schedule=(Slot(0, 0b10, 1, 1, 1), Slot(110, 0b10, 1, 2, 2))),

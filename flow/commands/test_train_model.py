@@ -8,8 +8,9 @@ import pytest
 
 from flow.commands import train_model
 from host.network import NetworkError
+from host.settings import FINE_ERRORS
 from studies import measure
-from studies.measure import Outcome, Task, Variant
+from studies.measure import Outcome, Task, TrainingError, Variant
 from tb.lib.errors import UserError
 
 
@@ -147,3 +148,19 @@ def test_the_picture_holds_every_point_of_laps():
     assert 98 < high <= 100
     laps = outcome("LAPS", [0.95, 0.97], [[[(1, 2)] * 4]])
     assert train_model.share_limits([outcome("float32", [0.3, 0.98]), laps]) == (86, 99)
+
+
+def test_settings_of_a_network_reach_laps_and_nothing_else(make, tmp_path, monkeypatch):
+    path = tmp_path / "net.py"
+    path.write_text(
+        "from host.network import Dense, Network\nfrom host.settings import FINE_ERRORS\n"
+        "NET = Network((64,), [Dense(10)], settings=FINE_ERRORS, data='digits')\n",
+        encoding="utf-8",
+    )
+
+    def stop(task, epochs, seeds, jobs, variants, *_):
+        said = [each.name for each in variants if each.settings == FINE_ERRORS]
+        raise TrainingError(f"{said} of {len(variants)}, {[each.name for each in variants if each.settings]}")
+
+    monkeypatch.setattr(train_model, "run_all", stop)
+    assert make(NET=str(path))[2] == f"error: ['LAPS'] of {len(train_model.VARIANTS)}, ['LAPS']\n"

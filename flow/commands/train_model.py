@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,10 +130,14 @@ def train_model(
     """Trains what `names` names (float32 and LAPS always; nothing: all), prints the table, draws the picture; the
     report. Raises UserError."""
     try:
-        task.load(seeds[0])
+        settings = task.load(seeds[0])[0].settings
     except (DataError, DigitsError, NetworkError) as error:
         raise UserError(str(error)) from None
-    chosen = [each for each in VARIANTS if not names or each.name in {*names, "float32", "LAPS"}]
+    chosen = [
+        replace(each, settings=settings) if each.settings else each
+        for each in VARIANTS
+        if not names or each.name in {*names, "float32", "LAPS"}
+    ]
     console = Console(width=None if Console().is_terminal else 110)
     percent = TextColumn("{task.percentage:.0f} %")
     columns = (TextColumn("{task.description}"), BarColumn(), percent, TimeRemainingColumn())

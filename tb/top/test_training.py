@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from models.laps.config import TensorClass
 from models.top.config import Engine, Gemm, Opt, Plan, TopParams
 from tb.optc.sequences import PLAIN
 from tb.top import training
@@ -39,3 +40,12 @@ def test_a_checkpoint_of_another_arithmetic_is_refused(tmp_path: Path, monkeypat
     with pytest.raises(ValueError, match="whose floating point differs") as caught:
         load_checkpoint(path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("laps", "slices"), [(True, {"mlp": 1, "resnet": 2}), (False, {"mlp": 2, "resnet": 2})])
+def test_a_training_starts_with_the_network_s_settings(laps: bool, slices: dict[str, int]) -> None:
+    """Errors of the residual network have 8 bits and no order is left out, with LAPS and without."""
+    for net, n in slices.items():
+        trainer = training.Plan(net, laps=laps).trainer(TopParams(), 6400)
+        assert {fmt.n for key, fmt in trainer.formats.items() if key.cls == TensorClass.ERROR} == {n}
+        assert trainer._settings.most == {"mlp": 3, "resnet": 0}[net]

@@ -82,16 +82,17 @@ class Plan:
 
     def trainer(self, params: TopParams, images: int) -> OnProcessor:
         """A trainer at its start, for so many training images."""
-        settings, fixed = SETTINGS, FixedConfig(error_rounding=Rounding(self.rounding))
+        network = self.network
+        settings, fixed = network.settings, FixedConfig(error_rounding=Rounding(self.rounding))
         if not self.laps:
             eight = {
                 cls: replace(each, n=2, pin_n=True) if cls != TensorClass.GRADIENT else each
-                for cls, each in SETTINGS.classes.items()
+                for cls, each in settings.classes.items()
             }
             eight[TensorClass.ERROR] = replace(eight[TensorClass.ERROR], fl=7)
             pixels = replace(SETTINGS.pixels, n=2, fl=6, pin_n=True)
-            settings = replace(SETTINGS, classes=eight, pixels=pixels)
-        return make_trainer(self.network.lowered, self.config(images), settings, params, fixed, self.rule)
+            settings = replace(settings, classes=eight, pixels=pixels)
+        return make_trainer(network.lowered, self.config(images), settings, params, fixed, self.rule)
 
     def float32(self, data: Any, epochs: int) -> tuple[list[float], list[float]]:
         """(loss, accuracy) of every epoch of the same training in float32."""
