@@ -7,7 +7,7 @@ Pieces run on the engine of `make regress` (core/cluster.py): worker processes h
 of the model or of the pieces, is kept as it comes; the same command does what is missing.
 
 This holds because nothing depends on the order in which jobs complete: draws belong to product, row, column and lane.
-Figures of a sample are ratio estimates with 95 % intervals, by the spread of a simple random sample.
+Figures of a sample are ratio estimates with 95 % intervals, each iteration weighted by those that it stands for.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from rich import box
 from rich.table import Table
 
@@ -45,6 +46,7 @@ from models.top.value import Processor
 from tb.lib.errors import UserError
 from tb.top.training import batch_of, load_checkpoint, same_state, save_checkpoint, segment_seed
 
+FloatArray = npt.NDArray[np.float64]
 # 97.5 % points of Student's t by degrees of freedom, the last one for all beyond.
 T = (
     12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
@@ -74,8 +76,8 @@ class Sample:
     minutes: float | None = None
 
     def order(self, iterations: int, seed: int) -> list[int]:
-        """Iterations (from 0 on) in the order in which they are to be verified."""
-        return spread(iterations, seed) if self.minutes else chosen(iterations, self.share, seed)
+        """Iterations (from 0 on) in the order in which they are to be verified, as far as time allows."""
+        return spread(iterations, seed)[: max(1, round(self.share * iterations))]
 
 
 def parse_sample(text: str) -> Sample:
@@ -93,20 +95,12 @@ def parse_sample(text: str) -> Sample:
     return Sample(minutes=value) if minutes else Sample(value)
 
 
-def chosen(iterations: int, share: float, seed: int) -> list[int]:
-    """Iterations of a sample, in order: as many strata of equal length as there are to be iterations, one of each."""
-    count = max(1, round(share * iterations))
-    edges = np.linspace(0, iterations, count + 1).round().astype(int)
-    rng = np.random.default_rng([seed, 6])
-    return [int(rng.integers(low, high)) for low, high in pairwise(edges.tolist())]
-
-
 def spread(iterations: int, seed: int) -> list[int]:
     """All iterations, so that the first ones are a sample however many they are: the first 2^k have one iteration in
-    each of 2^k strata of equal length."""
-    rng, out, count = np.random.default_rng([seed, 7]), list[int](), 1
+    each of 2^k strata. The first strata are the shortest, as a training changes most where it begins."""
+    rng, out, count = np.random.default_rng([seed, 6]), list[int](), 1
     while len(out) < iterations:
-        edges = [at * iterations // count for at in range(count + 1)]
+        edges = [at * at * iterations // (count * count) for at in range(count + 1)]
         taken = {bisect_right(edges, at) - 1 for at in out}
         free = [at for at in range(count) if at not in taken and edges[at] < edges[at + 1]]
         out += [int(rng.integers(edges[at], edges[at + 1])) for at in rng.permutation(free)]
@@ -114,16 +108,23 @@ def spread(iterations: int, seed: int) -> list[int]:
     return out
 
 
-def estimate(over: Sequence[float], under: Sequence[float], iterations: int) -> Estimate:
-    """Sum of `over` / sum of `under`, of all iterations, from those of a sample."""
-    y, x = np.asarray(over, float), np.asarray(under, float)
-    value, n = float(y.sum() / x.sum()), len(y)
+def weights(at: Sequence[int], iterations: int) -> FloatArray:
+    """How many iterations each of a sample stands for: those that are nearest to it. `at`: from 0 on, in order."""
+    middles = [(low + high + 1) / 2 for low, high in pairwise(at)]
+    return np.diff([0, *middles, iterations])
+
+
+def estimate(over: Sequence[float], under: Sequence[float], at: Sequence[int], iterations: int) -> Estimate:
+    """Sum of `over` / sum of `under`, of all iterations, from those of a sample: `at`, from 0 on, in order."""
+    y, x, w, n = np.asarray(over, float), np.asarray(under, float), weights(at, iterations), len(at)
+    value = float((w * y).sum() / (w * x).sum())
     if n == iterations:
         return Estimate(value, value, value)
     if n < 2:
         return Estimate(value, None, None)
-    spread = float(((y - value * x) ** 2).sum()) / (n - 1)
-    half = T[min(n - 1, len(T)) - 1] * math.sqrt((1 - n / iterations) * spread / n) / float(x.mean())
+    left = w * (y - value * x)
+    spread = float((left**2 * np.maximum(1 - 1 / w, 0)).sum()) * n / (n - 1)
+    half = T[min(n - 1, len(T)) - 1] * math.sqrt(spread) / float((w * x).sum())
     return Estimate(value, value - half, value + half)
 
 
@@ -298,12 +299,13 @@ def sample(job: Job, data: Digits, per_epoch: int, sample: Sample, where: Where)
     return {
         "iterations": iterations, "verified": [at + 1 for at in sorted(records)], "losses": losses,
         "seconds": {"ahead": ahead - begun, "verifying": time.monotonic() - ahead},
-        **figures([records[at] for at in sorted(records)], iterations, job.params),
+        **figures(dict(sorted(records.items())), iterations, job.params),
     }  # fmt: skip
 
 
-def figures(records: Sequence[Mapping[str, Any]], iterations: int, params: Mapping[str, int]) -> dict[str, Any]:
-    """Estimates of the whole training from records of some of its iterations, and what was checked."""
+def figures(of: Mapping[int, Mapping[str, Any]], iterations: int, params: Mapping[str, int]) -> dict[str, Any]:
+    """Estimates of the whole training from records of some of its iterations, in order, and what was checked."""
+    at, records = list(of), list(of.values())
     top, energies = TopParams(cores=params["CORES"]), Energies.load()
     counters = [record["counters"] for record in records]
     busy = [top.rows * each["cycles"] for each in counters]
@@ -318,7 +320,7 @@ def figures(records: Sequence[Mapping[str, Any]], iterations: int, params: Mappi
         "energy_below_fp16": (fp16, ours),
     }
     return {
-        "figures": {name: asdict(estimate(*pair, iterations)) for name, pair in pairs.items()},
+        "figures": {name: asdict(estimate(*pair, at, iterations)) for name, pair in pairs.items()},
         "mismatches": sum(record["mismatches"] for record in records),
         "checks": {kind: sum(record["checks"][kind] for record in records) for kind in records[0]["checks"]},
     }
