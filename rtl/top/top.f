@@ -69,6 +69,10 @@ rtl/top/top_queue.sv
 rtl/top/top_load.sv
 rtl/top/top_records.sv
 rtl/top/top_store.sv
+rtl/top/top_core_tiles.sv
+rtl/top/top_core_vectors.sv
+rtl/top/top_core_psums.sv
+rtl/top/top_core_results.sv
 rtl/top/top_core.sv
 rtl/top/top_compute.sv
 rtl/top/top_beats.sv

@@ -16,18 +16,13 @@ module top_window #(
   input  logic        last_pass_i,     // of the chunk
   output logic        pass_o,          // pulse: its last piece
   input  logic [15:0] first_i,         // word of the images
-  input  logic [15:0] words_i,         // of them; what lies after is 0
   input  logic [15:0] jobs_i,          // windows of a pass
   input  logic [12:0] range_i,         // of a window, that a pass takes
   input  logic [12:0] member_i,        // a beat ends after so much of a vector, after so many rows of a tile
-  // top_geometry
-  input  logic [7:0]  columns_i,
-  input  logic [7:0]  rows_i,
-  input  logic [3:0]  kernel_rows_i,
-  input  logic [3:0]  kernel_columns_i,
-  input  logic [3:0]  pad_rows_i,
-  input  logic [3:0]  pad_columns_i,
-  input  logic [3:0]  stride_i,
+  // geometry of windows
+  /* verilator lint_off UNUSEDSIGNAL */  // spare bits
+  input  logic [95:0] window_i,        // words 10 .. 12 of the command
+  /* verilator lint_on UNUSEDSIGNAL */
   input  logic [top_pkg::GeometryW-1:0] lengths_i,
   // buffer
   output logic                      mem_req_o,
@@ -40,6 +35,13 @@ module top_window #(
   output logic [top_pkg::BeatW-1:0] out_data_o,
   output logic                      out_last_o     // of a vector, of a tile
 );
+  logic [15:0] words;                  // of the images; what lies after is 0
+  logic [7:0]  columns, rows;
+  logic [3:0]  kernel_rows, kernel_columns, pad_rows, pad_columns, stride;
+  assign {columns, rows} = {window_i[16:9], window_i[24:17]};
+  assign {stride, pad_columns, pad_rows, kernel_columns, kernel_rows} = window_i[51:32];
+  assign words = window_i[79:64];
+
   // A position counts from Before words before the images, so that padding does not make it negative. It stays at Far, past every buffer.
   localparam int Before = top_pkg::WindowRing;
   localparam int PosW = 23;
@@ -67,14 +69,14 @@ module top_window #(
   logic [19:0]     right_q, right_next;
   logic            last_column, last_row;
   assign origin = PosW'(32 * Before) - ahead;
-  assign last_column = 11'(x_q) + 11'(stride_i) + 11'(kernel_columns_i) > 11'(columns_i) + {6'd0, pad_columns_i, 1'b0};
-  assign last_row = 11'(y_q) + 11'(stride_i) + 11'(kernel_rows_i) > 11'(rows_i) + {6'd0, pad_rows_i, 1'b0};
+  assign last_column = 11'(x_q) + 11'(stride) + 11'(kernel_columns) > 11'(columns) + {6'd0, pad_columns, 1'b0};
+  assign last_row = 11'(y_q) + 11'(stride) + 11'(kernel_rows) > 11'(rows) + {6'd0, pad_rows, 1'b0};
   always_comb begin
     image_next = (last_column && last_row) ? far(FarW'(image_q) + FarW'(image)) : image_q;
     row_next = !last_column ? row_q : last_row ? image_next : far(FarW'(row_q) + FarW'(row_step));
     p_next = last_column ? row_next : far(FarW'(p_q) + FarW'(step));
-    x_next = last_column ? 10'd0 : x_q + 10'(stride_i);
-    y_next = !last_column ? y_q : last_row ? 10'd0 : y_q + 10'(stride_i);
+    x_next = last_column ? 10'd0 : x_q + 10'(stride);
+    y_next = !last_column ? y_q : last_row ? 10'd0 : y_q + 10'(stride);
     left_next = last_column ? left : (left_q > step) ? left_q - step : 15'd0;
     right_next = last_column ? right : right_q - 20'(step);
   end
@@ -97,7 +99,7 @@ module top_window #(
   logic [PosW:0]   from;
   logic [IndexW:0] to_word;
   assign room = 6'd32 - 6'(fill_q);
-  assign last_segment = g_q + 4'd1 == kernel_rows_i;
+  assign last_segment = g_q + 4'd1 == kernel_rows;
   assign rest = (20'(segment) > o_q) ? 20'(segment) - o_q : 20'd0;
   always_comb begin
     len = room;
@@ -108,7 +110,7 @@ module top_window #(
   assign need = (rest < 20'(len)) ? rest[5:0] : len;
   assign from = (PosW + 1)'(p_q) + (PosW + 1)'(gl_q) + (PosW + 1)'(o_q);
   assign to_word = (IndexW + 1)'((from + (PosW + 1)'(need) - 1'b1) >> 5);
-  assign row_inside = 11'(y_q) + 11'(g_q) >= 11'(pad_rows_i) && 11'(y_q) + 11'(g_q) < 11'(rows_i) + 11'(pad_rows_i);
+  assign row_inside = 11'(y_q) + 11'(g_q) >= 11'(pad_rows) && 11'(y_q) + 11'(g_q) < 11'(rows) + 11'(pad_rows);
   assign job_end = range_q == 13'(len);
   assign pass_end = job_end && jobs_q == 16'd1;
   assign member_end = (Tile == 0) ? (job_end || member_q == 13'(len)) :
@@ -136,7 +138,7 @@ module top_window #(
   assign horizon_last = end_of(p_q, span);
   assign horizon = (jobs_q == 16'd1) ? horizon_last : end_of(p_next, span);
   assign ask = active_i && ask_q <= horizon && ask_q < p_q[PosW-1:5] + IndexW'(top_pkg::WindowRing);
-  assign past = ask_q >= IndexW'(Before) + IndexW'(words_i);
+  assign past = ask_q >= IndexW'(Before) + IndexW'(words);
   assign address = 18'(first_i) + ask_q - 18'(Before);
   assign outside = address >= 18'(Words);
   assign mem_req_o = ask && !past && !outside;
