@@ -52,9 +52,11 @@ def test_a_network_may_have_settings_of_its_own() -> None:
     """Registers of LAPS; without them those of the digits."""
     fine = load_network("resnet").settings
     assert fine == FINE_ERRORS != SETTINGS == load_network("mlp").settings
-    error = fine.classes[TensorClass.ERROR]
-    assert (error.n, error.pin_n, fine.most) == (2, True, 0)
-    assert all(fine.classes[cls] == SETTINGS.classes[cls] for cls in TensorClass if cls != TensorClass.ERROR)
+    for net, most in (("resnet", 0), ("lenet", 3)):
+        settings = load_network(net).settings
+        error = settings.classes[TensorClass.ERROR]
+        assert (error.n, error.pin_n, settings.most) == (2, True, most)
+        assert all(settings.classes[cls] == SETTINGS.classes[cls] for cls in TensorClass if cls != TensorClass.ERROR)
     with pytest.raises(NetworkError, match=r"settings=8: take some of host\.settings"):
         Network((4,), [Dense(2)], settings=8)  # type: ignore[arg-type]
 
