@@ -42,8 +42,8 @@ from tb.top.training import load_checkpoint
 
 SOURCES = ("rtl", *PACKAGES, "data/energy", "requirements.txt")
 # What a simulation takes on 2 cores, all checks on: before its first iteration, and of an iteration.
-START_SECONDS, MACS_A_SECOND = 8, 200_000
-LONG_HOURS = 2
+START_SECONDS, MACS_A_SECOND = 5, 600_000
+LONG_HOURS = 1
 SUFFIXES = {".py", ".sv", ".svh", ".hjson", ".txt"}
 
 
