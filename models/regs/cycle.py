@@ -78,7 +78,7 @@ class Caused:
     irq: list[tuple[int, int]] = field(default_factory=list)  # new level
 
 
-PULSE_SEED, PULSE_STEP = 0, 1
+PULSE_SEED, PULSE_STEP, PULSE_RUN = 0, 1, 2
 
 
 class Registers:
@@ -189,13 +189,15 @@ class Registers:
                 return register.pack(**self.shape.fields)
             case "STATUS":
                 queued = dict(zip(("load_queued", "compute_queued", "store_queued"), levels.queued, strict=True))
-                return register.pack(busy=levels.busy, **queued)
+                return register.pack(busy=levels.busy, run=int(levels.run > 0), **queued)
             case "IRQ_STATUS":
                 return self.status
             case "DONE":
                 return register.pack(**dict(zip(("load", "compute", "store"), levels.done, strict=True)))
             case "ERROR":
                 return self.error | register.pack(count=self.count)
+            case "RUN":
+                return register.pack(count=levels.run)
             case "CYCLES":
                 return (at - self.base) % (1 << 32)
             case "UPD_ANSWER":
@@ -226,11 +228,16 @@ class Registers:
             case "PUSH":
                 operation = self.stored["CMD"][0] & 15
                 engine = ENGINE_OF.get(operation, COMPUTE)
-                full = self.levels.full >> engine & 1
+                full = 2 if self.levels.run else self.levels.full >> engine & 1
                 self.samples.append(("event", {"operation": operation, "push": full}))
                 if full:
                     return False
                 self.caused.pushes.append((at + 1, engine, value, *self.stored["CMD"]))
+            case "RUN":
+                self.samples.append(("event", {"run": int(self.levels.run > 0)}))
+                if self.levels.run:
+                    return False
+                self.caused.pulses.append((at + 1, PULSE_RUN, value))
             case "UPD_PUSH":
                 self.samples.append(("event", {"update": int(self.pending)}))
                 if self.pending:

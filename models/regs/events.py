@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-EVENT_BYTES = 19
+EVENT_BYTES = 21
 ENGINES = ("load", "compute", "store")
 STAT_WORDS, OPT_STAT_WORDS = 6, 8
 LAPS_OK, LAPS_ADDRESS, LAPS_VALUE = 0, 1, 2
@@ -39,14 +39,15 @@ class Answer:
 
 @dataclass(frozen=True)
 class Levels:
-    """Inputs that stay: engines at work, queue lengths, done counters, full queues, and the number that statistics and
-    plan table of the bench are made of."""
+    """Inputs that stay: engines at work, queue lengths, done counters, full queues, the number that statistics and plan
+    table of the bench are made of, and how many commands are still to come from the stream in."""
 
     busy: int = 0
     queued: tuple[int, int, int] = (0, 0, 0)
     done: tuple[int, int, int] = (0, 0, 0)
     full: int = 0
     pattern: int = 0
+    run: int = 0
 
     def stat(self, index: int) -> int:
         """Word of the last GEMM's statistics."""
@@ -83,7 +84,7 @@ class EventRecord:
             bits |= answer.code << 59 | answer.fl << 61 | answer.n << 69 | answer.events << 72
         if self.levels is not None:
             levels = self.levels
-            bits |= levels.busy << 77 | levels.full << 113 | levels.pattern << 116
+            bits |= levels.busy << 77 | levels.full << 113 | levels.pattern << 116 | levels.run << 148
             for engine in range(len(ENGINES)):
                 bits |= levels.queued[engine] << 80 + 3 * engine | levels.done[engine] << 89 + 8 * engine
         return bits

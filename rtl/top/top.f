@@ -66,6 +66,7 @@ rtl/top/top_word.sv
 rtl/top/top_number.sv
 rtl/top/top_update.sv
 rtl/top/top_queue.sv
+rtl/top/top_run.sv
 rtl/top/top_load.sv
 rtl/top/top_records.sv
 rtl/top/top_store.sv

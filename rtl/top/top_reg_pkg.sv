@@ -26,9 +26,11 @@ package top_reg_pkg;
   // STATUS, read only
   parameter int AddrStatus = 8;
   parameter int ResetStatus = 0;
-  parameter int MaskStatus = 'h7777;  // bits of fields
+  parameter int MaskStatus = 'h777f;  // bits of fields
   parameter int StatusBusy = 0;  // 2:0
   parameter int StatusBusyW = 3;
+  parameter int StatusRun = 3;  // 3
+  parameter int StatusRunW = 1;
   parameter int StatusLoadQueued = 4;  // 6:4
   parameter int StatusLoadQueuedW = 3;
   parameter int StatusComputeQueued = 8;  // 10:8
@@ -116,6 +118,15 @@ package top_reg_pkg;
   parameter int MaskCycles = 'hffffffff;  // bits of fields
   parameter int CyclesCycles = 0;  // 31:0
   parameter int CyclesCyclesW = 32;
+
+  // RUN, read, write
+  parameter int AddrRun = 'h30;
+  parameter int ResetRun = 0;
+  parameter int MaskRun = 'hff00ffff;  // bits of fields
+  parameter int RunCount = 0;  // 15:0
+  parameter int RunCountW = 16;
+  parameter int RunId = 24;  // 31:24
+  parameter int RunIdW = 8;
 
   // CMD, read, write
   parameter int AddrCmd = 'h40;

@@ -35,6 +35,10 @@ module top_regs #(
   input  logic [23:0] fail_id_i,        // 3 x 8
   // commands
   input  logic [2:0]  push_full_i,      // no room, by engine
+  input  logic [15:0] run_left_i,       // commands that are still to come from the stream in: there is no other source then
+  output logic        run_valid_o,      // pulse: RUN was written
+  output logic [15:0] run_count_o,
+  output logic [7:0]  run_id_o,         // of the first one
   output logic        push_valid_o,     // pulse
   output logic [1:0]  push_engine_o,
   output logic [7:0]  push_id_o,
@@ -101,7 +105,7 @@ module top_regs #(
   assign in_core = in_counters && {1'b0, core} < 4'(Cores);
 
   logic at_id, at_params, at_status, at_irq_status, at_irq_enable, at_done, at_error, at_error_clear, at_seed, at_step;
-  logic at_push, at_cycles, at_cmd, at_upd, at_upd_push, at_upd_answer, at_stat, at_opt_stat, at_plan;
+  logic at_push, at_run, at_cycles, at_cmd, at_upd, at_upd_push, at_upd_answer, at_stat, at_opt_stat, at_plan;
   assign at_id          = in_range(word, 16'(top_reg_pkg::AddrId), 16'd1);
   assign at_params      = in_range(word, 16'(top_reg_pkg::AddrParams), 16'd1);
   assign at_status      = in_range(word, 16'(top_reg_pkg::AddrStatus), 16'd1);
@@ -113,6 +117,7 @@ module top_regs #(
   assign at_seed        = in_range(word, 16'(top_reg_pkg::AddrSeed), 16'd1);
   assign at_step        = in_range(word, 16'(top_reg_pkg::AddrStep), 16'd1);
   assign at_push        = in_range(word, 16'(top_reg_pkg::AddrPush), 16'd1);
+  assign at_run         = in_range(word, 16'(top_reg_pkg::AddrRun), 16'd1);
   assign at_cycles      = in_range(word, 16'(top_reg_pkg::AddrCycles), 16'd1);
   assign at_cmd         = in_range(word, 16'(top_reg_pkg::AddrCmd), 16'(top_reg_pkg::CountCmd));
   assign at_upd         = in_range(word, 16'(top_reg_pkg::AddrUpd), 16'(top_reg_pkg::CountUpd));
@@ -148,14 +153,15 @@ module top_regs #(
 
   // ---- one access: what it may do, what it reads ----------------
   logic [1:0]  engine;
-  logic        full, readable, writable, legal, write_ok, take, own_write;
+  logic        full, running, readable, writable, legal, write_ok, take, own_write;
   logic [31:0] mask, rdata;
   always_comb begin
     engine = EngineCompute;
     if (cmd_q[3:0] == OpLoad) engine = EngineLoad;
     if (cmd_q[3:0] == OpStore) engine = EngineStore;
   end
-  assign full = push_full_i[engine];
+  assign running = run_left_i != '0;
+  assign full = push_full_i[engine] || running;
 
   always_comb begin
     mask = '1;
@@ -169,6 +175,7 @@ module top_regs #(
       rdata = {8'(Layers), 8'(Lanes), 8'(Rows), 8'(Cores)};
     end else if (at_status) begin
       rdata[top_reg_pkg::StatusBusy +: 3] = busy_i;
+      rdata[top_reg_pkg::StatusRun] = running;
       rdata[top_reg_pkg::StatusLoadQueued +: 3] = queued_i[2:0];
       rdata[top_reg_pkg::StatusComputeQueued +: 3] = queued_i[5:3];
       rdata[top_reg_pkg::StatusStoreQueued +: 3] = queued_i[8:6];
@@ -195,6 +202,10 @@ module top_regs #(
       readable = 1'b0;
       writable = 1'b1;
       mask = top_reg_pkg::MaskPush;
+    end else if (at_run) begin
+      writable = 1'b1;
+      mask = top_reg_pkg::MaskRun;
+      rdata[top_reg_pkg::RunCount +: 16] = run_left_i;
     end else if (at_seed) begin
       writable = 1'b1;
       rdata = seed_q;
@@ -223,7 +234,8 @@ module top_regs #(
       own_exists = 1'b0;
     end
   end
-  assign legal = (req_wdata_i & ~mask) == '0 && !(at_push && full) && !(at_upd_push && upd_pending_q);
+  assign legal = (req_wdata_i & ~mask) == '0 && !(at_push && full) && !(at_run && running) &&
+      !(at_upd_push && upd_pending_q);
   assign write_ok = writable && legal;
 
   // ---- taking and answering ----------------
@@ -332,11 +344,15 @@ module top_regs #(
       push_valid_o  <= 1'b0;
       push_engine_o <= '0;
       push_id_o     <= '0;
+      run_valid_o   <= 1'b0;
+      run_count_o   <= '0;
+      run_id_o      <= '0;
       seed_valid_o  <= 1'b0;
       step_o        <= 1'b0;
     end else begin
       cycles_q     <= cycles_q + 32'd1;
       push_valid_o <= own_write && at_push;
+      run_valid_o  <= own_write && at_run;
       seed_valid_o <= own_write && at_seed;
       step_o       <= own_write && at_step;
       if (own_write && at_cmd) cmd_q[{cmd_at, 5'd0} +: 32] <= req_wdata_i;
@@ -344,6 +360,10 @@ module top_regs #(
       if (own_write && at_push) begin
         push_engine_o <= engine;
         push_id_o     <= req_wdata_i[7:0];
+      end
+      if (own_write && at_run) begin
+        run_count_o <= req_wdata_i[top_reg_pkg::RunCount +: 16];
+        run_id_o    <= req_wdata_i[top_reg_pkg::RunId +: 8];
       end
     end
   end

@@ -42,7 +42,7 @@ module trainslice_top #(
   output logic [127:0] m_axis_tdata_o,
   output logic         m_axis_tlast_o,
   output logic         irq_o,
-  output logic         busy_o          // a command waits or is carried out
+  output logic         busy_o          // a command waits, is carried out, or is still to come
 );
   localparam int AddrW = top_pkg::AddrW;
   localparam int BeatW = top_pkg::BeatW;
@@ -69,10 +69,11 @@ module trainslice_top #(
   logic [23:0]  done_q, ids;
   logic [11:0]  codes;
   logic [14:0]  details;
-  logic         push_valid, step;
-  logic [1:0]   push_engine;
-  logic [7:0]   push_id;
-  logic [CmdW-1:0]   push_cmd;
+  logic         host_push, run_push, run_valid, step;
+  logic [1:0]   host_engine, run_engine;
+  logic [7:0]   host_id, run_id, run_first_id;
+  logic [15:0]  run_count, run_left;
+  logic [CmdW-1:0]   host_cmd, run_cmd;
   logic [3*CmdW-1:0] cmds;
   logic [31:0]  seed;
   logic         host_upd_valid, host_upd_ready, laps_upd_rsp;
@@ -104,8 +105,9 @@ module trainslice_top #(
     .req_valid_i(req_valid), .req_ready_o(req_ready), .req_write_i(req_write), .req_addr_i(req_addr),
     .req_wdata_i(req_wdata), .rsp_valid_o(rsp_valid), .rsp_code_o(rsp_code), .rsp_data_o(rsp_data), .irq_o,
     .busy_i(busy), .queued_i(queued), .done_i(done_q), .done_valid_i(cmd_done), .fail_valid_i(fail),
-    .fail_code_i(codes), .fail_detail_i(details), .fail_id_i(ids), .push_full_i(full), .push_valid_o(push_valid),
-    .push_engine_o(push_engine), .push_id_o(push_id), .push_cmd_o(push_cmd),
+    .fail_code_i(codes), .fail_detail_i(details), .fail_id_i(ids), .push_full_i(full), .run_left_i(run_left),
+    .run_valid_o(run_valid), .run_count_o(run_count), .run_id_o(run_first_id), .push_valid_o(host_push),
+    .push_engine_o(host_engine), .push_id_o(host_id), .push_cmd_o(host_cmd),
     /* verilator lint_off PINCONNECTEMPTY */  // commands take SEED as they begin
     .seed_valid_o(),
     /* verilator lint_on PINCONNECTEMPTY */
@@ -121,6 +123,24 @@ module trainslice_top #(
     .laps_addr_o(laps_reg_addr), .laps_wdata_o(laps_reg_wdata), .laps_rsp_valid_i(laps_reg_rsp),
     .laps_rsp_code_i(laps_reg_code), .laps_rsp_data_i(laps_reg_data), .ctr_addr_o(ctr_addr), .ctr_data_i(ctr_data)
   );
+
+  // ---- commands from the stream in ----------------
+  // PUSH is refused from the cycle on in which RUN is not 0 until it is 0 again: the two never push in one cycle.
+  logic         s_run_ready, s_load_ready, push_valid;
+  logic [1:0]   push_engine;
+  logic [7:0]   push_id;
+  logic [CmdW-1:0] push_cmd;
+  top_run u_run (
+    .clk_i, .rst_ni, .run_valid_i(run_valid), .run_count_i(run_count), .run_id_i(run_first_id), .left_o(run_left),
+    .load_idle_i(queued[2:0] == '0), .full_i(full), .s_valid_i(s_axis_tvalid_i), .s_ready_o(s_run_ready),
+    .s_data_i(s_axis_tdata_i), .push_valid_o(run_push), .push_engine_o(run_engine), .push_id_o(run_id),
+    .push_cmd_o(run_cmd)
+  );
+  assign s_axis_tready_o = s_run_ready || s_load_ready;
+  assign push_valid = host_push || run_push;
+  assign push_engine = run_push ? run_engine : host_engine;
+  assign push_id = run_push ? run_id : host_id;
+  assign push_cmd = run_push ? run_cmd : host_cmd;
 
   // ---- queues and engines ----------------
   for (genvar e = 0; e < top_pkg::Engines; e++) begin : gen_queue
@@ -146,7 +166,7 @@ module trainslice_top #(
       end
     end
   end
-  assign busy_o = busy != '0 || queued != '0;
+  assign busy_o = busy != '0 || queued != '0 || run_left != '0;
 
   logic [AddrW-1:0] load_addr;
   logic [7:0]       load_write;
@@ -163,7 +183,7 @@ module trainslice_top #(
   ) u_load (
     .clk_i, .rst_ni,
     .cmd_valid_i(cmd_valid[0]), .cmd_i(cmds[0 +: CmdW]), .cmd_done_o(cmd_done[0]), .cmd_code_o(codes[3:0]),
-    .busy_o(busy[0]), .s_valid_i(s_axis_tvalid_i), .s_ready_o(s_axis_tready_o), .s_last_i(s_axis_tlast_i),
+    .busy_o(busy[0]), .s_valid_i(s_axis_tvalid_i), .s_ready_o(s_load_ready), .s_last_i(s_axis_tlast_i),
     .addr_o(load_addr), .write_o(load_write), .cores_o(load_cores), .y_free_i(y_free), .s_free_i(s_free)
   );
   assign details[4:0] = '0;

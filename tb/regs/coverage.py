@@ -92,10 +92,11 @@ EVENT = CoverGroup(
         Coverpoint("status_clear", NO_YES, "IRQ_STATUS is written in the same cycle"),
         Cross("kept_events", ("done", "status_clear")),
         Coverpoint("operation", tuple(map(str, range(16))), "pushed"),
-        Coverpoint("push", ("accepted", "full")),
+        Coverpoint("push", ("accepted", "full", "RUN is not 0")),
         Cross("pushes", ("operation", "push")),
         Coverpoint("answer", ("a GEMM's", "a GEMM's, host waits", "a GEMM's, host taken", "the host's"), "of LAPS"),
         Coverpoint("update", ("sent", "pending")),
+        Coverpoint("run", ("accepted", "RUN is not 0")),
     ),
     "events and what the host causes",
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 // Binary traces of what leaves the register file (docs/environment.md). Little-endian 32-bit words, written while rst_ni is high.
 //   push.bin   a record a push: cycle, engine, identifier, 16 words of the command
-//   pulse.bin  cycle, kind (0 seed, 1 step), seed or 0
+//   pulse.bin  cycle, kind (0 seed, 1 step, 2 run), seed, 0, or {identifier, 0, commands}
 //   laps.bin   an access at LAPS' port: cycle of the transfer, of the offer, write, address, data of a write or 0
 //   upd.bin    an update taken: cycle of the transfer, of the offer, layer, class, values, overflow, zeros, max_bit, sum_abs (2 words)
 //   regs_event.bin  {cycle, kind and data} a record; kinds below
@@ -19,6 +19,9 @@ module regs_trace (
   input logic         seed_valid_i,
   input logic [31:0]  seed_i,
   input logic         step_i,
+  input logic         run_valid_i,
+  input logic [15:0]  run_count_i,
+  input logic [7:0]   run_id_i,
   input logic         laps_valid_i,
   input logic         laps_ready_i,
   input logic         laps_write_i,
@@ -79,6 +82,10 @@ module regs_trace (
       end
       if (step_i) begin
         pulse_record = {32'd0, 32'd1, cycle_i};
+        `TS_TRACE(pulse_fd, pulse_record, 3)
+      end
+      if (run_valid_i) begin
+        pulse_record = {run_id_i, 8'd0, run_count_i, 32'd2, cycle_i};
         `TS_TRACE(pulse_fd, pulse_record, 3)
       end
       if (laps_valid_i && laps_ready_i) begin

@@ -28,7 +28,7 @@ from tb.lib.scoreboard import (
 
 EV_IRQ = 7
 PUSH_DTYPE = np.dtype([("cycle", "<u4"), ("engine", "<u4"), ("id", "<u4"), ("cmd", "<u4", (16,))])
-PULSE_DTYPE = np.dtype([("cycle", "<u4"), ("kind", "<u4"), ("seed", "<u4")])
+PULSE_DTYPE = np.dtype([("cycle", "<u4"), ("kind", "<u4"), ("data", "<u4")])
 LAPS_DTYPE = np.dtype([("cycle", "<u4"), ("since", "<u4"), ("write", "<u4"), ("address", "<u4"), ("data", "<u4")])
 UPD_DTYPE = np.dtype(
     [("cycle", "<u4"), ("since", "<u4"), ("layer", "<u4"), ("class", "<u4"), ("values", "<u4"), ("overflow", "<u4"),

@@ -19,9 +19,11 @@ def word(number: int) -> int:
 
 
 def random_levels(rng: Rng, full: int) -> Levels:
-    """Levels with these full queues."""
+    """Levels with these full queues; commands are seldom still to come."""
     queued, done = rng.integers(0, 5, 3).tolist(), rng.integers(0, 256, 3).tolist()
-    return Levels(int(rng.integers(8)), tuple(queued), tuple(done), full, int(rng.integers(1 << 32)))
+    busy, pattern = int(rng.integers(8)), int(rng.integers(1 << 32))
+    run = int(rng.choice([1, int(rng.integers(1 << 16)), 0xFFFF])) if rng.random() < 0.2 else 0
+    return Levels(busy, tuple(queued), tuple(done), full, pattern, run)
 
 
 def random_answer(rng: Rng) -> Answer:

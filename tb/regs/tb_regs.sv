@@ -42,10 +42,10 @@ module tb_regs #(
 
   // ---- events of the engines, levels ----------------
   logic event_valid;
-  logic [151:0] record;
+  logic [167:0] record;
   logic [2:0] done_valid, fail_valid;
   logic       upd_rsp_valid;
-  ts_source #(.Name("event"), .PayloadBytes(19)) u_event_source (
+  ts_source #(.Name("event"), .PayloadBytes(21)) u_event_source (
     .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .credit_i(event_credit_i), .played_o(event_played_o),
     .valid_o(event_valid), .ready_i(1'b1), .payload_o(record)
   );
@@ -57,11 +57,12 @@ module tb_regs #(
   logic [8:0]  queued_q;
   logic [23:0] done_q;
   logic [31:0] pattern_q;
+  logic [15:0] run_left_q;
   always @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      {pattern_q, full_q, done_q, queued_q, busy_q} <= '0;
+      {run_left_q, pattern_q, full_q, done_q, queued_q, busy_q} <= '0;
     end else if (event_valid && record[7]) begin
-      {pattern_q, full_q, done_q, queued_q, busy_q} <= record[147:77];
+      {run_left_q, pattern_q, full_q, done_q, queued_q, busy_q} <= record[163:77];
     end
   end
 
@@ -100,9 +101,10 @@ module tb_regs #(
     .rsp_data_i (rsp_data)
   );
 
-  logic         irq, push_valid, seed_valid, step, upd_valid, upd_ready;
+  logic         irq, push_valid, run_valid, seed_valid, step, upd_valid, upd_ready;
   logic [1:0]   push_engine, upd_class;
-  logic [7:0]   push_id, upd_layer;
+  logic [7:0]   push_id, run_id, upd_layer;
+  logic [15:0]  run_count;
   logic [511:0] push_cmd;
   logic [31:0]  seed, upd_values, upd_overflow, upd_zeros;
   logic [5:0]   upd_max_bit;
@@ -141,6 +143,10 @@ module tb_regs #(
     .fail_detail_i   (record[34:20]),
     .fail_id_i       (record[58:35]),
     .push_full_i     (full_q),
+    .run_left_i      (run_left_q),
+    .run_valid_o     (run_valid),
+    .run_count_o     (run_count),
+    .run_id_o        (run_id),
     .push_valid_o    (push_valid),
     .push_engine_o   (push_engine),
     .push_id_o       (push_id),
@@ -226,13 +232,14 @@ module tb_regs #(
   ts_stream_check #(.PayloadW(522)) u_push_check (
     .clk_i, .rst_ni, .valid_i(push_valid), .ready_i(1'b1), .payload_i({push_engine, push_id, push_cmd})
   );
-  ts_stream_check #(.PayloadW(34)) u_pulse_check (
-    .clk_i, .rst_ni, .valid_i(1'b1), .ready_i(1'b1), .payload_i({step, seed_valid, seed})
+  ts_stream_check #(.PayloadW(59)) u_pulse_check (
+    .clk_i, .rst_ni, .valid_i(1'b1), .ready_i(1'b1), .payload_i({run_valid, run_id, run_count, step, seed_valid, seed})
   );
   regs_trace u_trace (
     .clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .irq_i(irq),
     .push_valid_i(push_valid), .push_engine_i(push_engine), .push_id_i(push_id), .push_cmd_i(push_cmd),
-    .seed_valid_i(seed_valid), .seed_i(seed), .step_i(step),
+    .seed_valid_i(seed_valid), .seed_i(seed), .step_i(step), .run_valid_i(run_valid), .run_count_i(run_count),
+    .run_id_i(run_id),
     .laps_valid_i(laps_valid), .laps_ready_i(laps_ready), .laps_write_i(laps_write), .laps_addr_i(laps_addr),
     .laps_wdata_i(laps_wdata),
     .upd_valid_i(upd_valid), .upd_ready_i(upd_ready), .upd_layer_i(upd_layer), .upd_class_i(upd_class),
@@ -244,7 +251,7 @@ module tb_regs #(
   logic active, unused;
   assign active = event_valid || event_played_o != event_credit_i || upd_valid || axil_awvalid_i || axil_wvalid_i ||
                   axil_arvalid_i || axil_bvalid_o || axil_rvalid_o || req_valid || rsp_valid || push_valid || step ||
-                  seed_valid;
-  assign unused = trace_i ^ (^record[151:148]);
+                  seed_valid || run_valid;
+  assign unused = trace_i ^ (^record[167:164]);
   ts_quiet u_quiet (.clk_i, .rst_ni, .active_i(active), .quiet_o);
 endmodule

@@ -7,6 +7,7 @@ docstring.
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pyuvm
@@ -22,7 +23,7 @@ from tb.regs.sequences import random_answer, random_event, random_item, random_l
 
 CHECK = uvm_check_e.UVM_CHECK
 OK, NOT_OK = uvm_status_e.UVM_IS_OK, uvm_status_e.UVM_NOT_OK
-ACTS = ("PUSH", "UPD_PUSH")  # what they answer depends on more than the value
+ACTS = ("PUSH", "RUN", "UPD_PUSH")  # what they answer depends on more than the value
 
 
 class PolicyTest(RegsTest):
@@ -42,7 +43,7 @@ class PolicyTest(RegsTest):
 
 @pyuvm.test()
 class smoke(PolicyTest):
-    """Reset values of all registers, then a command pushed for each engine, a seed, a step, an update."""
+    """Reset values of all registers, then a command pushed for each engine, a run, a seed, a step, an update."""
 
     async def body(self) -> None:
         for register in self.regs.registers:
@@ -54,6 +55,7 @@ class smoke(PolicyTest):
             for index in range(16):
                 await self.write("CMD", operation if index == 0 else 0x1111_1111 * index, index)
             await self.write("PUSH", 0x40 + operation)
+        await self.write("RUN", 0x4200_0003)
         await self.write("SEED", 0xDEAD_BEEF)
         await self.write("STEP", 0)
         for index in range(6):
@@ -258,22 +260,22 @@ class failures(PolicyTest):
 
 @pyuvm.test()
 class pushes(PolicyTest):
-    """Every operation against every set of full queues; identifiers; CMD written in the cycles around a push."""
+    """Every operation against every set of full queues, and while commands come from the stream in; identifiers; CMD
+    written in the cycles around a push; RUN with every number, and while it is not 0."""
 
     async def body(self) -> None:
         rng = self.run_info.rng()
         engine_of = {1: 0, 4: 2}
         for index in range(1, 16):
             await self.write("CMD", word(index), index)
-        for full in range(8):
-            await self.events([EventRecord(levels=random_levels(rng, full))])
+        for full, run in (*((full, 0) for full in range(8)), (0, 1), (5, 0xFFFF)):
+            await self.events([EventRecord(levels=replace(random_levels(rng, full), run=run))])
             await self.settle()
             for operation in range(16):
                 await self.write("CMD", word(operation) & ~0xF | operation, 0)
                 accepted = await self.write("PUSH", int(rng.integers(256)))
-                self.expect(
-                    f"push of {operation}, full {full}", int(accepted), int(not full >> engine_of.get(operation, 1) & 1)
-                )
+                good = not run and not full >> engine_of.get(operation, 1) & 1
+                self.expect(f"push of {operation}, full {full}, {run} to come", int(accepted), int(good))
             for name in ("STATUS", "DONE"):
                 await self.read(name)
         await self.events([EventRecord(levels=Levels())])
@@ -289,6 +291,23 @@ class pushes(PolicyTest):
             await self.events([EventRecord(gap, levels=Levels(full=7)), EventRecord(20, levels=Levels())])
             await self.write("PUSH", gap)
             await self.settle()
+        # Commands from the stream in: of every number of them, of none too; a bit of no field.
+        for left in (0, 1, 0x8000, 0xFFFF):
+            await self.events([EventRecord(levels=Levels(run=left))])
+            await self.settle()
+            for value in (*(1 << bit for bit in range(WORD_BITS)), 0, 0xFF00_FFFF, 0xFFFF, 0x0001_FFFF):
+                good = not left and self.regs.register("RUN").legal(value)
+                self.expect(f"RUN <- {value:#x}, {left} to come", int(await self.write("RUN", value)), int(good))
+            self.expect("RUN", await self.read("RUN"), left)
+            self.expect("STATUS", await self.read("STATUS"), 8 * (left > 0))
+        # What ends, and begins, in each cycle around a write of RUN and a push.
+        for gap in range(10):
+            for before, after in ((5, 0), (0, 5)):
+                await self.events([EventRecord(levels=Levels(run=before))])
+                await self.settle()
+                await self.events([EventRecord(gap, levels=Levels(run=after)), EventRecord(20, levels=Levels())])
+                await self.write(("RUN", "PUSH")[gap % 2], gap)
+                await self.settle()
 
 
 @pyuvm.test()

@@ -36,6 +36,7 @@ RTL = (
     "rtl/top/top_number.sv",
     "rtl/top/top_update.sv",
     "rtl/top/top_queue.sv",
+    "rtl/top/top_run.sv",
     "rtl/top/top_load.sv",
     "rtl/top/top_records.sv",
     "rtl/top/top_store.sv",
