@@ -44,6 +44,7 @@ OPT_CFG_WORDS = 9
 RECORDS = 8  # target of a STORE: STAT, OPT_STAT and the plan table
 STAT_WORDS = 2  # of each of the first two
 RECORD_WORDS = 2 * STAT_WORDS + SLOTS
+CMD_BEATS = 4  # words of 128 bits that are a command in the stream in
 WINDOW_SPAN = 448  # units of 4 bits, from a window's first value to its last
 
 
@@ -107,6 +108,7 @@ class Reg(IntEnum):
     STEP = 0x024
     PUSH = 0x028
     CYCLES = 0x02C
+    RUN = 0x030
     CMD = 0x040
     UPD = 0x080
     UPD_PUSH = 0x098
@@ -652,17 +654,22 @@ class Issue:
             raise ValueError(f"spare bits {self.spare:#x} change a {type(self.command).__name__}")
         return words
 
+    def stream_words(self) -> Words:
+        """The words (4, 16) of the stream in that are this command, while RUN is not 0."""
+        return np.array(self.words(), "<u4").view(np.uint8).reshape(-1, WORD_BYTES)
+
 
 @dataclass(frozen=True)
 class Write:
     """Writes a register when every earlier command is done; with `at_once` as soon as the host can, `gap` idle cycles
     after its access before. The value model carries both out in order: what `at_once` writes must not matter to the
-    commands under way."""
+    commands under way. `refused`: it is answered with SLVERR, and changes nothing."""
 
     address: int
     value: int
     at_once: bool = False
     gap: int = 0
+    refused: bool = False
 
 
 @dataclass(frozen=True)

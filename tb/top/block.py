@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,7 @@ BLOCK = Block(
         _proof("top_word", "rtl/top/top_word.sv"),
         _proof("top_number", "rtl/common/trainslice_pkg.sv", "rtl/common/ts_assert.svh", "rtl/top/top_number.sv"),
         _proof("top_update", "rtl/top/top_update.sv"),
+        replace(_proof("top_run", "rtl/top/top_run.sv"), inside=True),
         _proof("top_beats", "rtl/optc/optc_pkg.sv", "rtl/top/top_beats.sv"),
         _proof("top_tiles", *TILES),
     ),

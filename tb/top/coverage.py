@@ -23,6 +23,7 @@ from models.laps.config import RspCode as LapsCode
 from models.optc.config import RspCode as OptcCode
 from models.ran.config import RspCode as RanCode
 from models.top.config import (
+    CMD_BEATS,
     MASKS_A_WORD,
     OPT_LANES,
     PER_CORE,
@@ -348,6 +349,25 @@ STREAMS = CoverGroup(
     "streams in and out",
 )
 
+COMMAND_CAUSES = ("none", "run", "load", "queue")
+RUNS = CoverGroup(
+    "runs",
+    (
+        Coverpoint("engine", ENGINES, "of a command from the stream in"),
+        Coverpoint("cause", COMMAND_CAUSES, "what its words waited for: RUN, a load, room in a queue"),
+        Cross("causes", ("engine", "cause"), ignore=(
+            Ignore(lambda engine, cause: (engine, cause) == ("load", "queue"), "there is room where no load is"),
+        )),
+        Coverpoint.ranges("gap", "idle cycles between words of a command", 0, 1, 2),
+        Coverpoint.ranges("commands", "of a write of RUN", 1, 2, 16),
+        Coverpoint("identifiers", ("count", "wrap"), "of these commands"),
+        Coverpoint("from_", ("PUSH", "stream in"), "where a command came from"),
+        Coverpoint("next", ("PUSH", "stream in"), "and the one after it"),
+        Cross("sources", ("from_", "next")),
+    ),
+    "commands from the stream in",
+)  # fmt: skip
+
 MEETS = ("alone", "in the same cycle", "compute's waits for the host's", "the host's waits for compute's")
 UPDATES = CoverGroup(
     "updates",
@@ -383,12 +403,14 @@ RESET = CoverGroup(
         Coverpoint("command", COMMANDS[:4], "that it cuts off"),
         Coverpoint("queued", NO_YES, "commands wait"),
         Coverpoint("chunk", ("first", "later"), "of the product that it cuts off"),
+        Coverpoint("run", ("0", "between commands", "within a command"), "RUN, and where the stream in is cut off"),
     ),
     "resets",
 )
 
 GROUPS = (
-    ENDS, PRODUCTS, WINDOWS, SEQUENCE, PASSES, PLANS, TRANSFERS, WAITS, OVERLAPS, STREAMS, UPDATES, INTERRUPTS, RESET,
+    ENDS, PRODUCTS, WINDOWS, SEQUENCE, PASSES, PLANS, TRANSFERS, WAITS, OVERLAPS, STREAMS, RUNS, UPDATES, INTERRUPTS,
+    RESET,
 )  # fmt: skip
 
 
@@ -452,6 +474,7 @@ class Sampler:
         self._waits()
         self._overlaps()
         self._streams()
+        self._runs()
 
     # ---- commands ----------------------------------------------------------------------------------------------------
     def _ends(self, engine: Engine) -> None:
@@ -654,7 +677,7 @@ class Sampler:
         run = self.run
         number = [0, 0, 0]
         pushed: list[list[int]] = [[], [], []]
-        for issue, push in zip(run.issues, run.pushed, strict=False):
+        for issue, push in zip(run.issues, run.sources.pushed, strict=False):
             pushed[issue.command.engine].append(push)
             engine, command = issue.command.engine, issue.command
             at = number[engine]
@@ -729,7 +752,7 @@ class Sampler:
         for given, (_, _, _, code, begun, _) in zip(self._streams_of_loads(), self.ended(Engine.LOAD), strict=False):
             if code in REFUSED or not given:
                 continue
-            offer, accept = (each[at : at + given] for each in (run.s.offer, run.s.accept))
+            offer, accept = (each[at : at + given] for each in (run.sources.data.offer, run.sources.data.accept))
             at += given
             port = accept > np.maximum(offer, begun + 1)
             port[1:] &= accept[1:] > accept[:-1] + 1
@@ -759,6 +782,21 @@ class Sampler:
         """Label of `FROM`."""
         names = {Buffer.Y: "Y", Buffer.A: "A", RECORDS: "records"}
         return names.get(command.target, "state")
+
+    def _runs(self) -> None:
+        run, sources = self.run, self.run.sources
+        for engine, cause in run.held:
+            self._add("runs", engine=engine, cause=COMMAND_CAUSES.index(cause))
+        offer, accept = sources.words.offer, sources.words.accept
+        inside = np.arange(1, len(offer)) % CMD_BEATS > 0
+        self.out.sample("runs", gap=self._bin("runs", "gap", (offer[1:] - accept[:-1] - 1)[inside]))
+        for first, second in itertools.pairwise(sources.streamed[: len(sources.pushed)]):
+            self._add("runs", from_=int(first), next=int(second))
+        ids = iter([issue.id for issue, streamed in zip(run.issues, sources.streamed, strict=True) if streamed])
+        for _, of in itertools.groupby(sources.runs):
+            mine = [next(ids) for _ in of]
+            wraps = int(mine[-1] < mine[0])
+            self._add("runs", commands=self._bin("runs", "commands", len(mine)), identifiers=wraps)
 
     # ---- LAPS, registers ---------------------------------------------------------------------------------------------
     def updates(self, answers: npt.NDArray[np.void]) -> None:
@@ -802,14 +840,17 @@ class Sampler:
 
 def sample_resets(out: Coverage, board: Any) -> None:
     """What the resets between a run's spans met."""
-    for (base, end), actions in zip(board.spans[:-1], board.batches[:-1], strict=True):
+    for batch, ((base, end), actions) in enumerate(zip(board.spans[:-1], board.batches[:-1], strict=True)):
         issued: list[list[Command]] = [[], [], []]
         for each in actions:
             if hasattr(each, "command"):
                 issued[each.command.engine].append(each.command)
         busy = queued = 0
-        starts, ends, axil = (board.between(name, base, end) for name in ("top_start", "top_cmd", "top_axil"))
-        pushes = int(((axil["op"] == WRITE << 16) & (axil["address"] == Reg.PUSH)).sum())
+        starts, ends = (board.between(name, base, end) for name in ("top_start", "top_cmd"))
+        sources = board.sources(batch, base, end)
+        taken = int((sources.words.accept >= 0).sum())
+        left = len(sources.runs) - taken // CMD_BEATS
+        out.sample("reset", run=0 if left == 0 else 1 if taken % CMD_BEATS == 0 else 2)
         for engine in Engine:
             begun = starts["cycle"][starts["head"] >> 24 == engine]
             if len(begun) == (ends["head"] >> 24 == engine).sum():
@@ -822,7 +863,7 @@ def sample_resets(out: Coverage, board: Any) -> None:
                 given = int(((accept >= begun[-1]) & (accept < end)).sum())
                 later = given > len(command.tiles_of(0, board.params.cores))
                 out.sample("reset", chunk=int(later))
-        queued = pushes > len(starts)
+        queued = len(sources.pushed) > len(starts)
         out.sample("reset", busy=busy, queued=int(queued))
 
 

@@ -74,6 +74,7 @@ class TopTest(BlockTest):
 
     TESTPLAN = Path(__file__).parent / "testplan.hjson"
     BOUND = 3_000_000  # cycles of a batch at most
+    STREAMED = False  # commands come from the stream in
 
     def make_env(self) -> BlockEnv:
         given = self.run_info.params
@@ -97,18 +98,19 @@ class TopTest(BlockTest):
         ConfigDB().set(self, "env", "CFG", config)
         return BlockEnv.create("env", self)
 
-    async def start(self, actions: Sequence[Action], gap: int = 0) -> Program:
-        """Hands actions to the transactors without waiting for their end."""
-        program = Program(staged=self.staged)
+    async def start(self, actions: Sequence[Action], gap: int = 0, streamed: bool | None = None) -> Program:
+        """Hands actions to the transactors without waiting for their end. `streamed`: commands come from the stream in;
+        None: as usual in this test."""
+        program = Program(staged=self.staged, streamed=self.STREAMED if streamed is None else streamed)
         program.add(actions, gap)
         self.batches[-1] += actions
         self.programs[-1].append(program)
         await PlaySequence("program", program.bursts(), self.env.sequencers).start()
         return program
 
-    async def play(self, actions: Sequence[Action], gap: int = 0) -> Answer:
+    async def play(self, actions: Sequence[Action], gap: int = 0, streamed: bool | None = None) -> Answer:
         """Plays actions to their end, with a bound; words of every store and data of every read."""
-        program = await self.start(actions, gap)
+        program = await self.start(actions, gap, streamed)
         await self.until_quiet(self.BOUND)
         return await self._answer(actions, program)
 

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from host.energy import Counts, Meter
+from models.common.axil import Resp
 from models.common.generator import NUMBERS
 from models.common.rounding import Round
 from models.ioss.oracle import PairCount
@@ -55,7 +56,7 @@ from tb.lib.streams import SourceLog
 from tb.optc.scoreboard import OptcScoreboard
 from tb.ran.trace import EV_RSP
 from tb.top.program import READ, WRITE, Program
-from tb.top.timing import Checker, PairLog, PartLog, Run
+from tb.top.timing import Checker, PairLog, PartLog, Run, Sources
 from tb.top.trace import EV_IRQ, M_DTYPE, PAIR_TAPS, PairProgram, laps_program, optc_program, pair_seen, within
 
 DRAW_DTYPE = np.dtype([("cycle", "<i8"), ("number", "<u4")])
@@ -199,7 +200,7 @@ class TopScoreboard(Scoreboard):
         self._registers(answer.read, base, end, batch)
         self._draws(drawn, base, end)
         self._interrupts(ends, base, end)
-        self._sequence(actions, ends, carried, [[each[0] for each in codes] for codes in said], base, end)
+        self._sequence(batch, ends, carried, [[each[0] for each in codes] for codes in said], base, end)
 
     def _stored(self, stored: Sequence[npt.NDArray[np.uint8]], base: int, end: int, over: bool) -> None:
         trace = _span(self.seen["top_m"], base, end)
@@ -214,19 +215,26 @@ class TopScoreboard(Scoreboard):
         compare_tables(self.verdict, "store", "word", trace, want, kinds=("value",))
 
     def _registers(self, read: Sequence[int], base: int, end: int, batch: int) -> None:
-        """Every access is answered OKAY here (the registers' own block has the others); data of reads."""
+        """Every access is answered OKAY here, but writes that are to be refused (the registers' own block has more);
+        data of reads."""
         trace = _span(self.seen["top_axil"], base, end)
-        accesses = [access for program in self.programs[batch] for access in program.accesses]
+        accesses = [
+            (*access[:2], Resp.SLVERR if at in program.refused else Resp.OKAY)
+            for program in self.programs[batch]
+            for at, access in enumerate(program.accesses)
+        ]
         verdict = self.verdict
         verdict.count("value", len(accesses))
         answered, given = len(trace), len(accesses)
         trace, accesses = trace[:given], accesses[:answered]
         op, code = trace["op"] >> 16, trace["op"] & 0xFFFF
-        want = np.array([(access[0], access[1]) for access in accesses], np.int64).reshape(-1, 2)
-        bad = np.flatnonzero((code != 0) | (op != want[:, 0]) | (trace["address"] != want[:, 1]))
+        want = np.array(accesses, np.int64).reshape(-1, 3)
+        bad = np.flatnonzero((code != want[:, 2]) | (op != want[:, 0]) | (trace["address"] != want[:, 1]))
         for at in bad[:1]:
             what = f"{'write' if op[at] == WRITE else 'read'} of {int(trace['address'][at]):#x}"
-            verdict.diverge("register", int(trace["cycle"][at]), what, f"answer {code[at]}", "answer 0", len(bad))
+            verdict.diverge(
+                "register", int(trace["cycle"][at]), what, f"answer {code[at]}", f"answer {want[at, 2]}", len(bad)
+            )
         known = (op == READ) & (trace["address"] < Reg.COUNTERS)  # counters are the pairs' affair
         got, where = trace["data"][known].astype(np.int64), trace["address"][known]
         read = read[: len(got)]
@@ -296,23 +304,23 @@ class TopScoreboard(Scoreboard):
         compare_tables(self.verdict, "interrupt", "change of irq_o", np.array(levels, IRQ_DTYPE), want)
 
     def _sequence(
-        self, actions: Sequence[Action], done: list[npt.NDArray[np.void]], carried: list[list[Command]],
-        codes: list[list[int]], base: int, end: int,
+        self, batch: int, done: list[npt.NDArray[np.void]], carried: list[list[Command]], codes: list[list[int]],
+        base: int, end: int,
     ) -> None:  # fmt: skip
         """Every start, every word and every end in its cycle (timing.py)."""
         trace = _span(self.seen["top_start"], base, end)
         begun = [trace["cycle"][trace["head"] >> 24 == engine].astype(np.int64) for engine in Engine]
         axil = _span(self.seen["top_axil"], base, end)
         written = axil["op"] == WRITE << 16
-        pushed = axil["cycle"][written & (axil["address"] == Reg.PUSH)]
+        sources = self.sources(batch, base, end)
         m = _span(self.seen["top_m"], base, end)
         optc = {name: self.seen[f"optc_{name}_trace"] for name in ("optc_event", "stat", "out")}
         optc["optc_event"] = optc["optc_event"][optc["optc_event"]["data"] >> 24 == EV_RSP]
         self.run = Run(
             params=self.params,
             end=end,
-            issues=[each for each in actions if isinstance(each, Issue)],
-            pushed=pushed.tolist(),
+            issues=[each for each in self.batches[batch] if isinstance(each, Issue)],
+            sources=sources,
             commands=carried,
             codes=codes,
             begun=begun,
@@ -329,12 +337,28 @@ class TopScoreboard(Scoreboard):
                     for name, kind in (("rsp", "optc_event"), ("stat", "stat"), ("out", "out"))
                 },
             ),
-            s=_log(self.seen["s"], base, end),
             m=SourceLog(m["valid"].astype(np.int64), m["cycle"].astype(np.int64)),
             host_updates=(axil["cycle"][written & (axil["address"] == Reg.UPD_PUSH)].astype(np.int64) - 1).tolist(),
             m_ready=self.seen["m"][:, 0],
         )
         Checker(self.verdict, self.run).check()
+
+    def sources(self, batch: int, base: int, end: int) -> Sources:
+        """Where the commands of a batch came from, and the stream in by what its words are."""
+        programs = self.programs[batch]
+        axil, log = _span(self.seen["top_axil"], base, end), _log(self.seen["s"], base, end)
+        axil = axil[axil["op"] == WRITE << 16]
+        mine = np.array([each for program in programs for each in program.commands], bool)[: len(log.offer)]
+        words = SourceLog(log.offer[mine], log.accept[mine])
+        runs = axil[axil["address"] == Reg.RUN]
+        counts = (runs["data"] & 0xFFFF).astype(np.int64)
+        streamed = [each for program in programs for each in program.sources]
+        given = iter(axil["cycle"][axil["address"] == Reg.PUSH].tolist())
+        taken = iter((words.accept[3::4] + 1).tolist())
+        cycles = (next(taken if each else given, 0) for each in streamed)
+        in_force = np.repeat(runs["cycle"].astype(np.int64), counts).tolist()
+        data = SourceLog(log.offer[~mine], log.accept[~mine])
+        return Sources(list(itertools.takewhile(bool, cycles)), streamed, in_force, words, data)
 
     def between(self, name: str, base: int, end: int) -> npt.NDArray[np.void]:
         """Records of a trace in a span of cycles."""

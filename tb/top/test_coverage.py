@@ -35,22 +35,31 @@ from tb.lib.streams import SourceLog
 from tb.optc.sequences import PLAIN
 from tb.top.coverage import GROUPS, Sampler, sample, sample_board
 from tb.top.program import READ, WRITE
-from tb.top.timing import PartLog, Run
+from tb.top.timing import PartLog, Run, Sources
 from tb.top.trace import AXIL_DTYPE, CMD_DTYPE
 
 PARAMS = TopParams()
 END = 4000
 NONE = np.zeros(0, np.int64)
+NO_WORDS = SourceLog(NONE, NONE)
 Timed = tuple[Command, int, int, int]  # command, code, start, end
 
 
-def run_of(*commands: Timed, pushed: list[int] | None = None, params: TopParams = PARAMS, **more: Any) -> Run:
-    """A run of commands in order of pushing; each is pushed in the cycle of its start if nothing else is said."""
+def run_of(
+    *commands: Timed, pushed: list[int] | None = None, runs: tuple[tuple[int, int], ...] = (),
+    words: SourceLog = NO_WORDS, params: TopParams = PARAMS, **more: Any,
+) -> Run:  # fmt: skip
+    """A run of commands in order of pushing; each is pushed in the cycle of its start if nothing else is said. `runs`:
+    cycle and number of commands of every RUN, which the last ones come from."""
     mine: list[list[Timed]] = [[each for each in commands if each[0].engine == engine] for engine in Engine]
-    words = sum(each[0].count for each in mine[Engine.LOAD] if isinstance(each[0], Load))
+    loaded = sum(each[0].count for each in mine[Engine.LOAD] if isinstance(each[0], Load))
+    given = [cycle for cycle, count in runs for _ in range(count)]
+    sources = Sources(
+        pushed or [each[2] for each in commands], [at >= len(commands) - len(given) for at in range(len(commands))],
+        given, words, more.pop("s", SourceLog(np.arange(loaded) + 1, np.arange(loaded) + 1)),
+    )  # fmt: skip
     stored = sum(each[0].count for each in mine[Engine.STORE] if isinstance(each[0], Store))
     fields: dict[str, Any] = {
-        "s": SourceLog(np.arange(words) + 1, np.arange(words) + 1),
         "m": SourceLog(np.arange(stored) + 2, np.arange(stored) + 2),
         "laps": PartLog({"upd": SourceLog(NONE, NONE)}, {}),
     }
@@ -60,7 +69,7 @@ def run_of(*commands: Timed, pushed: list[int] | None = None, params: TopParams 
             Issue(each[0], np.zeros((each[0].count, 16), np.uint8) if isinstance(each[0], Load) else None)
             for each in commands
         ],
-        pushed=pushed or [each[2] for each in commands],
+        sources=sources,
         commands=[[each[0] for each in of] for of in mine], codes=[[each[1] for each in of] for of in mine],
         begun=[np.array([each[2] for each in of], np.int64) for of in mine],
         done=[np.array([each[3] for each in of], np.int64) for of in mine],
@@ -83,6 +92,7 @@ def board_of(run: Run, details: list[list[int]] | None = None, **seen: Any) -> S
     return SimpleNamespace(
         params=run.params, run=run, issued=run.commands, details=details or [[0] * len(of) for of in run.commands],
         spans=[(0, run.end)], batches=[run.issues], between=between, seen=traces, verdict=Verdict(),
+        sources=lambda *_: run.sources,
     )  # fmt: skip
 
 
@@ -221,6 +231,23 @@ def test_waits() -> None:
     assert hit(coverage, "waits", "distances")["engine load, of load, distance 1 to 63"] == 1
 
 
+def test_commands_from_the_stream_in() -> None:
+    words = SourceLog(np.array([3, 4, 5, 9, 20, 21, 22, 24]), np.array([3, 4, 7, 9, 20, 21, 23, 24]))
+    run = run_of(
+        (Store(target=Buffer.Y), 0, 2, 3), (Load(target=Buffer.X), 0, 11, 20), (Unknown(), Code.OPERATION, 26, 27),
+        runs=((3, 1), (15, 1)), words=words,
+    )  # fmt: skip
+    run.held += [(Engine.LOAD, "none"), (Engine.COMPUTE, "load")]
+    coverage = sample_board(board_of(run))
+    assert hit(coverage, "runs", "causes") == {"engine load, cause none": 1, "engine compute, cause load": 1}
+    assert hit(coverage, "runs", "gap") == {"0": 5, "1": 1}
+    assert hit(coverage, "runs", "commands") == {"1": 2}
+    assert hit(coverage, "runs", "identifiers") == {"count": 2}
+    assert hit(coverage, "runs", "sources") == {
+        "from_ PUSH, next stream in": 1, "from_ stream in, next stream in": 1,
+    }  # fmt: skip
+
+
 def test_two_counters_that_move_together() -> None:
     coverage = sampled(
         (Load(target=Buffer.X), 0, 10, 20), (Unknown(), Code.OPERATION, 19, 20),
@@ -295,16 +322,19 @@ def test_interrupts() -> None:
 def test_resets() -> None:
     load, gemm = Load(target=Buffer.X), Gemm(k=300)
     starts = np.array([(5, 0 << 24), (6, 1 << 24)], CMD_DTYPE)
-    axil = np.zeros(3, AXIL_DTYPE)
-    axil["op"], axil["address"], axil["cycle"] = WRITE << 16, Reg.PUSH, (4, 5, 8)
     descs = SourceLog(np.array([8, 20]), np.array([8, 20]))
-    board = board_of(run_of(), top_start=starts, top_axil=axil, core0_desc=SimpleNamespace(log=descs))
+    words = SourceLog(np.arange(6), np.array([0, 1, 2, 3, 4, -1]))
+    run = run_of(pushed=[4, 5, 8])
+    run.sources.runs, run.sources.words = [2, 2], words
+    board = board_of(run, top_start=starts, core0_desc=SimpleNamespace(log=descs))
+    board.run = run_of()
     board.spans, board.batches = [(0, 50), (60, END)], [[Issue(load), Issue(gemm), Issue(load)], []]
     coverage = sample_board(board)
     assert hit(coverage, "reset", "busy") == {"load compute": 1}
     assert hit(coverage, "reset", "command") == {"LOAD": 1, "GEMM": 1}
     assert hit(coverage, "reset", "queued") == {"yes": 1}
     assert hit(coverage, "reset", "chunk") == {"later": 1}
+    assert hit(coverage, "reset", "run") == {"within a command": 1}
 
 
 def test_a_bin_that_is_not_hit_is_reported_and_a_failing_run_does_not_count(tmp_path: Path) -> None:

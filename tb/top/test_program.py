@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.top.config import Buffer, Issue, Load, Read, Reg, Store, Unknown, Write
-from tb.top.program import HOST_BYTES, PENDING, POLL, QUEUED_OR_BUSY, READ, S_BYTES, WRITE, Program
+from tb.top.program import HOST_BYTES, PENDING, POLL, QUEUED_OR_BUSY, READ, RUNNING, S_BYTES, WRITE, Program
 
 STREAM = np.arange(32, dtype=np.uint8).reshape(2, 16)
 LOAD = Load(target=Buffer.Y, first=3, count=2)
@@ -21,14 +21,14 @@ def test_a_command_is_written_polled_for_and_pushed() -> None:
     program.add([_issue()])
     words = LOAD.words()
     assert program.accesses[:16] == [(WRITE, Reg.CMD + 4 * at, words[at], 0) for at in range(16)]
-    assert program.accesses[16:] == [(POLL, Reg.STATUS, 0, 1 << 6), (WRITE, Reg.PUSH, 7, 0)]
+    assert program.accesses[16:] == [(POLL, Reg.STATUS, 0, 1 << 6 | RUNNING), (WRITE, Reg.PUSH, 7, 0)]
 
 
 @pytest.mark.parametrize(("command", "bit"), [(LOAD, 6), (Unknown(code=9), 10), (Store(target=Buffer.Y), 14)])
 def test_the_full_bit_of_the_commands_own_queue(command, bit: int) -> None:
     program = Program()
     program.add([Issue(command, None)])
-    assert [each for each in program.accesses if each[0] == POLL] == [(POLL, Reg.STATUS, 0, 1 << bit)]
+    assert [each for each in program.accesses if each[0] == POLL] == [(POLL, Reg.STATUS, 0, 1 << bit | RUNNING)]
 
 
 def test_words_of_cmd_that_stay_are_not_written_again() -> None:
@@ -37,7 +37,7 @@ def test_words_of_cmd_that_stay_are_not_written_again() -> None:
     before = len(program.accesses)
     program.add([_issue(8), Issue(Store(target=Buffer.Y, first=3, count=2), None, 9)])
     behind = program.accesses[before:]
-    assert behind[:2] == [(POLL, Reg.STATUS, 0, 1 << 6), (WRITE, Reg.PUSH, 8, 0)]
+    assert behind[:2] == [(POLL, Reg.STATUS, 0, 1 << 6 | RUNNING), (WRITE, Reg.PUSH, 8, 0)]
     assert [each[1] for each in behind[2:]] == [Reg.CMD, Reg.STATUS, Reg.PUSH]  # the operation alone
 
 
@@ -117,3 +117,40 @@ def test_a_write_at_once_does_not_wait_and_comes_behind_its_gap() -> None:
     records = np.frombuffer(program.bursts()["host"][0].records, np.uint8).reshape(len(program.accesses), -1)
     gaps = records[:, 0].astype(int) << 8 | records[:, 1]
     assert gaps.tolist() == [9 if at == 18 else 0 for at in range(len(program.accesses))]
+
+
+def test_commands_of_the_stream_come_before_their_data_and_after_one_write_of_run() -> None:
+    program = Program(streamed=True)
+    store = Store(target=Buffer.Y, first=3, count=2)
+    program.add([_issue(255), Issue(store, None, 0), Read(Reg.DONE)], gap=2)
+    assert program.accesses == [
+        (POLL, Reg.STATUS, 0, RUNNING), (WRITE, Reg.RUN, 2 | 255 << 24, 0), (POLL, Reg.STATUS, 0, QUEUED_OR_BUSY),
+        (READ, Reg.DONE, 0, 0),
+    ]  # fmt: skip
+    assert program.commands == [True] * 4 + [False] * 2 + [True] * 4
+    words = np.array([word for word, _ in program.words])
+    assert words[:4].view("<u4").reshape(-1).tolist() == LOAD.words()
+    assert np.array_equal(words[4:6], STREAM)
+    assert words[6:].view("<u4").reshape(-1).tolist() == store.words()
+    assert [last for _, last in program.words][4:6] == [False, True]
+    assert {last for _, last in program.words[:4]} == {False, True}  # it means nothing there
+    assert program.gaps == [2] * 10
+    assert program.sources == [True, True]
+    assert program.stored == 2
+
+
+def test_a_new_run_where_identifiers_do_not_count_on_or_a_register_is_written() -> None:
+    program = Program(streamed=True)
+    refused = Write(Reg.PUSH, 1, at_once=True, refused=True)
+    program.add([_issue(1), _issue(2), _issue(4), refused, _issue(5)])
+    runs = [data for kind, address, data, _ in program.accesses if (kind, address) == (WRITE, Reg.RUN)]
+    assert runs == [2 | 1 << 24, 1 | 4 << 24, 1 | 5 << 24]
+    assert [program.accesses[at][:2] for at in program.refused] == [(WRITE, Reg.PUSH)]
+
+
+def test_a_run_has_as_many_commands_as_fit_its_register(monkeypatch) -> None:
+    monkeypatch.setattr("tb.top.program.MAX_RUN", 2)
+    program = Program(streamed=True)
+    program.add([_issue(each) for each in range(5)])
+    runs = [data & 0xFFFF for kind, address, data, _ in program.accesses if (kind, address) == (WRITE, Reg.RUN)]
+    assert runs == [2, 2, 1]

@@ -39,6 +39,7 @@ RUNS = {
     "smoke": ("smoke", 1, {}),
     "interrupts": ("in_step", 1, {"rounds": 3}),
     "resets": ("reset_in_the_middle", 1, {"resets": 1}),
+    "run": ("run", 1, {"products": 1, "resets": 0}),
 }
 
 
@@ -48,8 +49,8 @@ def _actions(test: str, seed: int, config: dict[str, Any]) -> tuple[list[list[Ac
     programs: list[list[Program]] = [[]]
     staged = [Program().staged]
 
-    async def play(new: list[Action], gap: int = 0) -> None:
-        programs[-1].append(Program(staged=staged[0]))
+    async def play(new: list[Action], gap: int = 0, streamed: bool = False) -> None:
+        programs[-1].append(Program(staged=staged[0], streamed=streamed))
         programs[-1][-1].add(new, gap)
         actions[-1].extend(new)
 
@@ -208,6 +209,10 @@ def _draw(tap: str, word: int, bit: int) -> Callable[[Seen], None]:
     return fault
 
 
+def _refused(seen: Seen) -> None:
+    seen["top_axil"]["op"][np.flatnonzero(seen["top_axil"]["op"] & 2)[0]] ^= 2  # OKAY
+
+
 def _address(seen: Seen) -> None:
     seen["top_axil"]["address"][4] += 4
 
@@ -229,6 +234,11 @@ def _engine_end(engine: Engine, by: int = 1, at: int = -1) -> Callable[[Seen], N
 def _pushed_late(seen: Seen) -> None:
     trace = seen["top_axil"]
     trace["cycle"][np.flatnonzero(trace["address"] == Reg.PUSH)[0]] += 9
+
+
+def _run_late(seen: Seen) -> None:
+    trace = seen["top_axil"]
+    trace["cycle"][np.flatnonzero(trace["address"] == Reg.RUN)[0]] += 9
 
 
 def _irq(change: Callable[[npt.NDArray[np.void], int], npt.NDArray[np.void]]) -> Callable[[Seen], None]:
@@ -280,6 +290,7 @@ VALUES = [
     ("resets", _draw("core0_desc", 2, 8), "draw"),
     ("products", _draw("core0_desc", 3, 7), "draw"),
     ("passes", _draw("optc_cfg", 8, 31), "draw"),
+    ("run", _refused, "register"),
 ]
 
 
@@ -314,6 +325,9 @@ TIMES = [
     ("resets", _engine_start(Engine.LOAD, at=0), "start of load"),
     ("resets", _engine_end(Engine.LOAD, at=0), "end of load"),
     ("resets", _drop("top_start", 1), "start of load"),
+    *(("run", _log("s", "accept", at, by), "word of a command") for at in (0, 3) for by in (-1, 1)),
+    ("run", _run_late, "word of a command"),
+    ("run", _log("s", "accept", 3, 20), "start of load"),
     ("passes", _log("optc_cfg", "offer", 1), "configuration of the OPTC"),
     ("passes", _log("optc_in", "offer", 0), "parameters to the OPTC"),
     ("passes", _log("optc_in", "offer", -1), "parameters to the OPTC"),

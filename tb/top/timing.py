@@ -19,10 +19,12 @@ from models.ioss.config import tile_beats, vec_beats
 from models.ran.config import TAGS
 from models.top.config import (
     BIAS_WORDS,
+    CMD_BEATS,
     LANES,
     MASKS_A_WORD,
     OPT_LANES,
     PSUM_WORDS,
+    QUEUE_DEPTH,
     STATES,
     Buffer,
     Code,
@@ -99,7 +101,7 @@ def starts(
     Args:
         engines: of every command, in order of pushing.
         waits: its done counters (load, compute, store).
-        pushed: the cycle of the answer to its PUSH.
+        pushed: the first cycle in which its queue has it, that of the answer to its PUSH.
         done: of every engine, when its commands were done.
     """
     out: list[list[int]] = [[], [], []]
@@ -158,6 +160,22 @@ class PartLog:
 
 
 @dataclass
+class Sources:
+    """Where commands came from, and the stream in by what its words are.
+
+    `pushed`: of every command, in order, the first cycle in which its queue had it; `streamed`: whether it came from
+    the stream in; `runs`: of every one that did, when its RUN was in force; `words` and `data`: words of commands, and
+    those that belong to loads.
+    """
+
+    pushed: list[int]
+    streamed: list[bool]
+    runs: list[int]
+    words: SourceLog
+    data: SourceLog
+
+
+@dataclass
 class Run:
     """Everything that is needed of a run between reset and `end`.
 
@@ -168,7 +186,7 @@ class Run:
     params: TopParams
     end: int
     issues: list[IssueAction]
-    pushed: list[int]
+    sources: Sources
     commands: list[list[Command]]
     codes: list[list[int]]
     begun: list[I64]
@@ -176,13 +194,13 @@ class Run:
     pairs: list[PairLog]
     laps: PartLog
     optc: PartLog
-    s: SourceLog
     m: SourceLog
     host_updates: list[int]  # when the host's updates of LAPS became pending
     m_ready: Bools | None = None  # the sink of the stream out, (cycles,); None: always
     told: list[int] = field(init=False, default_factory=list)  # when those of GEMMs and UPDATEs did
     told_offer: list[int] = field(init=False, default_factory=list)  # and when LAPS saw it
     lost: list[tuple[str, int, int]] = field(init=False, default_factory=list)  # who waited for a port, since, cycles
+    held: list[tuple[Engine, str]] = field(init=False, default_factory=list)  # of every streamed command, what for
     beside: set[str] = field(init=False, default_factory=set)  # loads and stores of Sv beside a momentum pass
     y_read: Bools = field(init=False)  # cycles in which compute has a port
     y_write: Bools = field(init=False)
@@ -243,11 +261,12 @@ class Checker:
         want = starts(
             [int(each.command.engine) for each in run.issues],
             [each.command.waits for each in run.issues],
-            run.pushed,
+            run.sources.pushed,
             [each.tolist() for each in run.done],
         )
         for engine in Engine:
             self._same(f"start of {engine.name.lower()}", run.begun[engine], np.array(want[engine], np.int64))
+        self._commands()
         self._compute()
         self._load()
         self._store()
@@ -257,6 +276,36 @@ class Checker:
         expected = np.asarray(want, np.int64)
         tables = (cycle_table(np.asarray(got, np.int64)), cycle_table(expected[expected < self.run.end]))
         compare_tables(self.verdict, "sequence", what, *tables)
+
+    # ---- commands from the stream in ---------------------------------------------------------------------------------
+    def _commands(self) -> None:
+        """A command's words are taken while RUN is in force and no load waits or is carried out, the fourth one when
+        there is room in its queue."""
+        run, sources = self.run, self.run.sources
+        offered = iter(np.split(sources.words.offer, range(CMD_BEATS, len(sources.words.offer), CMD_BEATS)))
+        in_force = iter(sources.runs)
+        number = dict.fromkeys(Engine, 0)
+        want: list[int] = []
+
+        def end(engine: Engine, at: int) -> int:
+            """The first cycle in which a command of an engine is no longer there."""
+            done = run.done[engine]
+            return 0 if at < 0 else int(done[at]) + 1 if at < len(done) else NEVER
+
+        for issue, streamed in zip(run.issues, sources.streamed, strict=True):
+            engine = issue.command.engine
+            if streamed:
+                offer = next(offered, np.zeros(0, np.int64)).tolist()
+                causes = {"run": next(in_force, NEVER), "load": end(Engine.LOAD, number[Engine.LOAD] - 1)}
+                room = end(engine, number[engine] - QUEUE_DEPTH)
+                want += [max(cycle, *causes.values(), room * (at == CMD_BEATS - 1)) for at, cycle in enumerate(offer)]
+                if len(offer) == CMD_BEATS and want[-1] < run.end:
+                    late = max(causes, key=lambda name: causes[name])
+                    cause = "queue" if room > offer[-1] else late if causes[late] > offer[0] else "none"
+                    run.held.append((engine, cause))
+            number[engine] += 1
+        accept = sources.words.accept
+        self._same("word of a command", accept[accept >= 0], want)
 
     # ---- compute -----------------------------------------------------------------------------------------------------
     def _compute(self) -> None:
@@ -598,7 +647,7 @@ class Checker:
                 ends.append(begun + 1)
                 continue
             count = len(stream)
-            offer = run.s.offer[at : at + count]
+            offer = run.sources.data.offer[at : at + count]
             at += count
             blocked = run.y_write if command.target == Buffer.Y else run.s_write.get(Buffer(command.target), nothing)
             swallowed = np.arange(len(offer)) >= command.count
@@ -608,7 +657,8 @@ class Checker:
                 run.note_beside("load", run.s_write, got)
             words.append(got)
             ends.append(int(got[-1]) + 1 if len(got) == count else NEVER)
-        self._same("word loaded", run.s.accept[run.s.accept >= 0], np.concatenate(words) if words else [])
+        accept = run.sources.data.accept
+        self._same("word loaded", accept[accept >= 0], np.concatenate(words) if words else [])
         self._same("end of load", run.done[Engine.LOAD][: len(ends)], ends)
 
     def _store(self) -> None:
