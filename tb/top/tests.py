@@ -147,13 +147,13 @@ class smoke(BoundedTest):
 
 @pyuvm.test()
 class constrained_random(BoundedTest):
-    """Random products of every format, in chunks of K too, with biases, masks and seeds. Config: `rounds`, `products`
-    of each."""
+    """Random products of every format, in chunks of K too, with biases, masks and seeds; of three rounds the commands
+    of the second come from the stream in. Config: `rounds`, `products` of each."""
 
     async def body(self) -> None:
         rng = self.run_info.rng()
         serial = Serial()
-        for _ in range(self.run_info.config.get("rounds", 3)):
+        for number in range(self.run_info.config.get("rounds", 3)):
             fill(rng, serial, self.params)
             for _ in range(self.run_info.config.get("products", 6)):
                 if rng.random() < 0.5:
@@ -167,7 +167,7 @@ class constrained_random(BoundedTest):
             gemm = random_product(rng, serial, self.params, **short, relu=True, masks=True, write_masks=True)
             serial.add(gemm)
             store_results(serial, gemm, self.params)
-            await self.play(serial.take(), int(rng.integers(3)))
+            await self.play(serial.take(), int(rng.integers(3)), streamed=number % 3 == 1)
 
 
 @pyuvm.test()
@@ -1155,6 +1155,7 @@ class training(TopTest):
     falsified before it is checked), `lose` (batch whose stored words the host does not get): such runs must fail."""
 
     END = 1 << 32  # of an iteration that was not over: after every cycle
+    STREAMED = True
 
     async def drive(self, work: Batches) -> Any:
         """Runs a trainer's generator on the RTL; what it returns."""

@@ -140,8 +140,10 @@ def times() -> st.SearchStrategy[int]:
     return st.one_of(st.integers(0, 40), st.integers(0, 1000), st.integers(0, 5000))
 
 
-def _addresses() -> st.SearchStrategy[int]:
-    return st.one_of(st.sampled_from(ADDRESSES), st.integers(0, 0xFFFF))
+def _addresses(written: bool = False) -> st.SearchStrategy[int]:
+    """Any; `written`: without RUN, as the judge does not follow commands from the stream in."""
+    every = st.one_of(st.sampled_from(ADDRESSES), st.integers(0, 0xFFFF))
+    return every.filter(lambda address: address != Reg.RUN) if written else every
 
 
 def _laps(params: TopParams) -> st.SearchStrategy[WriteTo]:
@@ -163,7 +165,7 @@ def _access() -> st.SearchStrategy[Item]:
     late = st.one_of(st.just(0), st.integers(-200, 200))
     strobes = st.sampled_from((15, 15, 15, 0, 7, 8))
     return st.one_of(
-        st.builds(WriteTo, _addresses(), edges(32), strobes, gaps(), late), st.builds(ReadFrom, _addresses(), gaps())
+        st.builds(WriteTo, _addresses(True), edges(32), strobes, gaps(), late), st.builds(ReadFrom, _addresses(), gaps())
     )
 
 
@@ -186,7 +188,7 @@ def _reset() -> st.SearchStrategy[Reset]:
 def _breach(draw: st.DrawFn) -> Breach:
     channel = draw(st.sampled_from(OFFERS))
     if channel in ("aw", "ar"):
-        payload = draw(_addresses())
+        payload = draw(_addresses(channel == "aw"))
     else:
         payload = draw(edges(32)) | draw(st.integers(0, 15)) << 32 if channel == "w" else draw(edges(WIDTHS[channel]))
     return Breach(channel, draw(st.one_of(st.integers(1, 5), st.integers(1, 400))), payload, draw(gaps()))
