@@ -86,6 +86,7 @@ class TopTest(BlockTest):
         self.marks: tuple[int, ...] = ()  # of the scoreboard
         self.programs: list[list[Program]] = [[]]
         self.staged: list[int | None] = Program().staged
+        self.running = False  # what was started may not be over
         self.counters: list[Any] | None = None
         self.taken = {"axil": 0, "m": 0}  # records of these traces that were handed on
         streams = (
@@ -101,7 +102,9 @@ class TopTest(BlockTest):
     async def start(self, actions: Sequence[Action], gap: int = 0, streamed: bool | None = None) -> Program:
         """Hands actions to the transactors without waiting for their end. `streamed`: commands come from the stream in;
         None: as usual in this test."""
-        program = Program(staged=self.staged, streamed=self.STREAMED if streamed is None else streamed)
+        streamed = self.STREAMED if streamed is None else streamed
+        program = Program(staged=self.staged, streamed=streamed, running=self.running)
+        self.running = True
         program.add(actions, gap)
         self.batches[-1] += actions
         self.programs[-1].append(program)
@@ -112,6 +115,7 @@ class TopTest(BlockTest):
         """Plays actions to their end, with a bound; words of every store and data of every read."""
         program = await self.start(actions, gap, streamed)
         await self.until_quiet(self.BOUND)
+        self.running = False
         return await self._answer(actions, program)
 
     async def _answer(self, actions: Sequence[Action], program: Program) -> Answer:
@@ -147,7 +151,7 @@ class TopTest(BlockTest):
         if self.batches[-1] or len(self.batches) > 1:
             self.batches.append([])
             self.programs.append([])
-        self.staged = Program().staged
+        self.staged, self.running = Program().staged, False
         await super().reset(cycles)
 
     def told(self) -> dict[str, Any]:

@@ -38,6 +38,7 @@ class Program:
     words: list[tuple[U8, bool]] = field(default_factory=list)
     gaps: list[int] = field(default_factory=list)
     streamed: bool = False
+    running: bool = False  # commands may still be to come from the stream in
     commands: list[bool] = field(default_factory=list)  # of every word: it is a part of a command
     sources: list[bool] = field(default_factory=list)  # of every command: it comes from the stream in
     refused: set[int] = field(default_factory=set)  # numbers of accesses that are answered with SLVERR
@@ -50,7 +51,8 @@ class Program:
         self.accesses.append((operation, address, data, mask))
 
     def drain(self) -> None:
-        """Waits until no command waits or is carried out."""
+        """Waits until no command waits, is carried out, or is still to come."""
+        self.running = False
         self.access(POLL, Reg.STATUS, 0, QUEUED_OR_BUSY)
 
     def add(self, actions: Sequence[Action], gap: int = 0) -> None:
@@ -107,7 +109,9 @@ class Program:
         """Lets the stream in bring these commands, whose identifiers count on; empties the list."""
         if not run:
             return
-        self.access(POLL, Reg.STATUS, 0, RUNNING)
+        if self.running:
+            self.access(POLL, Reg.STATUS, 0, RUNNING)
+        self.running = True
         self.access(WRITE, Reg.RUN, len(run) | run[0].id << 24)
         run.clear()
 

@@ -29,9 +29,12 @@ from models.top.config import (
     Issue,
     Load,
     Opt,
+    Plan,
+    Read,
     Reg,
     Store,
     TopParams,
+    Unknown,
     Windows,
     Write,
     command_of,
@@ -39,6 +42,7 @@ from models.top.config import (
 from tb.optc.sequences import random_config, random_state
 
 U8 = npt.NDArray[np.uint8]
+STATUS_READS = (*range(Reg.STAT, Reg.STAT + 24, 4), Reg.ERROR, Reg.DONE, Reg.IRQ_STATUS)
 
 
 def random_words(rng: np.random.Generator, count: int, zeros: float = 0.4) -> U8:
@@ -330,6 +334,50 @@ def random_feed(
     serial.load(Buffer.Y, copies, np.zeros((words, 16), np.uint8))
     serial.load(Buffer.Y, params.y_words - words, np.zeros((words, 16), np.uint8))
     return gemm, Opt(state=state, copies=copies, fed=True, config=config)
+
+
+def mixed(rng: np.random.Generator, serial: Serial, params: TopParams) -> None:
+    """Every operation, and commands of any words; how the ordered ones ended."""
+    fill(rng, serial, params)
+    gemm = random_product(rng, serial, params)
+    serial.add(gemm)
+    store_results(serial, gemm, params)
+    opt = random_pass(rng, serial, 60)
+    serial.add(opt)
+    serial.store(Buffer.SW, opt.state, 15)
+    serial.add(Plan(x=1, w=2, y=3, k=9, slot=5))
+    serial.add(Store(target=Buffer.X))
+    serial.actions += [Read(address) for address in STATUS_READS]
+    # Refused in any order.
+    for operation in (0, 1, 2, 3, 4, 5, 15):
+        issue = random_issue(rng, serial, params, operation)
+        if issue is not None:
+            serial.issue(issue)
+    serial.write(Reg.ERROR_CLEAR, 0)
+
+
+def full_queues(rng: np.random.Generator, serial: Serial, params: TopParams) -> None:
+    """More commands of an engine than its queue holds, while the first is under way; loads after them."""
+    gemm = random_product(rng, serial, params, m=20, k=60, n=16, n_x=2, n_w=2, reduce_factor=1, min_order=0)
+    serial.load(Buffer.Y, 13000, random_words(rng, 30))
+    waits = serial.waits()
+    serial.add(gemm)
+    for _ in range(7):
+        serial.add(Unknown(code=9, **waits), waits=False)
+    for _ in range(7):
+        serial.add(Store(target=Buffer.Y, first=13000, count=30, **waits), waits=False)
+    for count in (5, 3):
+        load = Load(target=Buffer.X, first=7000, count=count, **waits)
+        serial.add(load, random_words(rng, count), waits=False)
+    serial.load(Buffer.X, 7000, random_words(rng, 3))
+    serial.store(Buffer.Y, 13000, 1)
+
+
+def a_few(rng: np.random.Generator, serial: Serial) -> None:
+    """A few commands."""
+    serial.load(Buffer.Y, 13000, random_words(rng, 20))
+    serial.store(Buffer.Y, 13000, 20)
+    serial.add(Unknown(code=6))
 
 
 def entry_writes(layer: int, cls: int, entry: Entry) -> list[Action]:

@@ -124,8 +124,7 @@ def test_commands_of_the_stream_come_before_their_data_and_after_one_write_of_ru
     store = Store(target=Buffer.Y, first=3, count=2)
     program.add([_issue(255), Issue(store, None, 0), Read(Reg.DONE)], gap=2)
     assert program.accesses == [
-        (POLL, Reg.STATUS, 0, RUNNING), (WRITE, Reg.RUN, 2 | 255 << 24, 0), (POLL, Reg.STATUS, 0, QUEUED_OR_BUSY),
-        (READ, Reg.DONE, 0, 0),
+        (WRITE, Reg.RUN, 2 | 255 << 24, 0), (POLL, Reg.STATUS, 0, QUEUED_OR_BUSY), (READ, Reg.DONE, 0, 0)
     ]  # fmt: skip
     assert program.commands == [True] * 4 + [False] * 2 + [True] * 4
     words = np.array([word for word, _ in program.words])
@@ -143,7 +142,9 @@ def test_a_new_run_where_identifiers_do_not_count_on_or_a_register_is_written() 
     program = Program(streamed=True)
     refused = Write(Reg.PUSH, 1, at_once=True, refused=True)
     program.add([_issue(1), _issue(2), _issue(4), refused, _issue(5)])
-    runs = [data for kind, address, data, _ in program.accesses if (kind, address) == (WRITE, Reg.RUN)]
+    waits = [(kind, data) for kind, address, data, _ in program.accesses if address in (Reg.RUN, Reg.STATUS)]
+    assert waits[:3] == [(WRITE, 2 | 1 << 24), (POLL, 0), (WRITE, 1 | 4 << 24)]  # until the one before it is over
+    runs = [data for kind, data in waits if kind == WRITE]
     assert runs == [2 | 1 << 24, 1 | 4 << 24, 1 | 5 << 24]
     assert [program.accesses[at][:2] for at in program.refused] == [(WRITE, Reg.PUSH)]
 

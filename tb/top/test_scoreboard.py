@@ -48,22 +48,30 @@ def _actions(test: str, seed: int, config: dict[str, Any]) -> tuple[list[list[Ac
     actions: list[list[Action]] = [[]]
     programs: list[list[Program]] = [[]]
     staged = [Program().staged]
+    running = [False]
 
     async def play(new: list[Action], gap: int = 0, streamed: bool = False) -> None:
-        programs[-1].append(Program(staged=staged[0], streamed=streamed))
+        await start(new, gap, streamed)
+        running[0] = False
+
+    async def start(new: list[Action], gap: int = 0, streamed: bool = False) -> None:
+        programs[-1].append(Program(staged=staged[0], streamed=streamed, running=running[0]))
+        running[0] = True
         programs[-1][-1].add(new, gap)
         actions[-1].extend(new)
 
-    async def cycles_pass(_: int) -> None:
+    async def nothing(*_: Any) -> None:
         pass
 
     async def reset() -> None:
         actions.append([])
         programs.append([])
-        staged[0] = Program().staged
+        staged[0], running[0] = Program().staged, False
 
     info = RunInfo("top", "verilator", test, seed, config=config)
-    player = SimpleNamespace(run_info=info, params=PARAMS, play=play, start=play, cycles_pass=cycles_pass, reset=reset)
+    player = SimpleNamespace(
+        run_info=info, params=PARAMS, play=play, start=start, cycles_pass=nothing, back_pressure=nothing, reset=reset
+    )
     body = getattr(tests, test).body(player)
     with pytest.raises(StopIteration):
         body.send(None)

@@ -57,12 +57,16 @@ from tb.top.abuse.base import KEPT, AbuseTest
 from tb.top.abuse.program import read_program
 from tb.top.env import TopTest
 from tb.top.sequences import (
+    STATUS_READS,
     Serial,
+    a_few,
     entry_writes,
     every_pair,
     fill,
+    full_queues,
     host_update,
     in_one_cycle,
+    mixed,
     random_feed,
     random_gemm,
     random_issue,
@@ -117,7 +121,6 @@ WRONG_WINDOWS = (
     {"channels": 225, "kernel_rows": 1, "kernel_columns": 1, "pad_rows": 0, "pad_columns": 0, "n_x": 2},
 )  # fmt: skip
 SHORT = {"m": 3, "k": 20, "n": 20, "reduce_factor": 1}
-STATUS_READS = (*range(Reg.STAT, Reg.STAT + 24, 4), Reg.ERROR, Reg.DONE, Reg.IRQ_STATUS)
 
 
 class BoundedTest(TopTest):
@@ -513,10 +516,10 @@ class run(BoundedTest):
         for at, moment in enumerate(rng.integers(20, 3000, config.get("resets", 6)).tolist()):
             serial = Serial()
             if at:
-                self.mixed(rng, serial)
+                mixed(rng, serial, self.params)
                 await self.start(serial.take(), int(moment % 3), streamed=True)
             else:  # within a command, whose words are far apart
-                self.short(rng, serial)
+                a_few(rng, serial)
                 await self.start(serial.take(), 200, streamed=True)
             await self.cycles_pass(moment if at else 500)
             await self.reset()
@@ -525,66 +528,25 @@ class run(BoundedTest):
         serial.write(Reg.RUN, 0)
         serial.actions.append(Write(Reg.RUN, 1 << 16, refused=True))
         for gap in range(config.get("products", 6)):
-            self.mixed(rng, serial)
+            mixed(rng, serial, self.params)
             await self.play(serial.take(), gap % 3, streamed=True)
         serial.store(Buffer.Y, 1490, 3)  # alone
         await self.play(serial.take(), streamed=True)
-        self.full(rng, serial)
+        full_queues(rng, serial, self.params)
         await self.back_pressure({"m": ready_wave(rng, "starved", 2000)})
         await self.play(serial.take(), streamed=True)
         # Commands of both sources, none of which waits for what was there before; words so slow that RUN is not 0 yet.
-        self.short(rng, serial)
+        a_few(rng, serial)
         await self.start(serial.take(), streamed=False)
-        self.short(rng, serial)
+        a_few(rng, serial)
         for address in (Reg.PUSH, Reg.RUN):
             serial.actions.append(Write(address, 1, at_once=True, refused=True))
         await self.start(serial.take(), 30, streamed=True)
-        self.short(rng, serial)
+        a_few(rng, serial)
         await self.start(serial.take(), streamed=False)
-        self.short(rng, serial)
+        a_few(rng, serial)
         serial.actions += [Read(address) for address in (Reg.RUN, *STATUS_READS)]
         await self.play(serial.take(), streamed=True)
-
-    def mixed(self, rng: np.random.Generator, serial: Serial) -> None:
-        """Every operation, and commands of any words."""
-        fill(rng, serial, self.params)
-        gemm = random_product(rng, serial, self.params)
-        serial.add(gemm)
-        store_results(serial, gemm, self.params)
-        opt = random_pass(rng, serial, 60)
-        serial.add(opt)
-        serial.store(Buffer.SW, opt.state, 15)
-        serial.add(Plan(x=1, w=2, y=3, k=9, slot=5))
-        serial.add(Store(target=Buffer.X))
-        serial.actions += [Read(address) for address in STATUS_READS]
-        # Refused in any order.
-        for operation in (0, 1, 2, 3, 4, 5, 15):
-            issue = random_issue(rng, serial, self.params, operation)
-            if issue is not None:
-                serial.issue(issue)
-        serial.write(Reg.ERROR_CLEAR, 0)
-
-    def full(self, rng: np.random.Generator, serial: Serial) -> None:
-        """More commands of an engine than its queue holds, while the first is under way; loads after them."""
-        gemm = random_product(rng, serial, self.params, m=20, k=60, n=16, n_x=2, n_w=2, reduce_factor=1, min_order=0)
-        serial.load(Buffer.Y, 13000, random_words(rng, 30))
-        waits = serial.waits()
-        serial.add(gemm)
-        for _ in range(7):
-            serial.add(Unknown(code=9, **waits), waits=False)
-        for _ in range(7):
-            serial.add(Store(target=Buffer.Y, first=13000, count=30, **waits), waits=False)
-        for count in (5, 3):
-            load = Load(target=Buffer.X, first=7000, count=count, **waits)
-            serial.add(load, random_words(rng, count), waits=False)
-        serial.load(Buffer.X, 7000, random_words(rng, 3))
-        serial.store(Buffer.Y, 13000, 1)
-
-    def short(self, rng: np.random.Generator, serial: Serial) -> None:
-        """A few commands."""
-        serial.load(Buffer.Y, 13000, random_words(rng, 20))
-        serial.store(Buffer.Y, 13000, 20)
-        serial.add(Unknown(code=6))
 
 
 @pyuvm.test()

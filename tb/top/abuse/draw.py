@@ -165,7 +165,8 @@ def _access() -> st.SearchStrategy[Item]:
     late = st.one_of(st.just(0), st.integers(-200, 200))
     strobes = st.sampled_from((15, 15, 15, 0, 7, 8))
     return st.one_of(
-        st.builds(WriteTo, _addresses(True), edges(32), strobes, gaps(), late), st.builds(ReadFrom, _addresses(), gaps())
+        st.builds(WriteTo, _addresses(True), edges(32), strobes, gaps(), late),
+        st.builds(ReadFrom, _addresses(), gaps()),
     )
 
 
