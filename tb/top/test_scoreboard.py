@@ -246,7 +246,7 @@ def _pushed_late(seen: Seen) -> None:
 
 def _run_late(seen: Seen) -> None:
     trace = seen["top_axil"]
-    trace["cycle"][np.flatnonzero(trace["address"] == Reg.RUN)[0]] += 9
+    trace["cycle"][np.flatnonzero((trace["address"] == Reg.RUN) & (trace["data"] & 0xFFFF > 0))[0]] += 9
 
 
 def _irq(change: Callable[[npt.NDArray[np.void], int], npt.NDArray[np.void]]) -> Callable[[Seen], None]:

@@ -511,6 +511,8 @@ class run(BoundedTest):
     full, loads that wait for compute; PUSH and RUN that are refused meanwhile; commands of PUSH before and after;
     resets in the middle. Config: `products`, `resets`."""
 
+    BOUND = 12_000  # the longest batch takes 4,000
+
     async def body(self) -> None:
         rng, config = self.run_info.rng(), self.run_info.config
         for at, moment in enumerate(rng.integers(20, 3000, config.get("resets", 6)).tolist()):
