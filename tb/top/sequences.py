@@ -349,7 +349,7 @@ def mixed(rng: np.random.Generator, serial: Serial, params: TopParams) -> None:
     serial.add(Store(target=Buffer.X))
     serial.actions += [Read(address) for address in STATUS_READS]
     # Refused in any order.
-    for operation in (0, 1, 2, 3, 4, 5, 15):
+    for operation in (0, 1, 2, 3, 4, 5, 6, 15):
         issue = random_issue(rng, serial, params, operation)
         if issue is not None:
             serial.issue(issue)
@@ -377,7 +377,7 @@ def a_few(rng: np.random.Generator, serial: Serial) -> None:
     """A few commands."""
     serial.load(Buffer.Y, 13000, random_words(rng, 20))
     serial.store(Buffer.Y, 13000, 20)
-    serial.add(Unknown(code=6))
+    serial.add(Unknown(code=7))
 
 
 def entry_writes(layer: int, cls: int, entry: Entry) -> list[Action]:
