@@ -35,7 +35,7 @@ module top_regs #(
   input  logic [23:0] fail_id_i,        // 3 x 8
   // commands
   input  logic [2:0]  push_full_i,      // no room, by engine
-  input  logic [15:0] run_left_i,       // commands that are still to come from the stream in: there is no other source then
+  input  logic [15:0] run_left_i,       // commands still to come from the stream in
   output logic        run_valid_o,      // pulse: RUN was written
   output logic [15:0] run_count_o,
   output logic [7:0]  run_id_o,         // of the first one

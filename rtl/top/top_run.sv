@@ -7,8 +7,8 @@ module top_run (
   input  logic [15:0]                run_count_i,
   input  logic [top_pkg::IdW-1:0]    run_id_i,      // of the first command
   output logic [15:0]                left_o,        // commands that are still to come
-  input  logic                       load_idle_i,   // no load waits or is carried out: a load's words follow its command
-  input  logic [top_pkg::Engines-1:0] full_i,       // no room, by engine
+  input  logic                       load_idle_i,   // no load waits or is carried out
+  input  logic [2:0]                 full_i,        // no room, by engine
   input  logic                       s_valid_i,
   output logic                       s_ready_o,     // a word of a command is taken
   input  logic [top_pkg::BeatW-1:0]  s_data_i,
@@ -17,9 +17,9 @@ module top_run (
   output logic [top_pkg::IdW-1:0]    push_id_o,
   output logic [top_pkg::CmdW-1:0]   push_cmd_o     // word 0 lowest
 );
-  logic [15:0]               left_q;
-  logic [1:0]                word_q;
-  logic [top_pkg::IdW-1:0]   id_q;
+  logic [15:0]                 left_q;
+  logic [1:0]                  word_q;
+  logic [top_pkg::IdW-1:0]     id_q;
   logic [3*top_pkg::BeatW-1:0] cmd_q;
 
   logic [1:0] engine;
