@@ -31,6 +31,7 @@ from tb.ran.block import RTL as RAN_RTL
 
 HERE = Path(__file__).parent
 RTL = ("rtl/gemm/gemm_desc.sv", "rtl/gemm/gemm_core.sv")  # beside that of the parts
+BYTES_AN_ISSUE = 1450  # of memory that a run takes for an issue with 16 lanes
 FORMATS = {4: YBits.B4, 8: YBits.B8, 12: YBits.B12, 16: YBits.B16, 32: YBits.RAW32, 64: YBits.RAW64}
 ROUNDS = {"nearest": Round.NEAREST, "truncate": Round.TRUNCATE, "stochastic": Round.STOCHASTIC}
 
@@ -57,7 +58,7 @@ def _final(options: dict[str, Any]) -> dict[str, Any]:
 
 def _shift(options: dict[str, Any]) -> int:
     """What SHIFT=auto stands for."""
-    x, w = check_operands(options)
+    x, w = check_operands(options, BYTES_AN_ISSUE)
     sums = exact_matmul(x, w)
     if options["BIAS"]:
         _check_bias(options["BIAS"], w.shape[1])
@@ -95,7 +96,7 @@ def _captured(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         text = str(error).removeprefix(f"{options['CAPTURE']}: ")
         raise UserError(f"CAPTURE={options['CAPTURE']}: {text}") from error
     issues, instead = capture.product.pairs(lanes).issues, "make net TRACE=, with the folder, cuts it"
-    check_traced(f"CAPTURE={options['CAPTURE']}", issues, lanes, instead)
+    check_traced(f"CAPTURE={options['CAPTURE']}", issues, lanes, instead, BYTES_AN_ISSUE)
     # One product alone may leave fewer lanes to compare than the run of the test list must.
     return "captured", {"capture": str(options["CAPTURE"]), "out": bool(options["OUT"]), "reduced": True}
 
@@ -111,7 +112,7 @@ def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         return listed_test(BLOCK, HERE, options)
     options, notes = in_integers(options)
     params = options["PARAMS"]
-    x, w = check_operands(options)
+    x, w = check_operands(options, BYTES_AN_ISSUE)
     if options["SHIFT"] == "auto" and FORMATS[options["Y_BITS"]] < YBits.RAW32:
         options["SHIFT"] = _shift(options)
         notes.append(f"SHIFT={options['SHIFT']}: the smallest with which no sum saturates")

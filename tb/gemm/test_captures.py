@@ -18,7 +18,7 @@ from models.common.formats import YBits
 from models.common.rounding import Round
 from models.common.tensors import TensorError
 from models.ran.config import RanDescriptor
-from tb.gemm.block import BLOCK, sim_options
+from tb.gemm.block import BLOCK, BYTES_AN_ISSUE, sim_options
 from tb.gemm.capture import FINAL, OPTIONS, Capture, replay_command, save_all
 from tb.gemm.program import Product, gemm_params
 from tb.ioss import operands
@@ -139,9 +139,9 @@ def test_a_capture_that_would_take_too_much_memory_is_for_make_net(
     options = {option.name: option.default for option in BLOCK.options} | {"PARAMS": PARAMS, "TEST": None}
     options["CAPTURE"] = save_all(tmp_path, [capture])[0]
     issues = capture.product.pairs(PARAMS["LANES"]).issues
-    monkeypatch.setattr(operands, "MOST_BYTES", operands.BYTES_AN_ISSUE * issues)
+    monkeypatch.setattr(operands, "MOST_BYTES", BYTES_AN_ISSUE * issues)
     assert sim_options(options)[0] == "captured"
-    monkeypatch.setattr(operands, "MOST_BYTES", operands.BYTES_AN_ISSUE * issues - 1)
+    monkeypatch.setattr(operands, "MOST_BYTES", BYTES_AN_ISSUE * issues - 1)
     with pytest.raises(UserError, match=rf"takes {issues:,} issues; beyond .* make net TRACE=, with the folder"):
         sim_options(options)
 

@@ -19,7 +19,7 @@ from tb.lib.errors import UserError
 from tb.lib.paths import BUILD
 
 MOST_BYTES = 2 << 30  # of memory that a run's process takes
-LANES, BYTES_AN_ISSUE = 16, 1450  # of it that an issue takes with so many lanes: traces, model, comparison
+LANES, BYTES_AN_ISSUE = 16, 350  # of it that an issue takes with so many lanes: traces, model, comparison
 BITS = (4, 8, 12, 16)
 OPERAND_OPTIONS = (
     Option("X", "broadcast matrix (M x K), .npy of integers, or of floats", "in_file"),
@@ -90,8 +90,11 @@ def operand_config(options: dict[str, Any]) -> dict[str, Any]:
     return {"x": str(options["X"]), "w": str(options["W"]), **values, "out": bool(options["OUT"])}
 
 
-def check_operands(options: dict[str, Any]) -> tuple[npt.NDArray[np.integer], npt.NDArray[np.integer]]:
-    """X and W, loaded and checked with their options. Raises `UserError` for what the core cannot take."""
+def check_operands(
+    options: dict[str, Any], bytes_an_issue: int = BYTES_AN_ISSUE
+) -> tuple[npt.NDArray[np.integer], npt.NDArray[np.integer]]:
+    """X and W, loaded and checked with their options. Raises `UserError` for what the core, or the bench, cannot take.
+    `bytes_an_issue`: as `check_traced` has it."""
     params = options["PARAMS"]
     n_x, n_w, order, factor = (
         options["X_BITS"] // 4,
@@ -117,7 +120,7 @@ def check_operands(options: dict[str, Any]) -> tuple[npt.NDArray[np.integer], np
         )
     lanes = params["LANES"]
     instead = "split X by rows; make net cuts products itself"
-    check_traced("X @ W", count_issues(x, w, n_x, n_w, lanes, order), lanes, instead)
+    check_traced("X @ W", count_issues(x, w, n_x, n_w, lanes, order), lanes, instead, bytes_an_issue)
     return x, w
 
 
@@ -131,9 +134,10 @@ def count_issues(
     return sum(int(on[i] @ live[j]) for i in range(n_x) for j in range(n_w) if i + j >= min_order)
 
 
-def check_traced(what: str, issues: int, lanes: int, instead: str) -> None:
-    """Raises `UserError`, with what to do `instead`, if a run with so many issues needs more than `MOST_BYTES`."""
-    most = MOST_BYTES * LANES // (BYTES_AN_ISSUE * lanes)
+def check_traced(what: str, issues: int, lanes: int, instead: str, bytes_an_issue: int = BYTES_AN_ISSUE) -> None:
+    """Raises `UserError`, with what to do `instead`, if a run with so many issues needs more than `MOST_BYTES`, with
+    `bytes_an_issue` at up to `LANES` lanes."""
+    most = MOST_BYTES * LANES // (bytes_an_issue * max(lanes, LANES))
     if issues > most:
         raise UserError(
             f"{what} takes {issues:,} issues; beyond {most:,} a run's traces and checks need more than 2 GiB: {instead}"
