@@ -99,6 +99,7 @@ from models.top.config import (
     COPIES_A_WORD,
     SLOTS,
     STATE_A_WORD,
+    WORD_BYTES,
     Action,
     Answer,
     Buffer,
@@ -424,6 +425,7 @@ class OnProcessor:
         self.mapper.seed(program, seed)
         for address, word in self._settings.writes(self._params):
             program.write(Reg.LAPS + 4 * address, word)
+        self._clear(program)
         taken = []
         for at, tensor in enumerate((*self.tensors, *self.bias_tensors)):
             w = np.rint(np.ldexp(tensor.start, tensor.moments.fl_w)).astype(np.int64)
@@ -463,9 +465,17 @@ class OnProcessor:
         program.write(Reg.LAPS + 4 * LAPS_SEED, seed)
         for address, word in words:
             program.write(Reg.LAPS + 4 * address, word)
+        self._clear(program)
         for tensor, state in zip((*self.tensors, *self.bias_tensors), states, strict=True):
             self.mapper.load_state(program, tensor.state, state)
         yield program.actions
+
+    def _clear(self, program: Program) -> None:
+        """Words of copies that passes fill in part: what the host stores must hold something from the start."""
+        for tensor in (*self.tensors, *self.bias_tensors):
+            count = tensor.layout.count
+            for word in sorted({count // each for each in (8, 16, 32) if count % each}):  # of 16, 8 and 4 bits
+                program.load(Buffer.Y, tensor.copies + word, np.zeros((1, WORD_BYTES), np.uint8))
 
     def _pass(self, program: Program, tensor: Tensor, config: OptcConfig) -> Callable[[Answer], tuple[list[int], I64]]:
         return self.mapper.optimise(program, tensor.command(config))
