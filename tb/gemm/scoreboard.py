@@ -3,13 +3,14 @@
 Both models are asked with what was observed at their side of the product streams: the IOSS core's with the cycles in
 which the RAN took products, the RAN's with the cycles in which the IOSS core's model says that they were offered. Every
 cycle of the streams between them is thus checked from both ends. Boundaries: those of both, `joint` (descriptors
-before they reach a part), `result` (docs/gemm/README.md).
+before they reach a part, `busy_o`), `result` (docs/gemm/README.md).
 
 By value alone, each part is judged by its own rules (values.py), and results by the oracles.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,6 +32,7 @@ from tb.lib.scoreboard import (
     compare_tables,
     compare_values,
     cycle_table,
+    event_levels,
     reset_spans,
 )
 from tb.lib.streams import SourceLog
@@ -41,6 +43,7 @@ from tb.ran.values import ValueJudge
 
 I64 = npt.NDArray[np.int64]
 EV_RSP, EV_RAN, EV_IOSS, EV_BUSY = 1, 2, 3, 6
+LEVEL_DTYPE = np.dtype([("cycle", "<i8"), ("level", "?")])
 
 
 def _operands(program: GemmProgram) -> Inputs:
@@ -90,6 +93,7 @@ class GemmScoreboard(Scoreboard):
         self.core.judge()
         for at, (base, end) in enumerate(spans):
             self._ran(at, base, end, traces, good)
+            self._busy(base, end, traces)
         if self.counters is not None and self.epochs:
             want = self.epochs[-1].prediction
             compare_counters(self.verdict, self.counters[1], (want.row_counters, want.global_counters), self.cycles)
@@ -163,6 +167,21 @@ class GemmScoreboard(Scoreboard):
         got = np.zeros(int((kind == EV_RSP).sum()), RSP_DTYPE)
         got["cycle"], got["code"] = cycle[kind == EV_RSP], event["data"][kind == EV_RSP] & 0x1F
         compare_tables(verdict, "joint", "answer", got, np.array(answers, RSP_DTYPE), kinds=("cycle", "value"))
+
+    def _busy(self, base: int, end: int, traces: RanTraces) -> None:
+        """Every change of busy_o: it is set while a descriptor is held, or a part is busy."""
+        want = np.zeros(end - base + 1, bool)
+        for changes in (events(self.seen["event"]).busy, traces.busy):
+            mine = [(cycle - base, level) for cycle, level in changes if base <= cycle < end]
+            for (since, level), (until, _) in itertools.pairwise([*mine, (end - base, False)]):
+                want[since:until] |= level
+        for offer, take in zip(self.ran_offer.tolist(), self.ioss_take.tolist(), strict=True):
+            if base <= offer < end:
+                want[offer - base : (take + 1 if take >= 0 else end) - base] = True
+        at = np.flatnonzero(np.diff(want[:-1], prepend=False))
+        wanted = np.array(list(zip(at + base, want[at], strict=True)), LEVEL_DTYPE)
+        got = [each for each in event_levels(self.seen["gemm_event"], EV_BUSY) if base <= each[0] < end]
+        compare_tables(self.verdict, "joint", "change of busy_o", np.array(got, LEVEL_DTYPE), wanted)
 
     def _places(self) -> I64:
         """Each descriptor's number among the legal ones, -1 for others; makes the tables of their cycles."""

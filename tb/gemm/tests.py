@@ -16,7 +16,7 @@ import pyuvm
 from models.common.files import read_array, save_arrays
 from models.common.formats import YBits
 from models.common.generator import NUMBERS, TILE_DRAWS, draws
-from models.common.rounding import Round
+from models.common.rounding import RAND_BITS, Round
 from models.common.tensors import load_matrix
 from models.ioss.config import LEGAL_REDUCE, Descriptor
 from models.ran.config import RanDescriptor, Start
@@ -273,6 +273,11 @@ class formats(GemmTest):
             met[YBits(y_bits)] += 1
             shape = (config.get("jobs", 9), int(rng.integers(2, 30)), int(rng.integers(1, 20)))
             self.add(program, random_product(rng, shape, n_x, n_w, final=final, reduce_factor=factor))
+        # So many draws that it shows how many bits they have.
+        shape = (16 * config.get("jobs", 9), 8, 3 * self.params.core.lanes)
+        for rand_bits in range(len(RAND_BITS)):
+            final = RanDescriptor(YBits.B16, round=Round.STOCHASTIC, rand_bits=rand_bits, shift=14)
+            self.add(program, random_product(rng, shape, 3, 3, final=final))
         await self.play(program)
 
 
@@ -405,10 +410,18 @@ class refused_jobs(GemmTest):
 
 @pyuvm.test()
 class reset_mid_jobs(GemmTest):
-    """Resets at any moment; what follows is as from the start. Config: `resets`."""
+    """Resets at any moment, with every answer on its way too; what follows is as from the start. Config: `resets`."""
 
     async def body(self) -> None:
         rng = self.run_info.rng()
+        bad, ran = good_pair(rng, self.params.core.lanes)
+        for moment in range(2, 10):
+            program = self.program()
+            for _ in range(4):
+                program.descriptor(replace(bad, x_slices=0), ran)
+            await self.start(program)
+            await self.cycles_pass(moment)
+            await self.reset()
         for _ in range(self.run_info.config.get("resets", 8)):
             program = self.program()
             random_work(rng, program, Knobs(8, 10, LONGEST, reduce=(1, 2) if self.params.core.rows > 1 else (1,)))
@@ -418,6 +431,21 @@ class reset_mid_jobs(GemmTest):
         program = self.program()
         self.add(program, random_product(rng, (30, 40, 20), 2, 2, final=random_final(rng, YBits.B8)))
         await self.play(program)
+
+
+@pyuvm.test()
+class many_jobs(GemmTest):
+    """More than half as many jobs as there are numbers of jobs."""
+
+    async def body(self) -> None:
+        rng = self.run_info.rng()
+        final = RanDescriptor(YBits.B4, shift=2)
+        for jobs in (16000, 17000):  # of a descriptor at most 16,383
+            program = self.program()
+            for first in range(0, jobs, 8000):
+                rows = min(8000, jobs - first)
+                self.add(program, random_product(rng, (rows, 1, self.params.core.lanes), 1, 1, final=final))
+            await self.play(program)
 
 
 @pyuvm.test()
