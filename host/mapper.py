@@ -450,6 +450,11 @@ def _image_words(images: Images | None, n: int) -> U8:
     return pack(images.values.astype(np.int64), n)
 
 
+def _key(words: Sequence[U8]) -> bytes:
+    """What tiles are known by: their words, of every core."""
+    return b"|".join(each.tobytes() for each in words)
+
+
 class _Ring:
     """Hands out places of a buffer, one after the other and round again."""
 
@@ -497,6 +502,9 @@ class GradientLayout:
 class Mapper:
     """Lays out operands in the buffers of one processor. `reserve` keeps words for good, the rest are rings.
 
+    Tiles stay in W until the ring comes round to them: a product whose tiles are still there, or were fetched ahead,
+    does not load them again.
+
     Products and passes that round stochastically are numbered from `seed` on; their draws follow from that number, from
     row and column, or from the parameter, however the product is split and over however many cores.
     """
@@ -506,6 +514,12 @@ class Mapper:
         self.scheduler = Scheduler(params, done)
         self._rings = {buffer: _Ring(params.words_of(buffer)) for buffer in Buffer}
         self._drawing = 0  # products and passes that drew since the seed
+        self._resident: dict[bytes, tuple[int, int]] = {}  # tiles in W: first word and the one after the last
+
+    def forget(self) -> None:
+        """The processor was reset: counters begin anew, and nothing is known of its buffers."""
+        self.scheduler = Scheduler(self.params)
+        self._resident.clear()
 
     def seed(self, program: Program, value: int) -> None:
         """Writes SEED, from which all draws count; products are numbered anew."""
@@ -588,6 +602,23 @@ class Mapper:
                 outcome.parts.append(self._take(program, product, command, m0, n0, split, stored and not feeds))
         return outcome
 
+    def fetch_ahead(self, program: Program, product: Product, in_place: bool = False) -> None:
+        """Loads the tiles of a product that comes later, so that they come in while others compute; nothing if it
+        takes several commands. Of `product.x` shape and precision matter, not its values. `in_place`: as with
+        `gradients` or `feeds`."""
+        if not self.fits(product, in_place, checked=True):
+            return
+        factor = self._reduce_factor(product)
+        product, rows, columns = self._divided(_ordered(product), factor, in_place)
+        m, _, n = product.shape
+        if rows < m or columns < -(-n // LANES):
+            return
+        words = self._tile_words(product, self._command(product, factor, m, n, in_place), 0)
+        key = _key(words)
+        if key not in self._resident:
+            first = self._take_w(max(map(len, words)), False)
+            self._load_tiles(program, words, first)
+
     def _divided(self, product: Product, factor: int, in_place: bool) -> tuple[Product, int, int]:
         """Rows and tiles of a command, and the product without images if these do not fit, or would be those of a
         part: windows are counted from the first image on."""
@@ -602,10 +633,12 @@ class Mapper:
             product = replace(product, x_images=None, w_images=None)
         return product, *self._blocks(product, factor, in_place)
 
-    def fits(self, product: Product, in_place: bool = False) -> bool:
-        """The product can be done; `in_place`: with results that stay in Y as gradients."""
+    def fits(self, product: Product, in_place: bool = False, checked: bool = False) -> bool:
+        """The product can be done; `in_place`: with results that stay in Y as gradients; `checked`: its operands are
+        what they should be."""
         try:
-            self._check(product)
+            if not checked:
+                self._check(product)
             self._divided(_ordered(product), self._reduce_factor(product), in_place)
         except MapError:
             return False
@@ -802,28 +835,57 @@ class Mapper:
         program.load(Buffer.X, first, words)
         return first
 
-    def _load_w(self, program: Program, product: Product, command: Gemm, n0: int, split: bool) -> tuple[int, int]:
-        """First words of tiles and of biases."""
-        params, most = self.params, self._needs(command)[Buffer.W]
+    def _take_w(self, words: int, split: bool) -> int:
+        """Words of W; what was in them is there no longer."""
+        first = self._rings[Buffer.W].take(words, split)
+        end = first + words
+        self._resident = {key: span for key, span in self._resident.items() if span[1] <= first or end <= span[0]}
+        return first
+
+    def _tile_words(self, product: Product, command: Gemm, n0: int) -> list[U8]:
+        """Tiles as they lie in W, or images of windows, of every core that has some."""
+        params = self.params
+        if command.w_windows:
+            return [_image_words(product.w_images, command.n_w)]
         w = np.zeros((command.k, command.tiles * LANES), np.int64)
         w[:, : command.n] = product.w.q[:, n0 : n0 + command.n]
-        bias = np.zeros(command.tiles * LANES, "<i4")
-        if product.bias is not None:
-            bias[: command.n] = product.bias[n0 : n0 + command.n]
-        first = self._rings[Buffer.W].take(most, split)
-        bias_first = first + most - BIAS_WORDS * self._tile_count(command) * command.biases
+        out = []
         for core in range(self._used(command)):
-            tiles = command.tiles_of(core, params.cores)
-            parts = [_image_words(product.w_images, command.n_w)] if command.w_windows else []
+            parts = []
             for at, (lo, hi) in enumerate(command.chunks(params)):
-                if command.w_windows:
-                    break
                 desc = command.descriptors(params, at)[0]
+                tiles = command.tiles_of(core, params.cores)
                 parts += [pack_tile(desc, params.core, w[lo:hi, LANES * t : LANES * t + LANES]) for t in tiles]
-            program.load(Buffer.W, first, np.concatenate(parts), core)
-            if command.biases:
-                words = np.concatenate([bias[LANES * t : LANES * t + LANES] for t in tiles]).view(np.uint8)
-                program.load(Buffer.W, bias_first, words.reshape(-1, WORD_BYTES), core)
+            out.append(np.concatenate(parts))
+        return out
+
+    def _load_tiles(self, program: Program, words: list[U8], first: int) -> None:
+        for core, mine in enumerate(words):
+            program.load(Buffer.W, first, mine, core)
+        self._resident[_key(words)] = first, first + max(map(len, words))
+
+    def _load_w(self, program: Program, product: Product, command: Gemm, n0: int, split: bool) -> tuple[int, int]:
+        """First words of tiles and of biases."""
+        most = self._needs(command)[Buffer.W]
+        biases = BIAS_WORDS * self._tile_count(command) * command.biases
+        words = self._tile_words(product, command, n0)
+        key = _key(words)
+        if key in self._resident:
+            bias_first = self._take_w(biases, split) if biases else 0
+        if key in self._resident:  # the biases did not take their place
+            first = self._resident[key][0]
+        else:
+            first = self._take_w(most, split)
+            bias_first = first + most - biases
+            self._load_tiles(program, words, first)
+        if command.biases:
+            bias = np.zeros(command.tiles * LANES, "<i4")
+            assert product.bias is not None
+            bias[: command.n] = product.bias[n0 : n0 + command.n]
+            for core in range(self._used(command)):
+                tiles = command.tiles_of(core, self.params.cores)
+                mine = np.concatenate([bias[LANES * t : LANES * t + LANES] for t in tiles]).view(np.uint8)
+                program.load(Buffer.W, bias_first, mine.reshape(-1, WORD_BYTES), core)
         return first, bias_first if command.biases else 0
 
     def _load_masks(self, program: Program, mask: Bools, command: Gemm, m0: int, n0: int, split: bool) -> int:

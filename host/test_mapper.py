@@ -329,3 +329,50 @@ def test_draws_follow_product_row_and_column():
         assert np.array_equal(drawn(params, [exact, noisy, raw, noisy])[3], second)
     assert (drawn(TINY, [noisy], 2)[0] != first).any()  # after reset the seed is 1
     assert np.array_equal(drawn(TINY, [noisy], 1)[0], first)
+
+
+def loads_of(program, buffer):
+    """Words of loads of a buffer in a program."""
+    commands = [action.command for action in program.actions if isinstance(action, Issue)]
+    return [each.count for each in commands if isinstance(each, Load) and each.target == buffer]
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_tiles_fetched_ahead_are_not_loaded_again(cores):
+    params = replace(TINY, cores=cores, x_words=512, w_words=1024, y_words=2048)
+    rng = np.random.default_rng(3)
+    mapper, backend = Mapper(params), ModelBackend(Processor(params))
+    product = big(rng, m=20, bias=rng.integers(-99, 99, 100))
+    program = mapper.program()
+    mapper.fetch_ahead(program, replace(product, x=Operand(np.zeros((20, 40), np.int64), 1), bias=None))
+    ahead = loads_of(program, Buffer.W)
+    assert ahead
+    backend.run(program.actions)
+    after, _ = check(backend, mapper, [product])
+    assert sum(loads_of(after, Buffer.W)) == 4 * 7  # biases of seven tiles alone
+    again, _ = check(backend, mapper, [product])
+    assert sum(loads_of(again, Buffer.W)) == 4 * 7
+    mapper.forget()
+    backend = ModelBackend(Processor(params))
+    anew, _ = check(backend, mapper, [product])
+    assert sum(loads_of(anew, Buffer.W)) == sum(ahead) + 4 * 7
+
+
+def test_tiles_that_were_overwritten_are_loaded_again():
+    params = replace(ONE, x_words=512, y_words=2048)
+    rng = np.random.default_rng(4)
+    mapper, backend = Mapper(params), ModelBackend(Processor(params))
+    products = [big(rng, m=10, k=30, n=16 * tiles) for tiles in (3, 4, 5, 3)]
+    for product in (*products, products[0]):
+        program = mapper.program()
+        mapper.fetch_ahead(program, product)
+        backend.run(program.actions)
+        for _ in range(2):
+            check(backend, mapper, [product, products[2]])
+
+
+def test_what_takes_several_commands_is_not_fetched_ahead():
+    mapper = Mapper(ONE)
+    program = mapper.program()
+    mapper.fetch_ahead(program, big(np.random.default_rng(5)))
+    assert program.actions == []

@@ -81,7 +81,6 @@ from host.mapper import (
     Outcome,
     Product,
     Program,
-    Scheduler,
     signed32,
     words32,
 )
@@ -459,7 +458,7 @@ class OnProcessor:
     def resume(self, seed: int) -> Batches:
         """Brings a processor after reset to where `suspend` left one; random numbers start from `seed`."""
         states, words = self.kept
-        self.mapper.scheduler = Scheduler(self.top)
+        self.mapper.forget()
         program = self.mapper.program()
         self.mapper.seed(program, seed)
         program.write(Reg.LAPS + 4 * LAPS_SEED, seed)
@@ -578,6 +577,10 @@ class OnProcessor:
                 product, fmt, shift = self._result(gemm, key, training)
             outcome = self.mapper.product(program, replace(product, bias=bias, x_images=images))
             self._note_product(outcome, training)
+            if not last:
+                self._fetch_forward(program, at + 1)
+            elif training:
+                self._fetch_backward(program, at, fwd)
             answer = yield program.actions
             if fmt is not None:
                 y, closed = self._finish(outcome, answer, key, fmt, shift, updates)
@@ -598,6 +601,32 @@ class OnProcessor:
             q, fwd.off[at], fwd.routes[at] = layer.pool(y.q, closed)
             fwd.given[at] = replace(y, q=q)
         return fwd
+
+    def _fetch_forward(self, program: Program, at: int) -> None:
+        """Tiles of fp of a layer, while the one before it computes."""
+        layer, w = self.layers[at], self.weights[at].tensor
+        given = np.zeros((self.batch, layer.features[0]), np.int32)
+        self._fetch(program, layer.columns(given), w, layer.images(given))
+
+    def _fetch_backward(self, program: Program, at: int, fwd: _Forward) -> None:
+        """Tiles of bp and wg of a layer likewise."""
+        layer, forward = self.layers[at], fwd.gemms[at]
+        errors = np.zeros((self.batch * layer.places, layer.shape[1]), np.int32)
+        if self.wires.has_bp(at):
+            w = Quantised(layer.back_weights(forward.w), forward.w_fl, forward.w_bits, forward.w_unsigned)
+            self._fetch(program, layer.back_columns(errors), w, layer.back_images(errors))
+        self._fetch(program, errors.T, fwd.columns[at], None, fwd.images[at], True)
+
+    def _fetch(
+        self, program: Program, x: npt.NDArray[np.integer], w: Quantised, x_images: Images | None = None,
+        w_images: Images | None = None, in_place: bool = False,
+    ) -> None:  # fmt: skip
+        """`x`: of the shape that the operand will have. Results matter where they could be too long for Y."""
+        out = RAW32 if in_place else Format()
+        product = Product(
+            Operand(x, 1), Operand(w.q, w.bits // 4, w.unsigned), out, x_images=x_images, w_images=w_images
+        )  # fmt: skip
+        self.mapper.fetch_ahead(program, product, in_place)
 
     def _rounded(self, values: FloatArray, key: Key, updates: list[tuple[int, Stats]], training: bool) -> Quantised:
         """What the host has added up, in its entry's format."""
@@ -652,6 +681,8 @@ class OnProcessor:
             below = self._back_product(program, at, fwd, back)
             fed = self._feed(program, at, product, acc_fl, dy, copies[at])
             gradient = None if fed else self._weight_gradient(program, at, product, acc_fl, dy)
+            if at:
+                self._fetch_backward(program, at - 1, fwd)
             answer = yield program.actions
             self._after(passed, answer, after)
             waiting = gradient(answer) if gradient else None
@@ -808,6 +839,7 @@ class OnProcessor:
         for at, weights in enumerate(self.weights):
             program.update(4 * at + WEIGHT, _stats(weights.stats))
         program.update(4 * 0 + ACTIVATION, _stats(pixels))
+        self._fetch_forward(program, 0)
         formats = [self._read_format(program, Key(at, WEIGHT)) for at in range(len(self.layers))]
         answer = yield program.actions
         words = {name: take(answer) for name, take in heads.items()}
