@@ -519,6 +519,10 @@ class Mapper:
     def forget(self) -> None:
         """The processor was reset: counters begin anew, and nothing is known of its buffers."""
         self.scheduler = Scheduler(self.params)
+        self.drop_tiles()
+
+    def drop_tiles(self) -> None:
+        """Tiles in W are not used again, whatever they are."""
         self._resident.clear()
 
     def seed(self, program: Program, value: int) -> None:

@@ -663,6 +663,7 @@ class OnProcessor:
         if len(labels) != self.batch:
             raise MapError(f"an iteration has {self.batch} images, not {len(labels)}")
         self.products, self.gemm_commands = [], []
+        self.mapper.drop_tiles()  # so that an iteration moves the same words after a checkpoint
         x, seen = self._pixels(pixels)
         copies = yield from self._begin(queries(self.layers, len(labels)), seen)
         fwd: _Forward = yield from self._forward(x, True)
