@@ -799,8 +799,8 @@ class ports(BoundedTest):
 
 @pyuvm.test()
 class cores(BoundedTest):
-    """Several cores: loads that some of them take, products that leave some without a tile, and such in which all want
-    Y. Config: `narrow`: products of several chunks have one tile only."""
+    """Several cores: loads that some of them take, products that leave some without a tile, such in which all want Y,
+    and one that would feed a pass. Config: `narrow`: products of several chunks have one tile only."""
 
     async def body(self) -> None:
         rng = self.run_info.rng()
@@ -824,6 +824,10 @@ class cores(BoundedTest):
             gemm = random_product(rng, serial, params, **many)
             serial.add(gemm)
             store_results(serial, gemm, params)
+        gemm, opt = random_feed(rng, serial, params, m=1, k=9, n=16)
+        serial.add(opt)
+        serial.add(gemm)  # several cores: refused
+        serial.actions += [Read(Reg.ERROR)]
         await self.play(serial.take())
 
 
