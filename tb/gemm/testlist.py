@@ -56,7 +56,7 @@ TESTS: tuple[TestEntry, ...] = (
         icarus_config={"resets": 2},
         late=("icarus",),
     ),
-    TestEntry("many_jobs", "33,000 jobs a run", sims=("verilator",), late=("verilator",)),
+    TestEntry("many_jobs", "33,000 jobs a run", sims=("verilator",)),
     TestEntry(
         "constrained_random",
         "30 tiles a run",
