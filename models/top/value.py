@@ -214,6 +214,7 @@ class Processor:
         self.stream: deque[U8] = deque()  # packets that no load has taken yet
         self._ranged = False
         self.seed_word = RESET_SEED
+        self.to_come = 0  # of a RUN that nothing follows: commands are the same wherever they come from
 
     def memory(self, buffer: Buffer, core: int = 0) -> U8:
         """The words (words, 16) of a buffer, of core `core` if every core has its own."""
@@ -522,7 +523,7 @@ class Processor:
     # ---- registers ---------------------------------------------------------------------------------------------------
     def write(self, address: int, value: int) -> None:
         """A host's write. Raises `BusError` where the processor answers with an error, and for what the value level
-        does not have: CMD, PUSH and RUN (commands go through `execute` or `run`) and the pairs' counters."""
+        does not have: CMD and PUSH (commands go through `execute` or `run`) and the pairs' counters."""
         if address >= Reg.LAPS and address < Reg.COUNTERS:
             code = self.laps.write((address - Reg.LAPS) // 4, value)
             if code != RegCode.OK:
@@ -533,8 +534,8 @@ class Processor:
             self.irq_enable = value & 0xF
         elif address == Reg.ERROR_CLEAR:
             self.error, self.errors = None, 0
-        elif address == Reg.RUN and not value & 0xFFFF:
-            pass  # of no command
+        elif address == Reg.RUN:
+            self.to_come = value & 0xFFFF
         elif address == Reg.SEED:
             self.seed_word = value
         elif address == Reg.STEP:
@@ -577,7 +578,7 @@ class Processor:
             Reg.DONE: self.done[0] | self.done[1] << 8 | self.done[2] << 16,
             Reg.ERROR: self.error.word(self.errors) if self.error else 0,
             Reg.SEED: self.seed_word,
-            Reg.RUN: 0,
+            Reg.RUN: self.to_come,
             Reg.UPD_ANSWER: (said.fl & 0xFF) | said.n << 8 | int(said.events) << 11 | int(said.code) << 16,
         }
         if address not in one:

@@ -246,7 +246,8 @@ def _pushed_late(seen: Seen) -> None:
 
 def _run_late(seen: Seen) -> None:
     trace = seen["top_axil"]
-    trace["cycle"][np.flatnonzero((trace["address"] == Reg.RUN) & (trace["data"] & 0xFFFF > 0))[0]] += 9
+    counts = np.where(trace["address"] == Reg.RUN, trace["data"] & 0xFFFF, 0)
+    trace["cycle"][np.flatnonzero((counts > 0) & (counts < 0xFFFF))[0]] += 9  # of one whose commands come
 
 
 def _irq(change: Callable[[npt.NDArray[np.void], int], npt.NDArray[np.void]]) -> Callable[[Seen], None]:

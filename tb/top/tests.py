@@ -514,7 +514,7 @@ class run(BoundedTest):
     BOUND = 12_000  # the longest batch takes 4,000
 
     async def body(self) -> None:
-        rng, config = self.run_info.rng(), self.run_info.config
+        rng, config, serial = self.run_info.rng(), self.run_info.config, Serial()
         for at, moment in enumerate(rng.integers(20, 3000, config.get("resets", 6)).tolist()):
             serial = Serial()
             if at:
@@ -525,6 +525,11 @@ class run(BoundedTest):
                 await self.start(serial.take(), 200, streamed=True)
             await self.cycles_pass(moment if at else 500)
             await self.reset()
+        # As many as there can be, none of which comes.
+        serial.actions += [Write(Reg.RUN, 0xFF00_FFFF), Read(Reg.RUN)]
+        await self.start(serial.take())
+        await self.cycles_pass(60)
+        await self.reset()
         serial = Serial()
         serial.number = 200  # so that identifiers wrap
         serial.write(Reg.RUN, 0)
