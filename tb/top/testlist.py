@@ -68,7 +68,7 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry("far", "every limit in a run of 500,000 cycles", sims=("verilator",)),
     TestEntry("far_windows", "every limit in a run", sims=("verilator",)),
     TestEntry("padding", "both kinds in a run", params=({}, TWO), icarus_config={"kinds": 1}, late=("icarus",)),
-    TestEntry("run", "600 commands a run", icarus_config={"products": 1, "resets": 1}),
+    TestEntry("run", "200 commands and seven resets a run", icarus_config={"products": 1, "resets": 1}),
     TestEntry("reset_in_the_middle", "seven resets a run", icarus_config={"resets": 1}, late=("icarus",)),
     TestEntry(
         "abuse",
