@@ -102,7 +102,7 @@ def test_a_training_of_a_user_s_network_on_the_rtl(mine, tmp_path, monkeypatch) 
         ("Dense(4000), ReLU(), Dense(3)", {}, "words of the state buffers, which have 4,096: take smaller layers"),
         ("Dense(2)", {}, "labels 0 to 2, and the network has 2 outputs"),
         ("Dense(3)", {"DATA": "digits"}, "digits: training images of 64, and the network takes 6 x 6 x 2"),
-        ("Dense(3)", {"SAMPLE": "5"}, "SAMPLE=5: give all, or a share of the iterations"),
+        ("Dense(3)", {"SAMPLE": "5"}, "SAMPLE=5: give all, a share of the iterations (1/50 or 0.02), or minutes"),
         ("Dense(3)", {"SAMPLE": "all", "CAPTURE": "/tmp"}, "SAMPLE takes no CAPTURE"),
         ("Dense(3)", {"IMAGES": "9"}, "mine.npz has 8 training images, not 9"),
         (", ".join(["Dense(3), ReLU()"] * 12 + ["Dense(3)"]), {}, "18 layers: LAPS has 16"),

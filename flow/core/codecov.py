@@ -83,9 +83,9 @@ class Exclusion:
     reason: str
     first: int | None = None
     last: int | None = None
-    text: str | None = None
     pattern: str | None = None
     proof: str = ""
+    text: str | None = None
 
     @property
     def where(self) -> str:
@@ -284,8 +284,8 @@ def _exclusion(entry: dict[str, Any], where: str) -> Exclusion:
         except re.error as error:
             raise UserError(f"{where}: {key} is not a regular expression: {error}") from error
     return Exclusion(
-        entry["kind"], entry["file"], str(entry["reason"]).strip(), first, last, entry.get("text"),
-        entry.get("pattern"), str(entry.get("proof", "")),
+        entry["kind"], entry["file"], str(entry["reason"]).strip(), first, last, entry.get("pattern"),
+        str(entry.get("proof", "")), entry.get("text"),
     )  # fmt: skip
 
 
