@@ -350,7 +350,8 @@ class Scoreboard(uvm_scoreboard):
         self.is_told = True
 
     def check_phase(self) -> None:
-        """Judges the run that it was told of. A failure of the judgement itself is kept for the test's result."""
+        """Judges the run that it was told of. A failure of the judgement itself is kept for the test's result, unless
+        something has diverged before: then it may be the cause, and counts."""
         if not self.is_told:
             return
         info: RunInfo = ConfigDB().get(self, "", "RUN")
@@ -361,8 +362,10 @@ class Scoreboard(uvm_scoreboard):
                 self.verdict = self.judge()
                 self.judged.write(self)
         except Exception as failure:
-            self.failure = failure
-            return
+            if self.verdict.first is None:
+                self.failure = failure
+                return
+            self.logger.warning("the judgement ended early: %s: %s", type(failure).__name__, failure)
         made = ", ".join(f"{number:,} {kind}" for kind, number in self.verdict.checks.items())
         self.logger.info("compared %s; mismatches: %d", made, self.verdict.mismatches)
         for each in self.verdict.divergences:

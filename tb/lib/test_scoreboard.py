@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from pyuvm import uvm_root
+from pyuvm import ConfigDB, uvm_root
 
 from models.laps.config import LAYOUTS, Entry
 from tb.laps.trace import OBS_DTYPE, UNPACK
@@ -108,3 +109,21 @@ def test_a_scoreboard_takes_what_it_declares() -> None:
     assert (board.cycles, board.is_told) == (3, True)
     with pytest.raises(AttributeError, match="Scoreboard declares no cylces"):
         board.tell({"cylces": 3})
+
+
+@pytest.mark.parametrize("diverges", [False, True])
+def test_what_diverged_before_the_judgement_fails_counts(diverges: bool) -> None:
+    class Stumbles(Scoreboard):
+        def judge(self) -> Verdict:
+            if diverges:
+                self.verdict.diverge("store", 7, "word 0", 1, 2)
+            raise ValueError("shapes differ")
+
+    uvm_root().clear_hierarchy()
+    board = Stumbles("stumbles", None)
+    board.build_phase()
+    board.is_told = True
+    ConfigDB().set(None, "*", "RUN", SimpleNamespace(check="all"))
+    board.check_phase()
+    assert (board.failure is None) == diverges
+    assert (board.verdict.first is not None) == diverges

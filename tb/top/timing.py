@@ -622,7 +622,7 @@ class Checker:
             offer, tags = log.streams["out"].offer[beats], log.out_tags[beats]
             accept = run.optc.streams["in"].accept[feed.first : feed.first + feed.count]
             room = behind(accept, feed.count, 2)[: len(offer)]
-            taken = one_a_cycle(np.maximum(room, offer))
+            taken = one_a_cycle(np.maximum(room, offer[: len(room)]))
             self._taken[begun] = np.concatenate([taken, np.full(feed.count - len(taken), NEVER)])
             words = feed.count // FEED_WORDS
             number = unwrapped(tags[::FEED_WORDS], (jobs - words) % TAGS)
