@@ -646,6 +646,7 @@ class transfers(BoundedTest):
                     serial.store(buffer, first, count)
             serial.store(buffer, size - 1, 3)
             serial.store(buffer, size, 3)
+            serial.store(buffer, size, 1)
         serial.store(Buffer.Y, FREE[Buffer.Y], 1)
         serial.store(Buffer.Y, params.y_words, 1)  # fails after one that does well, a refused one after it
         serial.add(Store(target=Buffer.X))
@@ -1006,7 +1007,8 @@ class any_words(BoundedTest):
             serial.actions.append(Read(Reg.UPD_ANSWER))
             numbers = dict(zip(("values", "overflow", "zeros", "sum_low", "sum_high", "max_bit"), words, strict=True))
             serial.add(Update(**numbers, y=4 * entry[0] + entry[1]))
-            serial.actions += [Read(Reg.UPD_ANSWER), Read(Reg.LAPS + 8 * (4 * (entry[0] % 16) + entry[1]))]
+            at = Reg.LAPS + 8 * (4 * (entry[0] % 16) + entry[1])
+            serial.actions += [Read(Reg.UPD_ANSWER), Read(at), Read(at + 4)]
         await self.play(serial.take())
 
 
