@@ -610,18 +610,17 @@ class Mapper:
         """Loads the tiles of a product that comes later, so that they come in while others compute; nothing if it
         takes several commands. Of `product.x` shape and precision matter, not its values. `in_place`: as with
         `gradients` or `feeds`."""
-        if not self.fits(product, in_place, checked=True):
+        try:
+            factor = self._reduce_factor(product)
+            product, rows, columns = self._divided(_ordered(product), factor, in_place)
+        except MapError:
             return
-        factor = self._reduce_factor(product)
-        product, rows, columns = self._divided(_ordered(product), factor, in_place)
         m, _, n = product.shape
         if rows < m or columns < -(-n // LANES):
             return
         words = self._tile_words(product, self._command(product, factor, m, n, in_place), 0)
-        key = _key(words)
-        if key not in self._resident:
-            first = self._take_w(max(map(len, words)), False)
-            self._load_tiles(program, words, first)
+        if _key(words) not in self._resident:
+            self._load_tiles(program, words, self._take_w(max(map(len, words)), False))
 
     def _divided(self, product: Product, factor: int, in_place: bool) -> tuple[Product, int, int]:
         """Rows and tiles of a command, and the product without images if these do not fit, or would be those of a
@@ -637,12 +636,10 @@ class Mapper:
             product = replace(product, x_images=None, w_images=None)
         return product, *self._blocks(product, factor, in_place)
 
-    def fits(self, product: Product, in_place: bool = False, checked: bool = False) -> bool:
-        """The product can be done; `in_place`: with results that stay in Y as gradients; `checked`: its operands are
-        what they should be."""
+    def fits(self, product: Product, in_place: bool = False) -> bool:
+        """The product can be done; `in_place`: with results that stay in Y as gradients."""
         try:
-            if not checked:
-                self._check(product)
+            self._check(product)
             self._divided(_ordered(product), self._reduce_factor(product), in_place)
         except MapError:
             return False

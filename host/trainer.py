@@ -828,7 +828,7 @@ class OnProcessor:
     def _begin(self, asked: list[Query], pixels: TensorStats) -> Batches:
         """Plans, then updates of weights and pixels; the formats of the next weights."""
         program = self.mapper.program()
-        heads = {}
+        heads: dict[str, Callable[[Answer], list[int]]] = {}
         for number, query in enumerate(asked):
             slot = min(number, SLOTS - 1)  # weight gradients, the last, need of their plans the orders alone
             x, w, y = (4 * each.layer + each.cls for each in (query.x, query.w, query.y))
@@ -836,18 +836,20 @@ class OnProcessor:
             if len(asked) > SLOTS:  # before the next one takes the slot
                 heads[query.gemm] = program.slots(slot)
         self._slots = {query.gemm: min(number, SLOTS - 1) for number, query in enumerate(asked)}
-        table = program.slots(0, len(asked)) if len(asked) <= SLOTS else None
+        if not heads:
+            table = program.slots(0, len(asked))
+            heads = {
+                name: lambda answer, slot=slot: table(answer)[4 * slot : 4 * slot + 4]  # type: ignore[misc]
+                for name, slot in self._slots.items()
+            }
         for at, weights in enumerate(self.weights):
             program.update(4 * at + WEIGHT, _stats(weights.stats))
         program.update(4 * 0 + ACTIVATION, _stats(pixels))
         self._fetch_forward(program, 0)
         formats = [self._read_format(program, Key(at, WEIGHT)) for at in range(len(self.layers))]
         answer = yield program.actions
-        words = {name: take(answer) for name, take in heads.items()}
-        if table:
-            words = {name: table(answer)[4 * slot : 4 * slot + 4] for name, slot in self._slots.items()}
-        for name, of_slot in words.items():
-            planned = PlanSlot.of(of_slot)
+        for name, take in heads.items():
+            planned = PlanSlot.of(take(answer))
             assert planned is not None, "a plan that was not refused has filled its slot"
             self.min_orders[name] = planned.order
         return [_format(answer.read[place][0]) for place in formats]
