@@ -1,7 +1,7 @@
 """`make mutate`: how many single mutations of a block's RTL its tests notice.
 
 All mutants of a block are in one build (mutants.py); a mutant costs runs, each a process forked from a simulation that
-has imported everything (mutant_server.py). A mutant's runs go in the order that has killed fastest so far, the first
+has imported everything (flow/core/server.py). A mutant's runs go in the order that has killed fastest so far, the first
 that fails ends it. What the quick runs leave is compared with the RTL as it is (equivalence.py); what differs meets the
 others. Runs with the default parameters go first, what survives them meets those with other parameters, which have
 builds of their own. Engine and bookkeeping are those of `make regress`:
@@ -11,25 +11,19 @@ the same.
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import dataclasses
 import hashlib
 import json
-import logging
 import math
 import os
 import re
 import shutil
-import subprocess
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import hjson
@@ -40,12 +34,11 @@ from flow.commands.equivalence import equivalent
 from flow.commands.mutants import FILE, Mutant, Schema, make_schema
 from flow.commands.operators import OPERATORS
 from flow.commands.regress_run import Steps, alone
-from flow.core import guard
-from flow.core.building import Build, VerilatorRunner, build
+from flow.core.building import Build, build
 from flow.core.cluster import ClusterLost, connect, why
 from flow.core.jobs import portable, read_json, write_json
-from flow.core.simulate import _judge as judge
-from flow.core.simulate import transaction_logs
+from flow.core.server import Ended, Server, server
+from flow.core.simulate import judge, transaction_logs
 from flow.core.tools import tool_versions
 from tb.lib.contract import Block, RunSpec
 from tb.lib.errors import UserError
@@ -100,38 +93,6 @@ class Stage:
     learnt: Mapping[str, Mapping[str, Sequence[int]]] = field(default_factory=dict)
 
 
-class _Command(Exception):
-    """A simulator's command and environment, instead of its run."""
-
-
-class _CommandRunner(VerilatorRunner):
-    def _execute(self, cmds: Sequence[list[str]], cwd: Any) -> None:
-        raise _Command(cmds[0], dict(self.env))
-
-
-def _command(stage: Stage, folder: Path) -> tuple[list[str], dict[str, str]]:
-    """(command, environment) of a simulation that forks runs instead of running one."""
-    logging.getLogger("_CommandRunner").disabled = True
-    runner = _CommandRunner()
-    runner.flow_log = folder / "server.log"
-    try:
-        runner.test(
-            test_module=[stage.block.test_module, "flow.commands.mutant_server"],
-            hdl_toplevel=stage.block.tb_top,
-            hdl_toplevel_lang="verilog",
-            build_dir=stage.built.path,
-            test_dir=folder,
-            seed=1,
-            extra_env={"PYTHONHASHSEED": "1", "COCOTB_REWRITE_ASSERTION_FILES": "", "OPENBLAS_NUM_THREADS": "1"},
-            plusargs=["+verilator+seed+1"],
-            results_xml=str(folder / "results.xml"),
-            timescale=None,
-        )
-    except _Command as found:
-        return found.args[0], found.args[1]
-    raise AssertionError("the runner started a simulation")
-
-
 @dataclass(frozen=True)
 class Outcome:
     """What a run said: `status`, the boundary that saw it first, the error line, cycles, seconds of processor time, and
@@ -145,116 +106,46 @@ class Outcome:
     logs: Mapping[str, str] = field(default_factory=dict)
 
 
-class Server:
-    """A simulation of a stage that forks runs. Ends with this process."""
-
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
-        self.folder = stage.folder / "runs" / f"{os.getpid()}-{stage.built.path.name}"
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
-        command, environment = _command(stage, self.folder)
-        ask, self.asking = os.pipe()
-        self.answering, answer = os.pipe()
-        alive, self.own = os.pipe()
-        environment |= {
-            "TS_SERVE": f"{ask},{answer}", "TS_BLOCK": stage.block.name, "TS_SIM": "verilator",
-            "TS_PARAMS": json.dumps(dict(stage.built.params)), "TS_RUN_DIR": str(self.folder),
-        }  # fmt: skip
-        with (self.folder / "server.log").open("w", encoding="utf-8") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-I", "-S", guard.__file__, str(alive), *command],
-                cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                start_new_session=True, pass_fds=(alive, ask, answer),
-            )  # fmt: skip
-        for end in (alive, ask, answer):
-            os.close(end)
-        self.requests, self.answers = os.fdopen(self.asking, "w"), os.fdopen(self.answering)
-        if not self.answers.readline():
-            said = (self.folder / "server.log").read_text(errors="replace", encoding="utf-8").splitlines()[-3:]
-            raise UserError(f"the simulation of {stage.block.name} does not start: {' | '.join(said)}")
-
-    def close(self) -> None:
-        """Ends the simulation and removes its folder."""
-        with contextlib.suppress(OSError):
-            self.requests.close()
-        self.answers.close()
-        os.close(self.own)
-        self.process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def run(self, name: str, number: int, digest_logs: bool = False) -> Outcome:
-        """One run with the mutant of this number (0: none)."""
-        spec, clean = self.stage.specs[name], self.stage.clean.get(name)
-        folder = self.folder / "run"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        (folder / "config.json").write_text(json.dumps(dict(spec.config), sort_keys=True), encoding="utf-8")
-        if number:
-            (folder / FILE).write_text(str(number), encoding="utf-8")
-        module = self.stage.block.test_module
-        cpu = CPU_FACTOR * clean["cpu"] + CPU_MORE if clean else 3600.0
-        bound = int(CYCLE_FACTOR * clean["cycles"] + CYCLES_MORE) if clean and clean["cycles"] else 0
-        request = {
-            "folder": str(folder),
-            "seed": spec.seed,
-            "cpu": cpu,
-            "wall": WALL_FACTOR * cpu,
-            "environment": {
-                "TS_CONFIG": str(folder / "config.json"),
-                "TS_RUN_DIR": str(folder),
-                "TS_TEST": spec.test,
-                "TS_SEED": str(spec.seed),
-                "TS_BOUND": str(bound),
-                "COCOTB_RANDOM_SEED": str(spec.seed),
-                "COCOTB_TEST_FILTER": rf"^{re.escape(module)}\.{re.escape(spec.test)}$",
-                "COCOTB_RESULTS_FILE": str(folder / "results.xml"),
-            },
-        }
-        print(json.dumps(request), file=self.requests, flush=True)
-        line = self.answers.readline()
-        if not line:
-            raise RuntimeError(f"the simulation that forks runs of {self.stage.block.name} died")
-        return self._judged(json.loads(line), folder, spec.test, digest_logs)
-
-    def _judged(self, said: Mapping[str, Any], folder: Path, test: str, digest_logs: bool) -> Outcome:
-        log = folder / "sim.log"
-        lines = log.read_text(errors="replace", encoding="utf-8").splitlines() if log.is_file() else []
-        ended: Any = SimpleNamespace(exit_status=said["status"], timed_out=said["late"])
-        result, error, _ = judge(
-            ended, "verilator", folder / "results.xml", folder / "result.json", lines, test, said["seconds"]
-        )
-        result = result or {}
-        late = said["late"] or OUT_OF_BOUND in error
-        first = result.get("first_divergence")
-        boundary = str(first.get("boundary")) if isinstance(first, dict) else ""
-        if error.startswith("TS_ASSERT ") and not boundary:
-            boundary = f"assertion {error.split()[1]}"
-        status = TIMEOUT if late else KILLED if error else SURVIVED
-        logs = transaction_logs(folder) if digest_logs else {}
-        return Outcome(status, boundary, error[:300], int(result.get("cycles") or 0), said["cpu"], logs)
-
-
-_servers: dict[Path, Server] = {}
-
-
-def server(stage: Stage) -> Server:
+def _server(stage: Stage) -> Server:
     """The simulation of a stage that belongs to this process: one at a time."""
-    found = _servers.get(stage.built.path)
-    if found is None or found.process.poll() is not None:
-        for each in _servers.values():
-            each.close()
-        _servers.clear()
-        found = _servers[stage.built.path] = Server(stage)
-    found.stage = stage
-    return found
+    return server(stage.block, stage.built, stage.folder / "runs" / f"{os.getpid()}-{stage.built.path.name}")
 
 
-@atexit.register
-def _close() -> None:
-    for each in _servers.values():
-        with contextlib.suppress(Exception):
-            each.close()
+def mutant_run(stage: Stage, name: str, number: int, digest_logs: bool = False) -> Outcome:
+    """One run with the mutant of this number (0: none)."""
+    spec, clean = stage.specs[name], stage.clean.get(name)
+    forks = _server(stage)
+    folder = forks.folder / "run"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(dict(spec.config), sort_keys=True), encoding="utf-8")
+    if number:
+        (folder / FILE).write_text(str(number), encoding="utf-8")
+    cpu = CPU_FACTOR * clean["cpu"] + CPU_MORE if clean else 3600.0
+    bound = int(CYCLE_FACTOR * clean["cycles"] + CYCLES_MORE) if clean and clean["cycles"] else 0
+    environment = {
+        "TS_CONFIG": str(folder / "config.json"), "TS_RUN_DIR": str(folder), "TS_TEST": spec.test,
+        "TS_SEED": str(spec.seed), "TS_BOUND": str(bound),
+    }  # fmt: skip
+    ended = forks.run(folder, spec.test, spec.seed, environment, cpu, WALL_FACTOR * cpu)
+    return _judged(ended, folder, spec.test, digest_logs)
+
+
+def _judged(ended: Ended, folder: Path, test: str, digest_logs: bool) -> Outcome:
+    log = folder / "sim.log"
+    lines = log.read_text(errors="replace", encoding="utf-8").splitlines() if log.is_file() else []
+    result, error, _ = judge(
+        ended, "verilator", folder / "results.xml", folder / "result.json", lines, test, ended.seconds
+    )
+    result = result or {}
+    late = ended.timed_out or OUT_OF_BOUND in error
+    first = result.get("first_divergence")
+    boundary = str(first.get("boundary")) if isinstance(first, dict) else ""
+    if error.startswith("TS_ASSERT ") and not boundary:
+        boundary = f"assertion {error.split()[1]}"
+    status = TIMEOUT if late else KILLED if error else SURVIVED
+    logs = transaction_logs(folder) if digest_logs else {}
+    return Outcome(status, boundary, error[:300], int(result.get("cycles") or 0), ended.cpu, logs)
 
 
 # --- on a worker ----------------------------------------
@@ -285,7 +176,7 @@ def _order(stage: Stage, file: str) -> list[str]:
 
 def clean_run(stage: Stage, name: str) -> dict[str, Any]:
     """A run without a mutant."""
-    done = server(stage).run(name, 0, digest_logs=True)
+    done = mutant_run(stage, name, 0, digest_logs=True)
     return {"name": name, **dataclasses.asdict(done)}
 
 
@@ -322,7 +213,7 @@ def try_mutant(
     for name in _order(stage, mutant.file):
         if name in record["tried"] or (names is not None and name not in names):
             continue
-        done = server(stage).run(name, mutant.number)
+        done = mutant_run(stage, name, mutant.number)
         record["tried"][name] = done.status
         record["seconds"] = round(record["seconds"] + done.cpu, 3)
         pair = _tried[stage.block.name].setdefault(mutant.file, {}).setdefault(name, [0, 0])

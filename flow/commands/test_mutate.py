@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import re
 from collections.abc import Iterator
@@ -188,7 +189,7 @@ def test_a_mutant_is_what_it_says(tested: Block, tmp_path: Path, monkeypatch: py
     block = dataclasses.replace(tested, tests=(*tested.tests, TestEntry("waits", "", directed=True)))
     schema, stage = _stage(block, tmp_path)
     monkeypatch.setattr(mutate, "CPU_MORE", 1.0)
-    server = mutate.server(stage)
+    tried = functools.partial(mutate.mutant_run, stage)
 
     def number(operator: str, what: str, line: str) -> int:
         (found,) = {
@@ -198,18 +199,18 @@ def test_a_mutant_is_what_it_says(tested: Block, tmp_path: Path, monkeypatch: py
         }
         return found
 
-    assert server.run("strict-1", 0).status == SURVIVED
-    assert server.run("idle-1", number("operator", "+ to -", "count_o + 1'b1")).status == SURVIVED
-    done = server.run("strict-1", number("operator", "+ to -", "count_o + 1'b1"))
+    assert tried("strict-1", 0).status == SURVIVED
+    assert tried("idle-1", number("operator", "+ to -", "count_o + 1'b1")).status == SURVIVED
+    done = tried("strict-1", number("operator", "+ to -", "count_o + 1'b1"))
     assert (done.status, done.boundary) == (KILLED, "c")
     assert "counted [0, 15" in done.error
-    assert "counted [0, 1, 5, 4]" in server.run("strict-1", number("narrow", "top bit of count_o cut", "count_o")).error
-    assert "counted [0, 0, 4, 11]" in server.run("strict-1", number("reset", "inverted", "count_o <= '0")).error
-    assert server.run("strict-1", 0).status == SURVIVED
+    assert "counted [0, 1, 5, 4]" in tried("strict-1", number("narrow", "top bit of count_o cut", "count_o")).error
+    assert "counted [0, 0, 4, 11]" in tried("strict-1", number("reset", "inverted", "count_o <= '0")).error
+    assert tried("strict-1", 0).status == SURVIVED
     # No enable: the test would wait for ever.
-    assert server.run("waits-1", 0).status == SURVIVED
-    assert server.run("waits-1", number("condition", "stuck at 0", "else if (en_i)")).status == TIMEOUT
-    assert server.run("waits-1", 0).status == SURVIVED
+    assert tried("waits-1", 0).status == SURVIVED
+    assert tried("waits-1", number("condition", "stuck at 0", "else if (en_i)")).status == TIMEOUT
+    assert tried("waits-1", 0).status == SURVIVED
 
 
 def _go(block: Block, tmp_path: Path, **more: object) -> tuple[mutate.Score, dict]:

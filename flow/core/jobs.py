@@ -261,8 +261,9 @@ def run_job(
     started = time.time()
     logging.getLogger("_VerilatorRunner").disabled = logging.getLogger("_IcarusRunner").disabled = True  # we judge
     result = run(
-        block, job.sim, job.test, job.seed, job.params, job.config, coverage=job.coverage, timeout=timeout, label=LABEL
-    )
+        block, job.sim, job.test, job.seed, job.params, job.config, coverage=job.coverage, timeout=timeout, label=LABEL,
+        forked=True,
+    )  # fmt: skip
     if result.passed and job.coverage and result.coverage is None:
         result = dataclasses.replace(result, passed=False, error="the simulation wrote no coverage.dat")
     forget(job, store)

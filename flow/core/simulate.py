@@ -28,6 +28,7 @@ from flow.core import progress
 from flow.core.building import TAIL_LINES, Build, FlowRunner, IcarusRunner, VerilatorRunner, build, wave_format
 from flow.core.ownrtl import OwnRtl
 from flow.core.processes import DEFAULT_TIMEOUT, locked
+from flow.core.server import PYTHON, Ended, ServerDied, server, test_filter
 from tb.lib.contract import Block
 from tb.lib.errors import UserError
 from tb.lib.paths import BUILD, ROOT, shown
@@ -35,6 +36,7 @@ from tb.lib.replay import definition
 
 MAX_SEED = 2**31 - 1
 LEAST_SPACE = 1 << 20  # bytes on the disk, below which a failure is no surprise
+SERVERS = 2  # simulations that a process keeps for forked runs
 CHECKS = ("cycle", "value")  # what CHECK= takes: everything in its cycle; values and order at the outputs alone
 
 
@@ -112,6 +114,7 @@ def run(
     variables: Mapping[str, Any] | None = None,
     label: str = "",
     tick: Callable[[float], None] | None = None,
+    forked: bool = False,
 ) -> RunResult:
     """Builds (or finds) the simulation and runs the cocotb test `test` of the block's test module once.
 
@@ -120,8 +123,10 @@ def run(
     `variables` are the make variables that stand for `config` in the replay line; without them a non-empty `config` is
     replayed from its file (CONFIG=). The same run again, by another process too, empties the run's folder: who reads
     files of it later gives a `label` of its own, which is part of the folder's name. `tick` gets the seconds so far
-    while it runs, and shows them in its own way. Raises what `build` raises and `UserError` for a bad seed;
-    everything that happens in the simulation is in the `RunResult`.
+    while it runs, and shows them in its own way. `forked`: this process starts the simulation once and forks a process
+    for each run that it is asked for (server.py), which saves the start of Python; not with `coverage`, `waves` or
+    `check`. Raises what `build` raises and `UserError` for a bad seed; everything that happens in the simulation is in
+    the `RunResult`.
     """
     if not 1 <= seed <= MAX_SEED:
         raise UserError(f"SEED={seed} is out of range: choose 1..{MAX_SEED} (Verilator refuses seed 0)")
@@ -150,7 +155,11 @@ def run(
         replay = replay_line(block, sim, test, seed, values, said | dict(variables or {}))
         with progress.task(f"running {block.name} {test}") if not tick else contextlib.nullcontext() as update:
             shown_by = tick or (lambda _: update(0))
-            result = _simulate(block, built, test, seed, run_dir, config_path, replay, timeout, check, shown_by)
+            simulate = _Simulation(block, built, test, seed, run_dir, replay, timeout)
+            if forked and not (coverage or waves or check != "cycle"):
+                result = simulate.judged(simulate.forked(config_path))
+            else:
+                result = simulate.judged(simulate.started(config_path, check, shown_by))
         return replace(result, check=check, rtl=own)
 
 
@@ -169,102 +178,126 @@ def _arguments(built: Build, seed: int, waves: Path | None, check: str) -> tuple
     return test_args, plusargs
 
 
-def _simulate(
-    block: Block,
-    built: Build,
-    test: str,
-    seed: int,
-    run_dir: Path,
-    config: Path,
-    replay: str,
-    timeout: float,
-    check: str,
-    tick: Callable[[float], None],
-) -> RunResult:
-    sim = built.sim
-    runner: FlowRunner = VerilatorRunner() if sim == "verilator" else IcarusRunner()
-    runner.flow_log, runner.flow_waves, runner.flow_timeout = run_dir / "sim.log", built.waves, timeout
-    runner.flow_tick = tick
-    waves = run_dir / f"waves.{wave_format(sim)}" if built.waves else None
-    test_args, plusargs = _arguments(built, seed, waves, check)
-    environment = {
-        "TS_CONFIG": str(config),
-        "TS_RUN_DIR": str(run_dir),
-        "TS_BLOCK": block.name,
-        "TS_SIM": sim,
-        "TS_TEST": test,
-        "TS_SEED": str(seed),
-        "TS_PARAMS": json.dumps(dict(built.params)),
-        "TS_CHECK": check,
-        "PYTHONHASHSEED": str(seed),
-        # Rewriting the assertions of every imported module takes longer than most tests.
-        "COCOTB_REWRITE_ASSERTION_FILES": "",
-    }
-    results_xml = run_dir / "results.xml"
-    start = time.monotonic()
-    # Called from pytest, the runner leaves by SystemExit if the results are bad or missing; they are read below.
-    with contextlib.suppress(SystemExit):
-        runner.test(
-            test_module=block.test_module,
-            hdl_toplevel=block.tb_top,
-            hdl_toplevel_lang="verilog",
-            build_dir=built.path,
-            test_dir=run_dir,
-            test_filter=rf"^{re.escape(block.test_module)}\.{re.escape(test)}$",
-            seed=seed,
-            extra_env=environment,
-            test_args=test_args,
-            plusargs=plusargs,
-            waves=built.waves,
-            results_xml=str(results_xml),
-            timescale=None,
+@dataclass(frozen=True)
+class _Simulation:
+    """A run of `built` in `run_dir`."""
+
+    block: Block
+    built: Build
+    test: str
+    seed: int
+    run_dir: Path
+    replay: str
+    timeout: float
+
+    @property
+    def waves(self) -> Path | None:
+        return self.run_dir / f"waves.{wave_format(self.built.sim)}" if self.built.waves else None
+
+    def _environment(self, config: Path, check: str) -> dict[str, str]:
+        """What tells the test which run it is."""
+        return {
+            "TS_CONFIG": str(config),
+            "TS_RUN_DIR": str(self.run_dir),
+            "TS_BLOCK": self.block.name,
+            "TS_SIM": self.built.sim,
+            "TS_TEST": self.test,
+            "TS_SEED": str(self.seed),
+            "TS_PARAMS": json.dumps(dict(self.built.params)),
+            "TS_CHECK": check,
+        }
+
+    def started(self, config: Path, check: str, tick: Callable[[float], None]) -> Ended:
+        """How a simulation of its own ended."""
+        runner: FlowRunner = VerilatorRunner() if self.built.sim == "verilator" else IcarusRunner()
+        runner.flow_log, runner.flow_waves, runner.flow_timeout = self._log, self.built.waves, self.timeout
+        runner.flow_tick = tick
+        test_args, plusargs = _arguments(self.built, self.seed, self.waves, check)
+        start = time.monotonic()
+        # Called from pytest, the runner leaves by SystemExit if the results are bad or missing; `judge` reads them.
+        with contextlib.suppress(SystemExit):
+            runner.test(
+                test_module=self.block.test_module,
+                hdl_toplevel=self.block.tb_top,
+                hdl_toplevel_lang="verilog",
+                build_dir=self.built.path,
+                test_dir=self.run_dir,
+                test_filter=test_filter(self.block, self.test),
+                seed=self.seed,
+                extra_env=self._environment(config, check) | PYTHON,
+                test_args=test_args,
+                plusargs=plusargs,
+                waves=self.built.waves,
+                results_xml=str(self._results),
+                timescale=None,
+            )
+        return Ended(runner.exit_status, runner.timed_out, 0.0, time.monotonic() - start)
+
+    def forked(self, config: Path) -> Ended:
+        """How a process ended that was forked from a simulation of this build."""
+        start = time.monotonic()
+        environment = self._environment(config, "cycle")
+        try:
+            forks = server(self.block, self.built, most=SERVERS)
+            return forks.run(self.run_dir, self.test, self.seed, environment, None, self.timeout)
+        except ServerDied:  # for want of memory, say
+            return Ended(-signal.SIGKILL, False, 0.0, time.monotonic() - start)
+
+    @property
+    def _log(self) -> Path:
+        return self.run_dir / "sim.log"
+
+    @property
+    def _results(self) -> Path:
+        return self.run_dir / "results.xml"
+
+    def judged(self, ended: Ended) -> RunResult:
+        """What the run says."""
+        lines = self._log.read_text(errors="replace", encoding="utf-8").splitlines() if self._log.is_file() else []
+        said = self.run_dir / "result.json"
+        result, error, show_tail = judge(ended, self.built.sim, self._results, said, lines, self.test, self.timeout)
+        if error and shutil.disk_usage(self.run_dir).free < LEAST_SPACE:
+            error = f"the disk that holds {shown(BUILD)} is full: {error}"
+        coverage, waves = self.run_dir / "coverage.dat", self.waves
+        return RunResult(
+            passed=not error,
+            block=self.block.name,
+            sim=self.built.sim,
+            test=self.test,
+            seed=self.seed,
+            params=self.built.params,
+            exit_status=ended.exit_status,
+            timed_out=ended.timed_out,
+            error=error,
+            log_tail=tuple(lines[-TAIL_LINES:]) if show_tail else (),
+            result=result,
+            run_dir=self.run_dir,
+            log=self._log,
+            seconds=ended.seconds,
+            replay=self.replay,
+            waves=waves if waves and waves.is_file() else None,
+            coverage=coverage if self.built.coverage and coverage.is_file() else None,
+            warnings=self.built.warnings,
         )
-    seconds = time.monotonic() - start
-    log = run_dir / "sim.log"
-    lines = log.read_text(errors="replace", encoding="utf-8").splitlines() if log.is_file() else []
-    result, error, show_tail = _judge(runner, sim, results_xml, run_dir / "result.json", lines, test, timeout)
-    if error and shutil.disk_usage(run_dir).free < LEAST_SPACE:
-        error = f"the disk that holds {shown(BUILD)} is full: {error}"
-    coverage = run_dir / "coverage.dat"
-    return RunResult(
-        passed=not error,
-        block=block.name,
-        sim=sim,
-        test=test,
-        seed=seed,
-        params=built.params,
-        exit_status=runner.exit_status,
-        timed_out=runner.timed_out,
-        error=error,
-        log_tail=tuple(lines[-TAIL_LINES:]) if show_tail else (),
-        result=result,
-        run_dir=run_dir,
-        log=log,
-        seconds=seconds,
-        replay=replay,
-        waves=waves if waves and waves.is_file() else None,
-        coverage=coverage if built.coverage and coverage.is_file() else None,
-        warnings=built.warnings,
-    )
 
 
-def _judge(
-    runner: FlowRunner, sim: str, results_xml: Path, result_json: Path, lines: list[str], test: str, timeout: float
+def judge(
+    ended: Ended, sim: str, results_xml: Path, result_json: Path, lines: list[str], test: str, timeout: float
 ) -> tuple[dict[str, Any] | None, str, bool]:
     """(result.json, error line or '', whether the log's end belongs to the message). Every doubt is a failure."""
     result: dict[str, Any] | None = None
     with contextlib.suppress(OSError, ValueError):
         loaded = json.loads(result_json.read_text(encoding="utf-8"))
         result = loaded if isinstance(loaded, dict) else None
-    if runner.timed_out:
+    if ended.timed_out:
         return result, f"no end after {timeout:.0f} s: killed", True
-    if runner.exit_status < 0:
-        return result, f"the simulator died of {signal.Signals(-runner.exit_status).name}", True
+    if ended.exit_status < 0:
+        return result, f"the simulator died of {signal.Signals(-ended.exit_status).name}", True
     ran, failures = _results(results_xml)
     if failures:
         return result, str((result or {}).get("error") or failures[0]), False
-    if runner.exit_status > 0:
-        return result, f"the simulator ended with status {runner.exit_status}", True
+    if ended.exit_status > 0:
+        return result, f"the simulator ended with status {ended.exit_status}", True
     if ran == 0:
         missing = any("No tests" in line or "filtered" in line for line in lines)
         return result, f"no test '{test}' ran" if missing else "the simulator left no results", True

@@ -2,22 +2,31 @@
 
 import dataclasses
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from flow.core import building, processes, simulate
+from flow.core import building, processes, server, simulate
 from flow.core.building import BuildError, build
 from flow.core.simulate import replay_line, run
 from tb.lib.errors import UserError
 from tb.lib.paths import ROOT
 
 SIMS = ("verilator", "icarus")
+
+
+@pytest.fixture(autouse=True)
+def _no_simulation_left():
+    yield
+    server.close_all()
 
 
 @pytest.mark.parametrize("sim", SIMS)
@@ -50,8 +59,9 @@ def test_passes_with_config_seed_and_a_clean_environment(toy, sim, monkeypatch):
         ("goo", "no test 'goo' ran"),
     ],
 )
-def test_every_doubt_is_a_failure(toy, test, error):
-    result = run(toy, "icarus", test, 3)
+@pytest.mark.parametrize("forked", [False, True])
+def test_every_doubt_is_a_failure(toy, test, error, forked):
+    result = run(toy, "icarus", test, 3, forked=forked)
     assert not result.passed
     assert result.error == error
     replays = [line for line in result.summary().splitlines() if line.startswith("replay: ")]
@@ -59,8 +69,9 @@ def test_every_doubt_is_a_failure(toy, test, error):
 
 
 @pytest.mark.parametrize("sim", SIMS)
-def test_crash_shows_the_end_of_the_log(toy, sim):
-    result = run(toy, sim, "crash")
+@pytest.mark.parametrize("forked", [False, True])
+def test_crash_shows_the_end_of_the_log(toy, sim, forked):
+    result = run(toy, sim, "crash", forked=forked)
     assert not result.passed
     assert result.exit_status < 0
     assert 0 < len(result.log_tail) <= simulate.TAIL_LINES
@@ -69,14 +80,56 @@ def test_crash_shows_the_end_of_the_log(toy, sim):
 
 
 @pytest.mark.parametrize("sim", SIMS)
-def test_hang_is_killed(toy, sim):
+@pytest.mark.parametrize("forked", [False, True])
+def test_hang_is_killed(toy, sim, forked):
     build(toy, sim)
     start = time.monotonic()
-    result = run(toy, sim, "hang", timeout=4)
+    result = run(toy, sim, "hang", timeout=4, forked=forked)
     assert time.monotonic() - start < 30
     assert result.timed_out
     assert result.error == "no end after 4 s: killed"
     assert any("going to sleep" in line for line in result.log_tail)
+
+
+@pytest.mark.parametrize("sim", SIMS)
+def test_a_forked_run_is_the_run_of_a_simulation_of_its_own(toy, sim):
+    own = run(toy, sim, "good", 7, {"WIDTH": 4}, {"cycles": 18})
+    said = own.result
+    for _ in range(2):
+        forked = run(toy, sim, "good", 7, {"WIDTH": 4}, {"cycles": 18}, forked=True)
+        assert forked.passed
+        assert forked.result == said
+        assert forked.run_dir == own.run_dir
+    other = run(toy, sim, "good", 8, {"WIDTH": 4}, {"cycles": 3}, forked=True)
+    assert other.result["value"] == 3
+    assert other.result["random"] != said["random"]
+    assert len(server._servers) == 1
+
+
+def test_a_process_keeps_few_simulations_and_misses_none(toy):
+    for width in (4, 8, 4):
+        assert run(toy, "icarus", "good", 1, {"WIDTH": width}, forked=True).passed
+    assert len(server._servers) == simulate.SERVERS == 2
+    (first, second) = server._servers.values()
+    first.process.kill()
+    first.process.wait()
+    assert run(toy, "icarus", "good", 1, {"WIDTH": 8}, forked=True).passed
+    folder = second.folder
+    server.close_all()
+    assert not folder.exists()
+    assert not second.alive()
+
+
+def test_a_simulation_that_dies_during_a_forked_run_fails_it(toy):
+    def kill():
+        os.killpg(next(iter(server._servers.values())).process.pid, signal.SIGKILL)
+
+    assert run(toy, "icarus", "good", forked=True).passed
+    threading.Timer(1.0, kill).start()
+    result = run(toy, "icarus", "hang", forked=True)
+    assert not result.passed
+    assert result.error == "the simulator died of SIGKILL"
+    assert result.exit_status == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("sim", SIMS)

@@ -2,8 +2,9 @@
 
 cocotb imports this module after a block's tests; the import does not return before the first request. A request is a
 line of JSON on the first of the two descriptors that TS_SERVE names: folder, environment, seed, seconds of processor
-time and of the wall clock. A forked process returns from the import and is a simulation like any other; the server
-waits for it and answers on the second descriptor: status, whether its time was over, processor time.
+time (None: no limit) and of the wall clock. A forked process returns from the import and is a simulation like any
+other; the server waits for it and answers on the second descriptor: status, whether its time was over, processor time.
+The starter's side is server.py.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import cocotb
 from cocotb import _shutdown, regression
 
 GRACE_SECONDS = 2  # between the limit of processor time and SIGKILL
-LARGEST_FILE = 1 << 30  # bytes: a mutant that writes without end
+LARGEST_FILE = 1 << 30  # bytes, with a limit of processor time: a mutant that writes without end
 
 
 def _become(request: dict[str, Any]) -> None:
@@ -31,10 +32,11 @@ def _become(request: dict[str, Any]) -> None:
     for target in (1, 2):
         os.dup2(log, target)
     os.close(log)
-    limit = int(request["cpu"]) + 1
-    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + GRACE_SECONDS))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if request["cpu"] is not None:
+        limit = int(request["cpu"]) + 1
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + GRACE_SECONDS))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.environ.update(request["environment"])
     seed = request["seed"]
     cocotb.RANDOM_SEED = seed
