@@ -66,7 +66,9 @@ def _on_both() -> Iterator[object]:
 def _run(block: Block, spec: RunSpec, label: str = "") -> RunResult:
     # What other parameters than the default build is run for seconds.
     quick = bool(spec.params)
-    result = run(block, spec.sim, spec.test, spec.seed, spec.params, spec.config, quick=quick, label=label, forked=True)
+    result = run(
+        block, spec.sim, spec.test, spec.seed, spec.params, spec.config, quick=quick, label=label, forked="tested"
+    )
     assert result.passed, result.summary()
     floor.keep(block, spec, result)
     return result

@@ -108,7 +108,7 @@ class Outcome:
 
 def _server(stage: Stage) -> Server:
     """The simulation of a stage that belongs to this process: one at a time."""
-    return server(stage.block, stage.built, stage.folder / "runs" / f"{os.getpid()}-{stage.built.path.name}")
+    return server(stage.block, stage.built, folder=stage.folder / "runs" / f"{os.getpid()}-{stage.built.path.name}")
 
 
 def mutant_run(stage: Stage, name: str, number: int, digest_logs: bool = False) -> Outcome:

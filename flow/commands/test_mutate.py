@@ -19,6 +19,7 @@ from flow.commands.mutants import Schema, make_schema
 from flow.commands.mutate_run import KILLED, SURVIVED, TIMEOUT, Request, Stage
 from flow.commands.operators import OPERATORS
 from flow.core.blocks import get_block
+from flow.core.server import close_all
 from flow.core.simulate import run, transaction_logs
 from tb.lib.contract import Block
 from tb.lib.errors import UserError
@@ -112,9 +113,7 @@ def _own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Simulations that fork runs end with each test."""
     monkeypatch.setattr(mutate, "_tried", {})
     yield
-    for each in mutate._servers.values():
-        each.close()
-    mutate._servers.clear()
+    close_all()
 
 
 def _said(schema: Schema) -> list[tuple[str, str]]:

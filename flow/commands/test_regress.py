@@ -22,7 +22,7 @@ from flow.commands import regress_report, replay
 from flow.commands import regress_run as regress
 from flow.commands.regress_run import NOT_RUN, Request
 from flow.conftest import processes, simulations, wait_for
-from flow.core import blocks, cluster, codecov, jobs
+from flow.core import blocks, cluster, codecov, jobs, server
 from flow.core.blocks import get_block
 from tb.lib.contract import RunSpec
 from tb.lib.errors import UserError
@@ -48,13 +48,18 @@ async def logged(dut):
     Path(os.environ["TS_RUN_DIR"], "draws.bin").write_bytes(draws + bytes([value]))
     finish("pass", cycles=5, checks={"value": 5, "slice": 3, "cycle": 2})
 
+def parent(pid):
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[1])
+
 @cocotb.test()
 async def kills(dut):
     with attempts().open("a") as handle:
         handle.write("kills\\n")
-    guard = os.getppid()
-    worker = int(Path(f"/proc/{guard}/stat").read_text().rpartition(") ")[2].split()[1])
-    os.kill(worker, 9)
+    pid, command = os.getpid(), ""
+    while "guard.py" not in command:
+        pid = parent(pid)
+        command = Path(f"/proc/{pid}/cmdline").read_text()
+    os.kill(parent(pid), 9)
     time.sleep(60)
 
 @cocotb.test()
@@ -74,6 +79,12 @@ def many(toy, tmp_path):
     path = tmp_path / "flow_toy_tests.py"
     path.write_text(path.read_text(encoding="utf-8") + MORE_TESTS, encoding="utf-8")
     return lambda *tests, **more: dataclasses.replace(toy, tests=tests, **more)
+
+
+@pytest.fixture(autouse=True)
+def _no_simulation_left():
+    yield
+    server.close_all()
 
 
 @pytest.fixture

@@ -262,7 +262,7 @@ def run_job(
     logging.getLogger("_VerilatorRunner").disabled = logging.getLogger("_IcarusRunner").disabled = True  # we judge
     result = run(
         block, job.sim, job.test, job.seed, job.params, job.config, coverage=job.coverage, timeout=timeout, label=LABEL,
-        forked=True,
+        forked=digest,
     )  # fmt: skip
     if result.passed and job.coverage and result.coverage is None:
         result = dataclasses.replace(result, passed=False, error="the simulation wrote no coverage.dat")

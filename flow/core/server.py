@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from tb.lib.errors import UserError
 from tb.lib.paths import BUILD
 
 FORKING = "flow.core.forking"
+SERVERS = BUILD / "servers"  # a folder for each
 # Of every simulation. Rewriting the assertions of every imported module takes longer than most tests.
 PYTHON = {"PYTHONHASHSEED": "1", "COCOTB_REWRITE_ASSERTION_FILES": ""}
 # A forked process has no threads but its own.
@@ -161,20 +163,36 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-_servers: dict[Path, Server] = {}  # of this process, by build, the one used last at the end
+def _sweep() -> None:
+    """Removes the folders of processes that were killed."""
+    for left in SERVERS.glob("*-*"):
+        if not Path(f"/proc/{left.name.partition('-')[0]}").exists():
+            shutil.rmtree(left, ignore_errors=True)
 
 
-def server(block: Block, built: Build, folder: Path | None = None, most: int = 1) -> Server:
-    """The simulation of `built` that belongs to this process, which keeps at most `most` of them; `folder` is where."""
-    found = _servers.pop(built.path, None)
+Key = tuple[int, str, Path]
+_servers: dict[Key, Server] = {}  # by thread, state of the sources and build; the one used last at the end
+
+
+def server(block: Block, built: Build, state: str = "", folder: Path | None = None, most: int = 1) -> Server:
+    """The simulation of `built` that belongs to this thread, which keeps at most `most` of them.
+
+    `state` names the Python sources that it has imported: another state, another simulation. `folder` is where it
+    waits.
+    """
+    key = (threading.get_ident(), state, built.path)
+    found = _servers.pop(key, None)
     if found is not None and not found.alive():
         found.close()
         found = None
     if found is None:
-        while len(_servers) >= most:
-            _servers.pop(next(iter(_servers))).close()
-        found = Server(block, built, folder or BUILD / "servers" / f"{os.getpid()}-{built.path.name}")
-    _servers[built.path] = found
+        own = [each for each in _servers if each[0] == key[0]]
+        old = [each for each in own if each[1] != state]
+        for each in {*old, *own[: max(0, len(own) - most + 1)]}:
+            _servers.pop(each).close()
+        _sweep()
+        found = Server(block, built, folder or SERVERS / f"{os.getpid()}-{key[0]}-{built.path.name}")
+    _servers[key] = found
     return found
 
 

@@ -36,7 +36,7 @@ from tb.lib.replay import definition
 
 MAX_SEED = 2**31 - 1
 LEAST_SPACE = 1 << 20  # bytes on the disk, below which a failure is no surprise
-SERVERS = 2  # simulations that a process keeps for forked runs
+SERVERS = 2  # simulations that a thread keeps for forked runs
 CHECKS = ("cycle", "value")  # what CHECK= takes: everything in its cycle; values and order at the outputs alone
 
 
@@ -114,7 +114,7 @@ def run(
     variables: Mapping[str, Any] | None = None,
     label: str = "",
     tick: Callable[[float], None] | None = None,
-    forked: bool = False,
+    forked: str = "",
 ) -> RunResult:
     """Builds (or finds) the simulation and runs the cocotb test `test` of the block's test module once.
 
@@ -123,10 +123,10 @@ def run(
     `variables` are the make variables that stand for `config` in the replay line; without them a non-empty `config` is
     replayed from its file (CONFIG=). The same run again, by another process too, empties the run's folder: who reads
     files of it later gives a `label` of its own, which is part of the folder's name. `tick` gets the seconds so far
-    while it runs, and shows them in its own way. `forked`: this process starts the simulation once and forks a process
-    for each run that it is asked for (server.py), which saves the start of Python; not with `coverage`, `waves` or
-    `check`. Raises what `build` raises and `UserError` for a bad seed; everything that happens in the simulation is in
-    the `RunResult`.
+    while it runs, and shows them in its own way. `forked`, a name for the present state of the Python sources: this
+    thread starts the simulation once and forks a process for each run that asks for this state (server.py), which
+    saves the start of Python; not with `coverage`, `waves` or `check`. Raises what `build` raises and `UserError` for a
+    bad seed; everything that happens in the simulation is in the `RunResult`.
     """
     if not 1 <= seed <= MAX_SEED:
         raise UserError(f"SEED={seed} is out of range: choose 1..{MAX_SEED} (Verilator refuses seed 0)")
@@ -157,7 +157,7 @@ def run(
             shown_by = tick or (lambda _: update(0))
             simulate = _Simulation(block, built, test, seed, run_dir, replay, timeout)
             if forked and not (coverage or waves or check != "cycle"):
-                result = simulate.judged(simulate.forked(config_path))
+                result = simulate.judged(simulate.forked(config_path, forked))
             else:
                 result = simulate.judged(simulate.started(config_path, check, shown_by))
         return replace(result, check=check, rtl=own)
@@ -233,12 +233,12 @@ class _Simulation:
             )
         return Ended(runner.exit_status, runner.timed_out, 0.0, time.monotonic() - start)
 
-    def forked(self, config: Path) -> Ended:
+    def forked(self, config: Path, state: str) -> Ended:
         """How a process ended that was forked from a simulation of this build."""
         start = time.monotonic()
         environment = self._environment(config, "cycle")
         try:
-            forks = server(self.block, self.built, most=SERVERS)
+            forks = server(self.block, self.built, state, most=SERVERS)
             return forks.run(self.run_dir, self.test, self.seed, environment, None, self.timeout)
         except ServerDied:  # for want of memory, say
             return Ended(-signal.SIGKILL, False, 0.0, time.monotonic() - start)
