@@ -103,9 +103,9 @@ def test_faults_need_tests_that_pass_without_them_and_each_is_told(toy, tmp_path
     clean = {"wrong": SimpleNamespace(passed=True, summary=lambda: "PASS wrong\nwaves: no")}
     clean["good"] = SimpleNamespace(passed=True, summary=lambda: "PASS good")
     monkeypatch.setattr(faults, "load_faults", lambda block: both)
-    monkeypatch.setattr(faults, "_run", lambda block, test, *_: clean[test])
+    monkeypatch.setattr(faults, "_run", lambda block, test, *_, **__: clean[test])
     monkeypatch.setattr(
-        faults, "try_fault", lambda block, each: faults.FaultResult(each.name, "t", "caught", ("count",), "count")
+        faults, "try_fault", lambda block, each, sim: faults.FaultResult(each.name, "t", "caught", ("count",), "count")
     )
     said: list[str] = []
     assert [each.name for each in faults.try_faults(toy, 1, say=said.append)] == ["fault", "other"]
@@ -115,6 +115,9 @@ def test_faults_need_tests_that_pass_without_them_and_each_is_told(toy, tmp_path
         "1 of 2: fault caught, first at count",
         "2 of 2: other caught, first at count",
     ]
+    # The toy's list has no run on Icarus: nothing is planted there, and that is said.
+    assert faults.try_faults(toy, 1, say=said.append, sim="icarus") == []
+    assert said[-1] == "left out, as the list does not run their tests on icarus: fault, other"
     clean["good"] = SimpleNamespace(passed=False, error="it is bad", replay="make sim", summary=lambda: "FAIL good")
     with pytest.raises(UserError, match="good fails without a fault: it is bad; make sim"):
         faults.try_faults(toy, 1, say=said.append)

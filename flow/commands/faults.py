@@ -37,10 +37,12 @@ from flow.core.options import Option, command
 from flow.core.output import wide, write_report
 from flow.core.processes import locked, run_all
 from flow.core.simulate import RunResult, run
-from flow.core.tools import require_programs
+from flow.core.tools import SIMULATORS, require_programs
+from flow.core.values import Choice
 from tb.lib.contract import Block
 from tb.lib.errors import UserError
 from tb.lib.paths import BUILD, REPORTS, ROOT, shown, source_files
+from tb.lib.testlist import block_runs
 
 _HEADER = re.compile(r"^#\s*(\w+)\s*:\s*(.*?)\s*$")
 _say = partial(print, flush=True)
@@ -134,20 +136,29 @@ def plant(fault: Fault, folder: Path, root: Path = ROOT) -> None:
         raise UserError(f"{shown(fault.path)} changes nothing in rtl/")
 
 
-def _run(block: Block, test: str, seed: int, params: dict[str, int], src_root: Path = ROOT) -> RunResult:
-    """One run as `make sim` would make it with these parameters."""
-    config = {"reduced": True} if params else {}
+def runs_on(block: Block, fault: Fault, sim: str) -> bool:
+    """Whether the list has the fault's test on this simulator."""
+    return sim == "verilator" or any(sim in entry.sims for entry in block.tests if entry.test == fault.test)
+
+
+def _run(
+    block: Block, test: str, seed: int, params: dict[str, int], src_root: Path = ROOT, sim: str = "verilator"
+) -> RunResult:
+    """One run as `make sim` would make it with these parameters, on Icarus as short as the list has it."""
+    config: dict[str, Any] = {"reduced": True} if params else {}
+    if sim == "icarus":
+        config |= next(spec.config for spec in block_runs(block.tests, sim) if spec.test == test)
     # A faulty build runs once.
-    return run(block, "verilator", test, seed, params, config, src_root=src_root, quick=src_root != ROOT, variables={})
+    return run(block, sim, test, seed, params, config, src_root=src_root, quick=src_root != ROOT, variables={})
 
 
-def try_fault(block: Block, fault: Fault) -> FaultResult:
-    """Plants `fault`, runs its test on Verilator and judges the outcome."""
+def try_fault(block: Block, fault: Fault, sim: str = "verilator") -> FaultResult:
+    """Plants `fault`, runs its test and judges the outcome."""
     folder = BUILD / "faults" / block.name / fault.name
     with locked(folder.with_name(fault.name + ".lock")):
         try:
             plant(fault, folder)
-            result = _run(block, fault.test, fault.seed, fault.params, folder)
+            result = _run(block, fault.test, fault.seed, fault.params, folder, sim)
         except BuildError as error:
             return FaultResult(fault.name, fault.title, "error", fault.boundaries, detail=f"does not build: {error}")
         except UserError as error:
@@ -167,7 +178,11 @@ def try_fault(block: Block, fault: Fault) -> FaultResult:
 
 
 def try_faults(
-    block: Block, jobs: int = 2, names: Sequence[str] | None = None, say: Callable[[str], None] = _say
+    block: Block,
+    jobs: int = 2,
+    names: Sequence[str] | None = None,
+    say: Callable[[str], None] = _say,
+    sim: str = "verilator",
 ) -> list[FaultResult]:
     """Every fault of `block` (or those called `names`), after their tests have been seen to pass without a fault; `say`
     gets a line for each.
@@ -176,10 +191,14 @@ def try_faults(
     """
     require_programs({"git": "git"}, "planting faults")
     faults = [fault for fault in load_faults(block) if names is None or fault.name in names]
+    left = [fault.name for fault in faults if not runs_on(block, fault, sim)]
+    if left:
+        say(f"left out, as the list does not run their tests on {sim}: {', '.join(left)}")
+    faults = [fault for fault in faults if fault.name not in left]
     clean = {(fault.test, fault.seed, tuple(sorted(fault.params.items()))) for fault in faults}
 
     def check(test: str, seed: int, params: Sequence[tuple[str, int]]) -> str:
-        result = _run(block, test, seed, dict(params))
+        result = _run(block, test, seed, dict(params), sim=sim)
         say(f"without a fault: {result.summary().splitlines()[0]}")
         return "" if result.passed else f"{test} fails without a fault: {result.error}; {result.replay}"
 
@@ -189,7 +208,7 @@ def try_faults(
     done = itertools.count(1)
 
     def judge(fault: Fault) -> FaultResult:
-        result = try_fault(block, fault)
+        result = try_fault(block, fault, sim)
         say(f"{next(done)} of {len(faults)}: {fault.name} {result.outcome}, first at {result.boundary or '-'}")
         return result
 
@@ -199,12 +218,13 @@ def try_faults(
 @command(
     "faults",
     options.BLOCK,
+    Option("SIM", Choice(SIMULATORS), "simulator", "verilator"),
     Option("FAULT", click.STRING, "faults to plant: name[,name] or 'pattern*' (default: all)"),
     options.REPORT,
     options.jobs(),
     Option("RTL", click.STRING, "refused: faults are patches"),
 )
-def main(BLOCK: str, FAULT: str | None, REPORT: Path | None, JOBS: int, RTL: str | None) -> int:
+def main(BLOCK: str, SIM: str, FAULT: str | None, REPORT: Path | None, JOBS: int, RTL: str | None) -> int:
     """Plant known faults, check that each is caught."""
     from flow.commands.listing import choose
 
@@ -218,7 +238,7 @@ def main(BLOCK: str, FAULT: str | None, REPORT: Path | None, JOBS: int, RTL: str
     if FAULT is not None:
         known = [fault.name for fault in load_faults(block)]
         names = choose("FAULT", FAULT, known, "fault", f"make list BLOCK={block.name} lists them")
-    results = try_faults(block, JOBS, names)
+    results = try_faults(block, JOBS, names, sim=SIM)
     table = Table(
         "fault",
         "what it breaks",
@@ -239,13 +259,14 @@ def main(BLOCK: str, FAULT: str | None, REPORT: Path | None, JOBS: int, RTL: str
             print(f"  {result.replay}")
     content = {
         "block": block.name,
+        "sim": SIM,
         "status": "fail" if bad else "pass",
         "caught": len(results) - len(bad),
         "faults": len(results),
     }
     content["results"] = [result.as_dict() for result in results]
     # The documentation shows the last report of all faults.
-    path = REPORT or (REPORTS / block.name / "faults.json" if names is None else None)
+    path = REPORT or (REPORTS / block.name / "faults.json" if names is None and SIM == "verilator" else None)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
     write_report(path, content)
