@@ -33,7 +33,7 @@ TESTS: tuple[TestEntry, ...] = (
         params=({}, ONE_BANK),
         icarus_config={"sets": ["early"], "gemms": ["bp3"], "rows": 8, "factors": [1, 8]},
         directed=True,
-        late=("icarus",),
+        late=("verilator",),
     ),
     TestEntry(
         "shapes",

@@ -26,7 +26,7 @@ TESTS: tuple[TestEntry, ...] = (
         "fixed data; all steps, both rules",
         icarus_config={"steps": 6},
         directed=True,
-        late=("icarus",),
+        late=("verilator",),
     ),
     TestEntry(
         "user_gradients",
@@ -35,7 +35,7 @@ TESTS: tuple[TestEntry, ...] = (
         late=("icarus",),
     ),
     TestEntry("following", "600 steps of either rule", icarus_config={"steps": 6}, late=("icarus",)),
-    TestEntry("dead_weights", "no choice left to a seed", icarus_config={"steps": 20}, late=("icarus",)),
+    TestEntry("dead_weights", "no choice left to a seed", icarus_config={"steps": 20}, late=("verilator",)),
     TestEntry("full_rate", "no choice left to a seed", params=({}, ONE, EIGHT), icarus_config={"beats": 200}),
     TestEntry("corner_configurations", "1200 tensors a run", icarus_config={"tensors": 30}, late=("icarus",)),
     TestEntry("corner_values", "all of them", icarus_config={"configs": 0}, late=("icarus",)),

@@ -66,7 +66,8 @@ TESTS: tuple[TestEntry, ...] = (
     ),
     TestEntry("full_rate", "no choice left to a seed", icarus_config={"jobs": 60}, late=("icarus",)),
     TestEntry("counters", "the moment of the clear is fixed", icarus_config={"moment": 150}, late=("icarus",)),
-    TestEntry("second_reading", "14 descriptors a run", seeds=(1, 2, 3), params=({}, SMALL), sims=("verilator",)),
+    TestEntry("second_reading", "14 descriptors a run", seeds=(1, 2, 3), sims=("verilator",)),
+    TestEntry("second_reading", "14 descriptors a run", seeds=(1, 2, 3), params=(SMALL,)),
     TestEntry(
         "constrained_random",
         "72 descriptors a run",

@@ -22,7 +22,7 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry("strobes", "no choice left to a seed", directed=True),
     TestEntry("port_orders", "no choice left to a seed", icarus_config={"reach": 3}, directed=True, late=("icarus",)),
     TestEntry(
-        "traffic", "2,000 accesses a run", seeds=(1, 2, 3), params=({}, TWO), icarus_config={"rounds": 3}, early_seeds=2
+        "traffic", "2,000 accesses a run", seeds=(1, 2, 3), params=({}, TWO), icarus_config={"rounds": 3}, early_seeds=1
     ),
     TestEntry("interrupts", "no choice left to a seed", directed=True, late=("icarus",)),
     TestEntry("failures", "every set of engines in every run"),
