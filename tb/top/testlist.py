@@ -66,7 +66,7 @@ TESTS: tuple[TestEntry, ...] = (
     TestEntry("limits", "every limit in a run", params=(TWO,), icarus_config={"every": 8}),
     TestEntry("limits", "as smoke", params=(FOUR,), sims=("icarus",), icarus_config={"every": 12}, late=("icarus",)),
     TestEntry("far", "every limit in a run of 500,000 cycles", sims=("verilator",)),
-    TestEntry("far_windows", "every limit in a run", sims=("verilator",)),
+    TestEntry("far_windows", "every limit in a run", sims=("verilator",), late=BOTH),
     TestEntry("padding", "both kinds in a run", params=({}, TWO), icarus_config={"kinds": 1}, late=("icarus",)),
     TestEntry("run", "200 commands and seven resets a run", icarus_config={"products": 1, "resets": 1}),
     TestEntry("reset_in_the_middle", "seven resets a run", icarus_config={"resets": 1}, late=("icarus",)),
