@@ -148,7 +148,9 @@ def _values(x: npt.NDArray[np.generic], what: str) -> npt.NDArray[np.float32]:
     if x.ndim not in (2, 3, 4):
         raise DataError(f"{what} has shape {x.shape}: it is (images, features) or (images, rows, columns[, channels])")
     if x.dtype == np.uint8:
-        return x.astype(np.float32) / np.float32(255)
+        values = x.astype(np.float32)
+        values /= np.float32(255)
+        return values
     if x.dtype.kind not in "fiu":
         raise DataError(f"{what} has elements of type {x.dtype}: take uint8 or floats")
     values = x.astype(np.float32)

@@ -323,6 +323,7 @@ def figures(of: Mapping[int, Mapping[str, Any]], iterations: int, params: Mappin
         "figures": {name: asdict(estimate(*pair, at, iterations)) for name, pair in pairs.items()},
         "mismatches": sum(record["mismatches"] for record in records),
         "checks": {kind: sum(record["checks"][kind] for record in records) for kind in records[0]["checks"]},
+        "peak_mib": max(record["peak_mib"] for record in records),
     }
 
 

@@ -177,7 +177,7 @@ def record_of(result: RunResult) -> dict[str, Any]:
     report = result.result["report"]
     return {
         **report["segment"], "cycles": result.result["cycles"], "seconds": result.result["seconds"],
-        "checks": report["checks"], "mismatches": report["mismatches"],
+        "checks": report["checks"], "mismatches": report["mismatches"], "peak_mib": result.result["peak_mib"],
     }  # fmt: skip
 
 
@@ -335,6 +335,7 @@ def _train_sampled(job: Job, data: Digits, per_epoch: int, share: str, where: Wh
     wide(100).print(table_of(done))
     checks = ", ".join(f"{count:,} {kind}" for kind, count in done["checks"].items())
     print(f"checks: {checks}; mismatches: {done['mismatches']}")
+    print(f"memory of a simulation: {done['peak_mib']:,} MiB at most")
     print(f"each of {len(done['verified'])} iterations ends in the state in which the next one began ahead")
     write_report(report, done)
     return 0

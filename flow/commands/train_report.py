@@ -195,6 +195,7 @@ def content(
         "energy": energy(records, energies, params),
         "mismatches": sum(r["mismatches"] for r in records),
         "checks": {kind: sum(r["checks"][kind] for r in records) for kind in records[0]["checks"]},
+        "peak_mib": max(r["peak_mib"] for r in records),
         "simulated_cycles": cycles,
         "simulated_cycles_per_second": cycles / seconds,
         "epoch1": {name: by_epoch[0][name] for name in EPOCH1},
@@ -232,7 +233,7 @@ def summary_lines(report: Mapping[str, Any]) -> list[str]:
         f"energy (proxy): {report['energy']['ratio_fp16']:.1f} times below a dense FP16 array's; "
         f"{report['energy']['largest_part']}",
         f"{report['largest_loss']}",
-        f"{report['mismatches']} mismatches",
+        f"{report['mismatches']} mismatches; memory of a simulation: {report['peak_mib']:,} MiB at most",
     ]
 
 

@@ -13,6 +13,10 @@ rank(t) the number of ready cycles before t, so r_q = max(rank(T_q + 2), r_(q-1)
 rank(T_q + 2) <= r_(q-2) + 2 <= r_(q-1) + 1; with T_q = T_(q-1) + 1, rank(T_q + 2) <= rank(T_(q-1) + 2) + 1 <=
 r_(q-1) + 1. So only a job's first issue can move r by more than one: r_q = max(rank(S + 2), r_prev + 1) + q for a job
 whose slot is reached at S = max(T_prev + 1, Z + 1), and T_q = max(S + q, A_(q-2)).
+
+**At rest.** With nothing offered that was not taken and nothing inside, all that a core keeps are the reduce factor and
+each row's bank (`Rest`). A long run may thus be predicted in parts, each with its own cycle 0: `Prediction.rest` of one
+is `Stimulus.since` of the next, and counters add up.
 """
 
 from __future__ import annotations
@@ -91,6 +95,17 @@ JOB_DTYPE = np.dtype(
 )
 
 
+@dataclass(frozen=True)
+class Rest:
+    """What a core at rest keeps: the reduce factor, and of each row the bank of its next job (empty: 0 of each)."""
+
+    reduce_factor: int = 1
+    banks: tuple[int, ...] = ()
+
+
+AFTER_RESET = Rest()
+
+
 @dataclass
 class Stimulus:
     """Inputs as observed at the boundary. *Offer* is the cycle in which ``valid`` is first high for an item."""
@@ -108,6 +123,7 @@ class Stimulus:
     horizon: int  # cycles observed
     prod_ready: npt.NDArray[np.bool_] | None = None  # (cycles, rows); None = always; not ready past its end
     byp_ready: npt.NDArray[np.bool_] | None = None  # (cycles,); None = always; not ready past its end
+    since: Rest = AFTER_RESET  # how it begins
 
 
 @dataclass
@@ -131,6 +147,7 @@ class Prediction:
     jobs: npt.NDArray[np.void] = field(default_factory=lambda: np.zeros(0, JOB_DTYPE))
     """Jobs whose first beat was taken, in order: kind 0 rows, 1 bypass, 2 refused, 3 last beat not taken yet (done -1);
     group -1 where none was chosen (tile refused); n_issue without nulls."""
+    rest: Rest | None = None  # at the horizon; None: not at rest
 
     @property
     def utilisation(self) -> float:
@@ -270,7 +287,8 @@ class _Predictor:
         self.row_start: list[list[int]] = [[] for _ in range(params.rows)]
         self.row_rank: list[list[int]] = [[] for _ in range(params.rows)]
         self.row_last: list[list[int]] = [[] for _ in range(params.rows)]  # T_last
-        self.row_epoch: list[list[int]] = [[0] for _ in range(params.rows)]  # jobs before each change of RF
+        # Jobs before each change of RF; a row whose first job here goes into bank 1 has had one more.
+        self.row_epoch = [[-bank] for bank in stim.since.banks or (0,) * params.rows]
         self.t_prev = [-1] * params.rows
         self.r_prev = [-1] * params.rows
         self.a_prev = [-1] * params.rows
@@ -278,7 +296,9 @@ class _Predictor:
 
         # Per group: T_last (latest of its rows) of the last job but one and of the last job: two slots, so a slot is
         # free in the cycles after the former and both are in the cycles after the latter.
-        self.older, self.newer = [-1] * params.rows, [-1] * params.rows
+        self.rf = stim.since.reduce_factor
+        n_groups = params.rows // self.rf
+        self.older, self.newer = [-1] * n_groups, [-1] * n_groups
         self.z_prev = -1
         self.byp_done = -1  # transfer of the latest bypass
         self.tiles: list[tuple[int, int, Descriptor, _Tile | None]] = []  # (first job, jobs present, desc, values)
@@ -303,7 +323,7 @@ class _Predictor:
         free: list[int] = []
         ends: list[int] = []
         refused_tiles = 0
-        pending_gone, loaded, rf_prev, job_at = 0, -1, 1, 0
+        pending_gone, loaded, job_at = 0, -1, 0
         for d, desc in enumerate(self.descs):
             accept = max(self.desc_offer[d], pending_gone)
             if accept >= horizon:
@@ -316,7 +336,7 @@ class _Predictor:
             opened = max(accept + 1, loaded + 1)
             if n >= 2:
                 opened = max(opened, free[n - 2])
-            if desc.reduce_factor != rf_prev:
+            if desc.reduce_factor != self.rf:
                 if n >= 1:
                     opened = max(opened, free[n - 1])
                 opened = max(opened, self.byp_done + 1, max(self.a_prev) + 1)
@@ -324,11 +344,11 @@ class _Predictor:
                 break
             opens.append(opened)
             pending_gone = opened + 1
-            if desc.reduce_factor != rf_prev:
-                rf_prev = desc.reduce_factor
+            if desc.reduce_factor != self.rf:
+                self.rf = desc.reduce_factor
                 for epoch, jobs in zip(self.row_epoch, self.row_job, strict=True):
                     epoch.append(len(jobs))
-                n_groups = self.params.rows // rf_prev
+                n_groups = self.params.rows // self.rf
                 self.older, self.newer = [-1] * n_groups, [-1] * n_groups
             loaded, good = self._load(n, opened, desc, tile_accept)
             ends.append(loaded)
@@ -369,7 +389,16 @@ class _Predictor:
             opens=np.array(opens, dtype=np.int64),
             bank_free=np.array([f if f < horizon else -1 for f in free], dtype=np.int64),
             jobs=self._job_table(),
+            rest=self._rest([pending_gone, *free], (desc_accept, tile_accept, vec_accept)),
         )
+
+    def _rest(self, free: list[int], accepts: Iterable[npt.NDArray[np.int64]]) -> Rest | None:
+        """What is kept at the horizon, if everything offered was taken and is over by then, answers included."""
+        over = max(*free, self.byp_done, *self.a_prev) < self.horizon
+        if not over or any((accept < 0).any() for accept in accepts):
+            return None
+        jobs = zip(self.row_job, self.row_epoch, strict=True)
+        return Rest(self.rf, tuple((len(mine) - epoch[-1]) & 1 for mine, epoch in jobs))
 
     def _job_table(self) -> npt.NDArray[np.void]:
         """The jobs whose first beat was taken, in order."""

@@ -6,6 +6,10 @@ whole arrays.
 
 **Horizon.** ``Stimulus.horizon`` cycles, 0 .. horizon - 1, were observed. An event at or after the horizon is absent
 from the tables (or -1 where a table has one entry per input).
+
+**At rest.** With nothing offered that was not taken and nothing inside, all that a RAN keeps are the reduce factor and
+the number of the next job (`Rest`). A long run may thus be predicted in parts, each with its own cycle 0:
+`Prediction.rest` of one is `Stimulus.since` of the next, and counters add up.
 """
 
 from __future__ import annotations
@@ -26,7 +30,7 @@ from models.ran.config import (
     RspCode,
     Start,
 )
-from models.ran.jobs import I64, U8, Flags, Job
+from models.ran.jobs import AFTER_RESET, I64, U8, Flags, Job, Rest
 from models.ran.timing import Timing
 from models.ran.value import draws_of, join_stats, pack_results, quantise, saturate, shift_products, start_words
 
@@ -114,6 +118,7 @@ class Stimulus:
     psum_req_ready: Flags | None = None  # (cycles,); None = always; not ready past its end
     out_ready: Flags | None = None
     stat_ready: Flags | None = None
+    since: Rest = AFTER_RESET  # how it begins
 
 
 @dataclass
@@ -143,6 +148,7 @@ class Prediction:
     row_counters: I64  # (rows, 4), index RowCounter
     global_counters: I64  # (13,), index GlobalCounter
     jobs: npt.NDArray[np.void]  # JOB_DTYPE, in order of swap; times that did not come are -1
+    rest: Rest | None = None  # at the horizon; None: not at rest
 
 
 def job_numbers(stim: Stimulus, accepted: I64, codes: npt.NDArray[np.uint8], tags: npt.ArrayLike, cycles: I64) -> I64:
@@ -232,6 +238,7 @@ def predict(params: RanParams, stim: Stimulus) -> Prediction:
             JOB_DTYPE,
             [(j.tag, j.desc, j.byp, j.complete, j.select, j.swap, j.quant, j.done) for j in swapped],
         ),
+        rest=time.rest(),
     )
 
 

@@ -15,6 +15,17 @@ U8 = npt.NDArray[np.uint8]
 Flags = npt.NDArray[np.bool_]
 
 
+@dataclass(frozen=True)
+class Rest:
+    """What a RAN at rest keeps: the reduce factor and the number of the next job."""
+
+    reduce_factor: int = 1
+    jobs: int = 0
+
+
+AFTER_RESET = Rest()
+
+
 @dataclass(slots=True, eq=False)
 class Slot:
     """An accepted descriptor."""
@@ -76,6 +87,11 @@ class Stream:
         """Takes the item; its index."""
         self.at += 1
         return self.at - 1
+
+    @property
+    def over(self) -> bool:
+        """Whether every item was taken."""
+        return self.at == len(self.offer)
 
     def wakes(self) -> list[int]:
         """The offer that comes, if any."""

@@ -73,12 +73,10 @@ def _offered(stim: Stimulus) -> Stimulus:
 
 
 def differences(one: Prediction, other: Prediction) -> list[str]:
-    """Fields that differ."""
-    return [
-        field.name
-        for field in dataclasses.fields(one)
-        if not np.array_equal(np.asarray(getattr(one, field.name)), np.asarray(getattr(other, field.name)))
-    ]
+    """Fields that differ; only one reading knows of `rest`."""
+    names = [field.name for field in dataclasses.fields(one) if field.name != "rest"]
+    both = [(name, np.asarray(getattr(one, name)), np.asarray(getattr(other, name))) for name in names]
+    return [name for name, mine, theirs in both if not np.array_equal(mine, theirs)]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -113,3 +111,82 @@ def test_what_lies_behind_the_horizon_is_absent() -> None:
         want = predict(PARAMS, cut)
         assert differences(want, simulate(PARAMS, cut)) == []
         assert (want.out["cycle"] < horizon).all()
+
+
+def test_parts_between_rests_make_up_the_whole() -> None:
+    """Two parts, of which the second begins with what the RAN kept at rest, and a prediction of both together."""
+    for seed in range(4):
+        one, two = work(np.random.default_rng(seed)), work(np.random.default_rng(seed + 10))
+        first = predict(PARAMS, one)
+        assert first.rest == cycle.Rest(2, 27)
+        for table in (two.prod, two.byp):
+            table["tag"] += 27
+        second = predict(PARAMS, dataclasses.replace(two, since=first.rest))
+        assert second.rest == cycle.Rest(2, 54)
+        whole = predict(PARAMS, _joined(one, two, 900))
+        assert whole.rest == second.rest
+        for name in ("row_counters", "global_counters"):
+            np.testing.assert_array_equal(getattr(whole, name), getattr(first, name) + getattr(second, name), name)
+        for name in ("desc_accept", "byp_accept", "swap", "quant", "job_stat", "out", "stat"):
+            np.testing.assert_array_equal(
+                getattr(whole, name), np.concatenate([getattr(first, name), _later(getattr(second, name), 900)]), name
+            )
+        for name in ("swap_acc", "quant_z", "out_data"):
+            np.testing.assert_array_equal(
+                getattr(whole, name), np.concatenate([getattr(first, name), getattr(second, name)]), name
+            )
+        for name, by in (("tree", "entry"), ("prod_accept", "row")):
+            both = np.concatenate([getattr(first, name), _later(getattr(second, name), 900)])
+            of = np.concatenate([one.prod, two.prod])[by] if by == "row" else both[by]
+            np.testing.assert_array_equal(getattr(whole, name), both[np.argsort(of, kind="stable")], name)
+
+
+@pytest.mark.parametrize("missing", ["desc", "prod", "byp", "tensor", "bias"])
+def test_what_is_under_way_is_no_rest(missing: str) -> None:
+    stim = work(np.random.default_rng(0))
+    if missing == "desc":  # one that waits
+        stim.descs.append(RanDescriptor(lanes=8, reduce_factor=2, n_jobs=1))
+        stim.desc_offer = np.append(stim.desc_offer, 0)
+    elif missing == "prod":
+        keep = np.arange(len(stim.prod)) < len(stim.prod) - 1
+        stim.prod, stim.prod_data = stim.prod[keep], stim.prod_data[keep]
+    elif missing == "byp":
+        stim.byp = stim.byp[:-1]
+    elif missing == "tensor":  # its second descriptor is to come
+        stim.descs[2] = dataclasses.replace(stim.descs[2], stat_last=False)
+    else:
+        stim.bias_offer[:] = stim.horizon
+    assert predict(PARAMS, stim).rest is None
+
+
+def _later(table: np.ndarray, by: int) -> np.ndarray:
+    """Cycles of a table, or of a column (-1: never), `by` later."""
+    if not table.dtype.names:
+        return np.where(table < 0, -1, table + by)
+    table = table.copy()
+    for name in {"cycle", "valid_cycle"} & set(table.dtype.names):
+        table[name] += by
+    return table
+
+
+def _joined(one: Stimulus, two: Stimulus, at: int) -> Stimulus:
+    """`one`, and `two` from cycle `at` on."""
+    prod, byp = two.prod.copy(), two.byp.copy()
+    prod["offer"] += at
+    byp["offer"] += at
+    prods = np.concatenate([one.prod, prod])
+    order = np.argsort(prods["row"], kind="stable")
+    return dataclasses.replace(
+        one,
+        descs=one.descs + two.descs,
+        desc_offer=np.concatenate([one.desc_offer, two.desc_offer + at]),
+        prod=prods[order],
+        prod_data=np.concatenate([one.prod_data, two.prod_data])[order],
+        byp=np.concatenate([one.byp, byp]),
+        bias_data=np.concatenate([one.bias_data, two.bias_data]),
+        bias_last=np.concatenate([one.bias_last, two.bias_last]),
+        bias_offer=np.concatenate([one.bias_offer, two.bias_offer + at]),
+        horizon=at + two.horizon,
+        out_ready=np.concatenate([one.out_ready, two.out_ready]),
+        stat_ready=np.concatenate([one.stat_ready, two.stat_ready]),
+    )

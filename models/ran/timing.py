@@ -23,7 +23,7 @@ from models.ran.config import (
     RspCode,
     Start,
 )
-from models.ran.jobs import NEVER, U8, Job, Slot, Stream, next_ready
+from models.ran.jobs import NEVER, U8, Job, Rest, Slot, Stream, next_ready
 
 if TYPE_CHECKING:
     from models.ran.cycle import Stimulus
@@ -145,6 +145,11 @@ class _Drain:
                 self._time.psum_err.append(t + 1)
             self._full, self._seen = True, 0
 
+    @property
+    def under_way(self) -> bool:
+        """Whether a job waits, or a partial sum is loaded."""
+        return bool(self.queue) or self._full or self._seen > 0
+
     def wakes(self) -> list[int]:
         return [*self.stream.wakes(), *([self.queue[0][0]] if self.queue else [])]
 
@@ -215,8 +220,9 @@ class _Slots:
         self.descs = Stream(time.stim.desc_offer.tolist())
         self.bias = Stream(time.stim.bias_offer.tolist())
         self.slots: deque[Slot] = deque()
-        self.rf = 1
-        self._base = self._number = 0  # of the first job that is covered, of the first that is not
+        self.rf = time.stim.since.reduce_factor
+        # Of the first job that is covered, of the first that is not.
+        self._base = self.number = time.stim.since.jobs
         self._beats: list[U8] = []
         self._record: tuple[int, list[Slot]] | None = None
         self._tensor: list[Slot] = []
@@ -225,9 +231,14 @@ class _Slots:
     def busy(self) -> bool:
         return bool(self.slots) or self._record is not None
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way, not even a tensor between two of its descriptors, and nothing is offered."""
+        return not (self.busy or self._tensor or self._beats) and self.descs.over and self.bias.over
+
     def covered(self, tag: int) -> bool:
         """Whether the job with this tag was announced."""
-        return (tag - self._base) % TAGS < self._number - self._base
+        return (tag - self._base) % TAGS < self.number - self._base
 
     def of(self, tag: int) -> Slot:
         """The slot that covers the tag."""
@@ -282,8 +293,8 @@ class _Slots:
             if desc.reduce_factor != self.rf:
                 rows.regroup()
             self.rf = desc.reduce_factor
-            self.slots.append(Slot(at, desc, self._number, desc.n_jobs, desc.start != Start.BIAS, t + 1))
-            self._number += desc.n_jobs
+            self.slots.append(Slot(at, desc, self.number, desc.n_jobs, desc.start != Start.BIAS, t + 1))
+            self.number += desc.n_jobs
         elif t + 1 < time.stim.horizon:
             time.counters[GlobalCounter.DESCS_REFUSED] += 1
 
@@ -399,6 +410,11 @@ class _Rows:
             counters[row, RowCounter.STALL_MEMBER] += whole - start
             counters[row, RowCounter.STALL_DRAIN] += taken - whole
 
+    @property
+    def over(self) -> bool:
+        """Whether every product was taken."""
+        return not self._first
+
     def wakes(self) -> list[int]:
         return [self._offer[lo] for _, lo in self._first.values()]
 
@@ -457,6 +473,15 @@ class Timing:
         self.counters[GlobalCounter.STALL_START] = start
         self.counters[GlobalCounter.STALL_REQUEST] = request
         self._rows.count_waiting(self._slots)
+
+    def rest(self) -> Rest | None:
+        """What is kept at the horizon, if everything offered was taken and is over by then."""
+        drain = self._drain
+        over = all(each.over for each in (self._cancels, drain.stream, self._order.stream, self._rows))
+        answered = int(self.desc_accept.max(initial=-2)) + 1 < self.stim.horizon
+        if not (over and answered and self._slots.idle) or self._output.busy or drain.under_way:
+            return None
+        return Rest(self._slots.rf, self._slots.number)
 
     def _decide(self, t: int) -> None:
         output, drain = self._output, self._drain

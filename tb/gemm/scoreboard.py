@@ -17,7 +17,16 @@ import numpy as np
 import numpy.typing as npt
 
 from models.ran.config import RanDescriptor
-from models.ran.cycle import BYP_IN_DTYPE, CANCEL_DTYPE, PROD_IN_DTYPE, Prediction, Stimulus, predict
+from models.ran.cycle import (
+    AFTER_RESET,
+    BYP_IN_DTYPE,
+    CANCEL_DTYPE,
+    PROD_IN_DTYPE,
+    Prediction,
+    Rest,
+    Stimulus,
+    predict,
+)
 from tb.gemm.program import GemmParams, GemmProgram, Product
 from tb.gemm.values import jobs_of, taken
 from tb.ioss.scoreboard import Epoch as CoreEpoch
@@ -78,6 +87,7 @@ class GemmScoreboard(Scoreboard):
     programs: list[list[GemmProgram]]
     products: list[Product]
     counters: tuple[tuple[I64, I64], tuple[I64, I64]] | None  # IOSS core, RAN
+    since: Rest = AFTER_RESET  # what the RAN kept when it was at rest before the first span
     epochs: list[Epoch]
     results: list[tuple[I64, npt.NDArray[np.bool_]]]
 
@@ -118,7 +128,12 @@ class GemmScoreboard(Scoreboard):
         self.codes = np.array([code for program in self.flat for code in program.codes()], np.int64)
         ran = [desc for program in self.flat for desc in program.ran]
         self.epochs = []
-        return traces, reset_spans(traces.reset, self.cycles), [ran[n] for n in np.flatnonzero(self.codes == 0)]
+        self.core.spans = spans = self._spans(traces)
+        return traces, spans, [ran[n] for n in np.flatnonzero(self.codes == 0)]
+
+    def _spans(self, traces: RanTraces) -> list[tuple[int, int]]:
+        """What is judged: the time between two resets, each."""
+        return reset_spans(traces.reset, self.cycles)
 
     def _concluded(self, stim: Stimulus, traces: RanTraces, programs: list[GemmProgram]) -> Verdict:
         """The end of the judgement: work has ended, and the results of the last span are right."""
@@ -306,6 +321,7 @@ class GemmScoreboard(Scoreboard):
             prod_data=prod_data,
             byp=byp,
             cancel=cancel,
+            since=self.since,
             **host_inputs(self.flat, self.seen, got, base, end),
         )
         return stim, mine
@@ -324,7 +340,8 @@ class GemmScoreboard(Scoreboard):
                     number += desc.n_jobs
             final |= program.final
         try:
-            found = job_results(self.params.ran, descs, traces.out, traces.out_data)
+            first = min(descs, default=0)
+            found = job_results(self.params.ran, descs, traces.out, traces.out_data, first)
         except ValueError as error:
             verdict.diverge("result", self.cycles, "output stream", str(error), "every job once")
             return

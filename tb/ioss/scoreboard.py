@@ -15,7 +15,7 @@ import numpy.ma  # np.unique would import it in the middle of the first check
 import numpy.typing as npt
 
 from models.ioss.config import CoreParams, Descriptor, RspCode
-from models.ioss.cycle import ISSUE_DTYPE, Prediction, Stimulus, predict
+from models.ioss.cycle import AFTER_RESET, ISSUE_DTYPE, Prediction, Rest, Stimulus, predict
 from models.ioss.oracle import PairCount
 from models.ioss.value import accumulate
 from tb.ioss.program import Program
@@ -129,13 +129,18 @@ class Gemm:
 
 class IossScoreboard(Scoreboard):
     """Is told `programs`, `counters` (None if they were not read), and of the time since the last reset
-    `epoch_programs` and `gemms`, the products in them; `found`: their results as they left the core."""
+    `epoch_programs` and `gemms`, the products in them; `found`: their results as they left the core.
+
+    A part inside another scoreboard may be given the `spans` to be judged, and what the core kept `since` it was at
+    rest before the first."""
 
     params: CoreParams
     programs: list[Program]
     counters: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None
     epoch_programs: Sequence[Program] = ()
     gemms: Sequence[Gemm] = ()
+    spans: Sequence[tuple[int, int]] | None = None
+    since: Rest = AFTER_RESET
     epochs: list[Epoch]
     found: list[npt.NDArray[np.int64]]
 
@@ -146,7 +151,7 @@ class IossScoreboard(Scoreboard):
         all_issues = issues(self.seen["issue"])
         all_prod, all_data = products(self.seen["product"])
         self.epochs = []
-        spans = reset_spans(seen_events.reset, self.cycles)
+        spans = self._spans(seen_events)
         for (base, end), (issue, _), (prod, pick) in zip(
             spans, _split(all_issues, spans), _split(all_prod, spans), strict=True
         ):
@@ -171,7 +176,7 @@ class IossScoreboard(Scoreboard):
         seen = events(self.seen["event"])
         all_prod, all_data = products(self.seen["product"])
         self.epochs = []
-        spans = reset_spans(seen.reset, self.cycles)
+        spans = self._spans(seen)
         for (base, end), (prod, pick) in zip(spans, _split(all_prod, spans), strict=True):
             stim, selected = self._stimulus(base, end)
             judge = ValueJudge(self.verdict, self.params, stim, base, end != self.cycles)
@@ -186,6 +191,9 @@ class IossScoreboard(Scoreboard):
             self.not_drained(self.cycles)
         self._judge_gemms()
         return self.verdict
+
+    def _spans(self, seen: Events) -> list[tuple[int, int]]:
+        return reset_spans(seen.reset, self.cycles) if self.spans is None else list(self.spans)
 
     def _judge_gemms(self) -> None:
         """Results and issue counts of the products since the last reset against the oracles."""
@@ -226,6 +234,7 @@ class IossScoreboard(Scoreboard):
             horizon=end - base,
             prod_ready=wave_or_none(self.seen["prod"][base:end]),
             byp_ready=wave_or_none(self.seen["byp"][base:end, 0]),
+            since=self.since,
         )
         return stim, pick
 

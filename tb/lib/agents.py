@@ -26,7 +26,7 @@ from pyuvm import (
     uvm_sequencer,
 )
 
-from tb.lib.streams import SourceLog, Tap, read_ready, sink_records
+from tb.lib.streams import Recording, SourceLog, Tap, read_ready, sink_records
 
 
 class BurstItem(uvm_sequence_item):
@@ -187,15 +187,16 @@ class StreamAgent(Agent):
 
 @dataclass
 class TraceConfig:
-    """One binary trace: its file and the type of a record of 32-bit words."""
+    """One binary trace: its file and the type of a record of 32-bit words; `in_parts`: too large to be held whole."""
 
     path: Path
     dtype: npt.DTypeLike
     name: str = field(default="trace")
+    in_parts: bool = False
 
 
 class TraceMonitor(uvm_monitor):
-    """Publishes a whole binary trace as a structured array."""
+    """Publishes a whole binary trace as a structured array, or a `Recording` of it."""
 
     def build_phase(self) -> None:
         self.cfg: TraceConfig = ConfigDB().get(self, "", "CFG")
@@ -203,7 +204,8 @@ class TraceMonitor(uvm_monitor):
 
     def collect(self, cycles: int) -> None:
         """Reads the file and writes (name, records) to the analysis port."""
-        self.ap.write((self.cfg.name, np.fromfile(self.cfg.path, self.cfg.dtype)))
+        path, dtype = self.cfg.path, np.dtype(self.cfg.dtype)
+        self.ap.write((self.cfg.name, Recording(path, dtype) if self.cfg.in_parts else np.fromfile(path, dtype)))
 
 
 @dataclass

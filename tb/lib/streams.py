@@ -5,6 +5,8 @@ Formats: headers of ts_source.sv and ts_sink.sv. Cycles are the bench's absolute
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +63,11 @@ class Tap:
     data: npt.NDArray[np.uint32]
     ready: npt.NDArray[np.bool_]
 
+    def between(self, base: int, end: int) -> Tap:
+        """What was offered in a span of cycles."""
+        part = slice(*places(self.log.offer, [base, end]))
+        return Tap(SourceLog(self.log.offer[part], self.log.accept[part]), self.data[part], self.ready)
+
     @classmethod
     def read(cls, folder: Path, name: str, words: int, cycles: int) -> Tap:
         """The files of the tap `name` in `folder`, of payloads of `words` words."""
@@ -76,3 +83,28 @@ def read_ready(path: Path, cycles: int) -> npt.NDArray[np.bool_]:
     edges = np.concatenate([[0], toggles, [max(cycles, int(toggles[-1]) if len(toggles) else 0)]])
     values = np.concatenate([[True], (words >> 31).astype(bool)])
     return np.repeat(values, np.diff(edges))[:cycles]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A binary trace on disk that is read in parts; `dtype` has a column `cycle`, in which records are in order."""
+
+    path: Path
+    dtype: np.dtype
+
+    def places(self, cycles: Sequence[int]) -> list[int]:
+        """Numbers of the first records in or after each of some cycles."""
+        if not self.path.stat().st_size:
+            return [0] * len(cycles)
+        return places(np.memmap(self.path, self.dtype, "r")["cycle"], cycles)
+
+    def between(self, base: int, end: int) -> npt.NDArray[np.void]:
+        """The records of a span of cycles."""
+        first, stop = self.places([base, end])
+        return np.fromfile(self.path, self.dtype, stop - first, offset=first * self.dtype.itemsize)
+
+
+def places(column: npt.NDArray[np.integer], cycles: Sequence[int]) -> list[int]:
+    """Where in a column of cycles, which is in order, the first one in or after each of some cycles is."""
+    # Few elements are looked at: a column of a table or of a file stays where it is.
+    return [bisect_left(range(len(column)), cycle, key=lambda at: int(column[at])) for cycle in cycles]

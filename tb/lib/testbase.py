@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import resource
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -202,6 +203,7 @@ class BlockTest(uvm_test):
             "minimum": self.minimum,
             "cycles": self.cycles,
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
+            "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10,  # memory of this process, checks too
             **verdict.as_dict(),
             "report": {**self.report, "checks": verdict.checks, "mismatches": verdict.mismatches},
         }

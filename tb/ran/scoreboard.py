@@ -152,15 +152,20 @@ def compare(verdict: Verdict, params: RanParams, stim: Stimulus, want: Predictio
 
 
 def job_results(
-    params: RanParams, descs: dict[int, RanDescriptor], out: npt.NDArray[np.void], data: npt.NDArray[np.uint8]
+    params: RanParams,
+    descs: dict[int, RanDescriptor],
+    out: npt.NDArray[np.void],
+    data: npt.NDArray[np.uint8],
+    first: int = 0,
 ) -> dict[int, tuple[I64, int]]:
-    """Results (L,) and mask of every job by number, unpacked from the output stream; `descs` by number.
+    """Results (L,) and mask of every job by number, from `first` on, unpacked from the output stream; `descs` by
+    number.
 
     Raises `ValueError` for a job that left twice, or that nobody announced.
     """
     found: dict[int, tuple[I64, int]] = {}
     beats: list[npt.NDArray[np.uint8]] = []
-    last = 0
+    last = first
     for entry, beat in zip(out, data, strict=True):
         beats.append(beat)
         if not entry["last"]:

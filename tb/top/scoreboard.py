@@ -38,8 +38,6 @@ from models.top.config import (
     TopParams,
 )
 from models.top.value import Processor
-from tb.gemm.program import GemmParams
-from tb.gemm.scoreboard import GemmScoreboard
 from tb.laps.scoreboard import LapsScoreboard
 from tb.lib.scoreboard import (
     EV_RESET,
@@ -55,9 +53,10 @@ from tb.lib.scoreboard import (
 from tb.lib.streams import SourceLog
 from tb.optc.scoreboard import OptcScoreboard
 from tb.ran.trace import EV_RSP
+from tb.top.pair import PairScoreboard
 from tb.top.program import READ, WRITE, Program
 from tb.top.timing import Checker, PairLog, PartLog, Run, Sources
-from tb.top.trace import EV_IRQ, M_DTYPE, PAIR_TAPS, PairProgram, laps_program, optc_program, pair_seen, within
+from tb.top.trace import EV_IRQ, M_DTYPE, PAIR_TAPS, laps_program, optc_program, within
 
 DRAW_DTYPE = np.dtype([("cycle", "<i8"), ("number", "<u4")])
 IRQ_DTYPE = np.dtype([("cycle", "<i8"), ("level", "?")])
@@ -88,7 +87,7 @@ class TopScoreboard(Scoreboard):
         super().build_phase()
         self.laps = LapsScoreboard.create("laps", self)
         self.optc = OptcScoreboard.create("optc", self)
-        self.pairs: list[GemmScoreboard] = []
+        self.pairs: list[PairScoreboard] = []
 
     def judge(self) -> Verdict:
         """Parts first, then the whole, from each reset on."""
@@ -116,15 +115,11 @@ class TopScoreboard(Scoreboard):
     # ---- parts -------------------------------------------------------------------------------------------------------
     def _pair(self, core: int) -> None:
         if len(self.pairs) == core:
-            self.pairs.append(GemmScoreboard.create(f"core{core}", self))
+            self.pairs.append(PairScoreboard.create(f"core{core}", self))
             self.pairs[core].build_phase()
         board = self.pairs[core]
-        taps = {name: self.seen[f"core{core}_{name}"] for name in PAIR_TAPS}
-        board.params = GemmParams(self.params.core, self.params.ran)
-        board.programs = [[PairProgram.of(self.params, taps, *span)] for span in self.spans]  # type: ignore[misc]
-        board.products, board.cycles, board.drained = [], self.cycles, True
+        board.top, board.pair, board.heard, board.spans = self.params, core, self.seen, self.spans
         board.counters = self.counters[core] if self.counters else None
-        board.seen = pair_seen(self.seen, core, self.cycles)
         self._part(f"core{core}", board)
 
     def _laps(self) -> None:

@@ -23,8 +23,9 @@ from models.top.config import Action, Engine, Gemm, Issue, Reg, TopParams
 from tb.lib.runinfo import RunInfo
 from tb.lib.scoreboard import Verdict
 from tb.lib.streams import SourceLog, Tap, read_ready
-from tb.top import tests
+from tb.top import pair, tests
 from tb.top.env import counters_program, counters_read
+from tb.top.pair import PairScoreboard
 from tb.top.program import READ, Program
 from tb.top.scoreboard import TopScoreboard
 from tb.top.timing import NEVER, behind, granted, offers, one_a_cycle, starts
@@ -112,6 +113,7 @@ class Observed:
         board.batches, board.programs = self.actions, self.programs
         board.seen = self.seen if seen is None else seen
         board.counters = self.counters
+        self.board = board
         return board.judge()
 
     def whole(self, fault: Callable[[Seen], None]) -> dict[str, str]:
@@ -398,3 +400,72 @@ def test_a_wait_that_was_reached_128_ends_ago_is_not() -> None:
     done = [list(range(1000, 1130)), [], []]
     assert starts([Engine.COMPUTE], [(0, 0, 0)], [1127], done)[1] == [1127]
     assert starts([Engine.COMPUTE], [(0, 0, 0)], [1128], done)[1] == [NEVER]
+
+
+# ---- a pair, part by part --------------------------------------------------------------------------------------------
+def _parts(observed: Observed, seen: Seen | None = None) -> tuple[Verdict, list[int]]:
+    """The verdict, and in how many parts each pair was judged."""
+    verdict = observed.judge(seen)
+    return verdict, [board.parts for board in observed.board.pairs]
+
+
+@pytest.mark.parametrize("name", ["products", "resets"])
+def test_a_run_in_parts_is_compared_as_a_whole_one(observed, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pair, "PART", 1)
+    verdict, parts = _parts(observed(name))
+    assert verdict.first is None
+    assert verdict.checks == observed(name).checks
+    assert min(parts) > 2
+
+
+def test_parts_grow_until_the_models_are_at_rest(observed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Moments that are none, in the middle of work, change nothing."""
+    moments: list[int] = []
+
+    def everywhere(_: PairScoreboard, base: int, end: int) -> list[int]:
+        moments.extend(range(base + 100, end, 100))
+        return moments
+
+    monkeypatch.setattr(PairScoreboard, "_moments", everywhere)
+    verdict, parts = _parts(observed("products"))
+    assert verdict.first is None
+    assert verdict.checks == observed("products").checks
+    assert 2 < parts[0] < len(moments)
+
+
+@pytest.mark.parametrize(
+    ("trace", "column", "at", "boundary"),
+    [
+        ("core0_issue", "cycle", 0, "core0.issue"),
+        ("core0_issue", "cycle", -1, "core0.issue"),
+        ("core0_swap_trace", "data", -1, "core0.swap"),
+        ("core0_shift_trace", "data", -1, "core0.shift"),
+        ("core0_out_trace", "tag", -1, "core0.output"),
+    ],
+)
+def test_a_fault_in_a_part_is_the_one_that_the_whole_shows(
+    observed, monkeypatch: pytest.MonkeyPatch, trace: str, column: str, at: int, boundary: str
+) -> None:
+    seen = copy.deepcopy(observed("products").seen)
+    seen[trace][column][at] += 1
+    whole = observed("products").judge(seen).first
+    monkeypatch.setattr(pair, "PART", 1)
+    verdict, parts = _parts(observed("products"), seen)
+    assert parts[0] > 2
+    assert whole is not None
+    assert whole.boundary == boundary
+    assert verdict.first is not None
+    assert (verdict.first.boundary, verdict.first.cycle) == (whole.boundary, whole.cycle)
+
+
+def test_counters_are_those_of_all_parts(observed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pair, "PART", 1)
+    counters = observed("products").counters
+    assert counters is not None
+    rows, _ = counters[0][0]
+    rows[3, 0] += 1
+    try:
+        verdict, _ = _parts(observed("products"))
+    finally:
+        rows[3, 0] -= 1
+    assert [each.boundary for each in verdict.divergences] == ["core0.counter"]

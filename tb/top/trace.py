@@ -3,6 +3,7 @@ made of the taps' payloads, as the parts' own scoreboards take them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from tb.laps.program import Program as LapsProgram
 from tb.laps.trace import DTYPES as LAPS_DTYPES
 from tb.lib.agents import TapConfig, TraceConfig
 from tb.lib.scoreboard import EVENT_DTYPE
-from tb.lib.streams import Tap
+from tb.lib.streams import Tap, places
 from tb.optc.env import trace_dtypes as optc_dtypes
 from tb.optc.program import Program as OptcProgram
 from tb.ran.trace import _PSUM_OFFER, NEVER
@@ -41,6 +42,7 @@ CMD_DTYPE = np.dtype([("cycle", "<u4"), ("head", "<u4")])
 TOP_EVENT_DTYPE = np.dtype([("cycle", "<u4"), ("data", "<u4")])
 EV_BUSY, EV_IRQ = 6, 7
 PSUM_TRACES = ("psum_offer", "psum_accept")  # of the memory that the pair's own bench has
+WIDE = ("issue", "product", "shift_trace", "tree_trace", "swap_trace", "quant_trace")  # of a pair: up to 1 KB a cycle
 
 
 def folders(params: TopParams) -> list[str]:
@@ -77,7 +79,7 @@ def trace_configs(params: TopParams, run_dir: Path) -> tuple[TraceConfig, ...]:
         pair = [*core_traces(params.core, folder), *ran_traces(params.ran, folder)]
         pair.append(TraceConfig(folder / "gemm_event.bin", EVENT_DTYPE, "gemm_event"))
         out += [
-            TraceConfig(each.path, each.dtype, f"core{core}_{each.name}")
+            TraceConfig(each.path, each.dtype, f"core{core}_{each.name}", each.name in WIDE)
             for each in pair
             if not each.name.startswith(PSUM_TRACES)
         ]
@@ -111,21 +113,20 @@ class PairProgram:
     placements: tuple[Any, ...] = ()
 
     @classmethod
-    def of(cls, params: TopParams, taps: dict[str, Tap], base: int, end: int) -> PairProgram:
-        """From the taps of a core."""
-        data = {name: tap.data[within(tap.log, base, end)] for name, tap in taps.items()}
+    def of(cls, params: TopParams, data: dict[str, U32], first_job: int = 0, vectors: int = 0) -> PairProgram:
+        """From payloads that the taps of a core heard, after so many jobs and vectors."""
         descs, ran = [], []
         for row in data["desc"].tolist():
             core, last = _descriptor(sum(word << 32 * at for at, word in enumerate(row)))
             descs.append(core)
             ran.append(last)
         last = (data["vec"][:, 4] >> 16 & 1).astype(bool)
-        tag = np.concatenate([[0], np.cumsum(last)[:-1]]).astype(np.uint16) if len(last) else np.zeros(0, np.uint16)
+        tag = (vectors + np.cumsum(last) - last).astype(np.uint16)
         operands = Inputs(
             descs, _bytes(data["tile"]), (data["tile"][:, 4] & 1).astype(bool), _bytes(data["vec"]), last, tag,
             (data["vec"][:, 4] & 0xFFFF).astype(np.uint32),
         )  # fmt: skip
-        return cls(params, operands, ran, _bytes(data["bias"]), (data["bias"][:, 4] & 1).astype(bool))
+        return cls(params, operands, ran, _bytes(data["bias"]), (data["bias"][:, 4] & 1).astype(bool), first_job)
 
     def codes(self) -> list[int]:
         """The answer to each descriptor."""
@@ -159,23 +160,32 @@ def _descriptor(word: int) -> tuple[Descriptor, RanDescriptor]:
     return core, RanDescriptor(**values)
 
 
-def pair_seen(seen: dict[str, Any], core: int, cycles: int) -> dict[str, Any]:
-    """What the pair's own scoreboard wants to have seen, from taps and traces of a core."""
-    prefix = f"core{core}_"
-    mine = {name[len(prefix) :]: value for name, value in seen.items() if name.startswith(prefix)}
-    taps: dict[str, Tap] = {name: mine[name] for name in PAIR_TAPS}
+def pair_part(seen: Mapping[str, Any], core: int, base: int, end: int) -> tuple[dict[str, Tap], dict[str, Any]]:
+    """Taps and traces of a core in a span of cycles."""
+    prefix, taps, traces = f"core{core}_", {}, {}
+    for name, each in seen.items():
+        if not name.startswith(prefix):
+            continue
+        if isinstance(each, np.ndarray):
+            traces[name[len(prefix) :]] = each[slice(*places(each["cycle"], [base, end]))]
+        else:
+            (taps if isinstance(each, Tap) else traces)[name[len(prefix) :]] = each.between(base, end)
+    return taps, traces
+
+
+def pair_seen(taps: Mapping[str, Tap], traces: Mapping[str, Any], cycles: int) -> dict[str, Any]:
+    """What the pair's own scoreboard wants to have seen."""
     psum = taps["psum"]
     offer = np.zeros(len(psum.data), _PSUM_OFFER)
     offer["offer"], offer["data"] = psum.log.offer, _bytes(psum.data)
     offer["head"] = (psum.data[:, 4] & 1) << 16
     accept = np.where(psum.log.accept < 0, NEVER, psum.log.accept).astype("<u4")
-    always = np.ones((cycles, 1), bool)
     return {
-        **{name: value for name, value in mine.items() if name not in PAIR_TAPS},
+        **traces,
         **{name: taps[name].log for name in ("desc", "tile", "vec", "bias")},
         "req": taps["req"].ready[:, None],
         "out": taps["out"].ready[:, None],
-        "stat": always,
+        "stat": np.broadcast_to(np.True_, (cycles, 1)),
         "psum_offer_trace": offer,
         "psum_accept_trace": accept,
     }
