@@ -23,7 +23,7 @@ from models.common.formats import YBits
 from models.common.tensors import TensorError
 from models.ran.config import RanDescriptor
 from tb.gemm.capture import Capture
-from tb.gemm.pieces import Piece
+from tb.gemm.pieces import as_config, part_of, parts
 from tb.gemm.program import GemmParams, Product, gemm_params
 from tb.lib.errors import UserError
 from tb.lib.paths import shown
@@ -73,12 +73,14 @@ class Trace(Work):
         return np.arange(prepared.lowered.shape[0])
 
     def bundles(self, prepared: Prepared, params: GemmParams) -> Iterator[Bundle]:
-        """One run."""
-        path = prepared.layer.path  # type: ignore[attr-defined]
+        """A run for each piece; mostly one."""
+        path, lanes = prepared.layer.path, params.core.lanes  # type: ignore[attr-defined]
         product = replace(Capture.load(path).product, final=RanDescriptor(YBits.RAW64), bias=None, name="product0")
-        m, k, n = product.shape
-        block = RecordedBlock(0, product.x, product.w, np.zeros((m, n), np.int64), 1, product, params.core.lanes)
-        yield Bundle([(block, Piece(slice(0, m), slice(0, k), slice(0, n), 0), product)])
+        m, _, n = product.shape
+        pieces = parts(product, params)
+        block = RecordedBlock(0, product.x, product.w, np.zeros((m, n), np.int64), len(pieces), product, lanes)
+        for piece in pieces:
+            yield Bundle([(block, piece, part_of(product, 0, as_config(piece), lanes)[0])], piece.issues)
 
     def whole_issues(self, prepared: Prepared, lanes: int) -> int | None:
         """Those of the runs."""
@@ -98,7 +100,9 @@ def plan_trace(request: Request) -> Trace:
         name = str(path.relative_to(folder).with_suffix("")) if folder.is_dir() else path.stem
         try:
             capture = Capture.load(path)
-            capture.check(params)
+            for piece in parts(capture.product, params):
+                part, _ = part_of(capture.product, 0, as_config(piece), params.core.lanes)
+                replace(capture, product=part).check(params)
         except TensorError as error:
             skipped.append(Skipped(name, "capture", str(error)))
             continue

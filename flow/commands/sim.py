@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from flow.commands import sim_pieces
 from flow.commands.listing import choose, is_pattern, names_of_tests
 from flow.core import blocks, options, simulate
 from flow.core.options import Option, command
@@ -135,7 +136,7 @@ def sim_one(
             if each not in said:
                 params[each] = value
         facts["test"] = name
-        result = simulate.run(
+        result = (sim_pieces if "pieces" in config else simulate).run(
             block,
             values["SIM"],
             name,

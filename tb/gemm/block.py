@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,25 @@ from models.common.files import FileError, read_array
 from models.common.formats import YBits
 from models.common.rounding import RAND_BITS, Round
 from models.common.tensors import TensorError, exact_matmul
-from models.ran.config import sum_bound
+from models.ran.config import MAX_JOBS, RanDescriptor, sum_bound
 from tb.gemm.capture import MAX_BIAS, Capture
 from tb.gemm.coverage import functional_coverage
-from tb.gemm.program import MOST_JOBS_OF_A_STAGE, gemm_params
-from tb.gemm.report import print_report
+from tb.gemm.pieces import MOST_ISSUES, Piece, as_config, part_of, parts
+from tb.gemm.program import MOST_JOBS_OF_A_STAGE, GemmParams, Product, gemm_params
+from tb.gemm.report import add_up, print_report
 from tb.gemm.tensors import least_shift
 from tb.gemm.testlist import TESTS
 from tb.ioss.block import PARAMS as CORE_PARAMS
 from tb.ioss.block import RTL as CORE_RTL
-from tb.ioss.operands import OPERAND_OPTIONS, check_operands, check_traced, in_integers, operand_config, own_tensors
+from tb.ioss.operands import (
+    OPERAND_OPTIONS,
+    count_issues,
+    in_integers,
+    load_operands,
+    most_issues,
+    operand_config,
+    own_tensors,
+)
 from tb.lib.blockdef import COVERAGE_GOALS, INCLUDE_DIRS, TRANSACTORS, listed_test, plan_findings
 from tb.lib.contract import Block, Option
 from tb.lib.errors import UserError
@@ -58,7 +68,7 @@ def _final(options: dict[str, Any]) -> dict[str, Any]:
 
 def _shift(options: dict[str, Any]) -> int:
     """What SHIFT=auto stands for."""
-    x, w = check_operands(options, BYTES_AN_ISSUE)
+    x, w = load_operands(options)
     sums = exact_matmul(x, w)
     if options["BIAS"]:
         _check_bias(options["BIAS"], w.shape[1])
@@ -79,6 +89,32 @@ def _check_bias(path: Path, columns: int) -> int:
     return int(np.abs(bias.astype(np.int64)).max(initial=0))
 
 
+def _pieces(product: Product, params: GemmParams) -> list[Piece]:
+    """Nothing if one run takes the product, or its pieces. Raises `UserError` for one with a job that is too long."""
+    (m, k, n), lanes = product.shape, params.core.lanes
+    longest = most_issues(lanes, BYTES_AN_ISSUE)  # of a run
+    if product.mask is None:
+        issues = count_issues(product.x, product.w, product.n_x, product.n_w, lanes, product.min_order)
+    else:
+        issues = product.pairs(lanes).issues
+    jobs, one_chunk = m * -(-n // lanes), k <= product.reduce_factor * params.core.depth
+    if issues <= longest and m <= MAX_JOBS and (one_chunk or jobs <= MOST_JOBS_OF_A_STAGE):
+        return []
+    pieces = parts(product, params, min(MOST_ISSUES, longest))
+    if (worst := max(piece.issues for piece in pieces)) > longest:
+        raise UserError(f"a row of X with {lanes} columns of W takes {worst:,} issues, more than a run: split K")
+    return pieces if len(pieces) > 1 else []
+
+
+def _in_pieces(what: str, pieces: list[Piece]) -> dict[str, Any]:
+    """What the flow wants to know of a product that takes several runs; says so."""
+    if not pieces:
+        return {}
+    issues = sum(piece.issues for piece in pieces)
+    print(f"{what} takes {issues:,} issues: {len(pieces)} pieces, a run each; the same command resumes", flush=True)
+    return {"pieces": [as_config(piece) for piece in pieces]}
+
+
 def _captured(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """(test, configuration) that replays a capture. Raises `UserError` for a bad file, or options beside it."""
     others = [each.name for each in BLOCK.options if each.name not in ("CAPTURE", "OUT")]
@@ -90,15 +126,17 @@ def _captured(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         raise UserError(f"TEST={options['TEST']} does not take CAPTURE: leave TEST out")
     lanes = options["PARAMS"]["LANES"]
     try:
-        capture = Capture.load(options["CAPTURE"])
-        capture.check(gemm_params(options["PARAMS"]))
+        capture, params = Capture.load(options["CAPTURE"]), gemm_params(options["PARAMS"])
+        pieces = _pieces(capture.product, params)
+        for piece in pieces or [None]:
+            part = as_config(piece) if piece else None
+            replace(capture, product=part_of(capture.product, 0, part, lanes)[0]).check(params)
     except TensorError as error:
         text = str(error).removeprefix(f"{options['CAPTURE']}: ")
         raise UserError(f"CAPTURE={options['CAPTURE']}: {text}") from error
-    issues, instead = capture.product.pairs(lanes).issues, "make net TRACE=, with the folder, cuts it"
-    check_traced(f"CAPTURE={options['CAPTURE']}", issues, lanes, instead, BYTES_AN_ISSUE)
     # One product alone may leave fewer lanes to compare than the run of the test list must.
-    return "captured", {"capture": str(options["CAPTURE"]), "out": bool(options["OUT"]), "reduced": True}
+    config = {"capture": str(options["CAPTURE"]), "out": bool(options["OUT"]), "reduced": True}
+    return "captured", config | _in_pieces(f"CAPTURE={options['CAPTURE']}", pieces)
 
 
 def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -112,7 +150,7 @@ def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         return listed_test(BLOCK, HERE, options)
     options, notes = in_integers(options)
     params = options["PARAMS"]
-    x, w = check_operands(options, BYTES_AN_ISSUE)
+    x, w = load_operands(options)
     if options["SHIFT"] == "auto" and FORMATS[options["Y_BITS"]] < YBits.RAW32:
         options["SHIFT"] = _shift(options)
         notes.append(f"SHIFT={options['SHIFT']}: the smallest with which no sum saturates")
@@ -125,16 +163,15 @@ def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
             f"sums of {k} products of {options['X_BITS']} x {options['W_BITS']} bits could overflow accumulators of "
             f"{params['ACC_W']} bits: take ACC_W=48, fewer bits, or fewer elements"
         )
-    jobs = x.shape[0] * -(-w.shape[1] // params["LANES"])
-    if k > options["REDUCE_FACTOR"] * params["DEPTH"] and jobs > MOST_JOBS_OF_A_STAGE:
-        raise UserError(
-            f"X @ W has {jobs:,} jobs with several chunks of K; the bench keeps sums of {MOST_JOBS_OF_A_STAGE:,}: "
-            "split X by rows"
-        )
+    product = Product(
+        x, w, n_x, n_w, RanDescriptor(**final), "x @ w", options["X_UNSIGNED"], options["W_UNSIGNED"],
+        options["MIN_ORDER"], options["COMPENSATE"], options["REDUCE_FACTOR"],
+    )  # fmt: skip
     bias_file = str(options["BIAS"]) if options["BIAS"] else None
     print(*notes, sep="\n", end="\n" * bool(notes))
     own = {"bias": bias_file, "final": final, "seed": options["STOCHASTIC_SEED"]}
-    return "user_tensors", {**operand_config(options), **own}
+    pieces = _in_pieces("X @ W", _pieces(product, gemm_params(params)))
+    return "user_tensors", {**operand_config(options), **own, **pieces}
 
 
 BLOCK = Block(
@@ -189,6 +226,7 @@ BLOCK = Block(
     functional_coverage=functional_coverage,
     sim_options=sim_options,
     print_report=print_report,
+    add_up=add_up,
     lint_params=({"ROWS": 4, "LANES": 8, "DEPTH": 32},),
     tests=TESTS,
     coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),

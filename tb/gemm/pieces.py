@@ -1,18 +1,21 @@
 """Products of any size, cut into pieces that one run of the bench holds: by columns, rows and K (docs/net.md).
 
 A piece takes at most `MOST_ISSUES` issues, counted from the operands, since the bench keeps some 1.3 KB an issue; its
-jobs are within the bench's and the RAN's limits, and its sums within the accumulators. Pieces of K add up.
+jobs are within the bench's and the RAN's limits, and its sums within the accumulators. Pieces of K add up; where
+results leave in a format of their own, K stays whole, and only jobs are dealt out (`parts`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from models.common.formats import YBits
+from models.common.generator import NUMBERS, TILE_DRAWS
 from models.ioss.config import LEGAL_REDUCE
 from models.ran.config import MAX_JOBS, RanDescriptor, sum_bound
 from tb.gemm.program import MOST_JOBS_OF_A_STAGE, GemmParams, Product
@@ -82,21 +85,26 @@ def longest_k(form: Format, params: GemmParams) -> int:
     )
 
 
-def cut(x: IntArray, w: IntArray, form: Format, params: GemmParams, most: int = MOST_ISSUES) -> Iterator[Piece]:
-    """The pieces of x @ w; each element of each result is in exactly one piece for every part of K."""
+def cut(
+    x: IntArray, w: IntArray, form: Format, params: GemmParams, most: int = MOST_ISSUES, factor: int | None = None
+) -> Iterator[Piece]:
+    """The pieces of x @ w; each element of each result is in exactly one piece for every part of K. With the reduce
+    factor given, K stays whole: then a row with one tile of columns may take more than `most` issues."""
     (m, k), n, lanes = x.shape, w.shape[1], params.core.lanes
-    span = reduce_factor(m, k, params) * params.core.depth
+    whole = factor is not None
+    span = (factor or reduce_factor(m, k, params)) * params.core.depth
     longest = longest_k(form, params)
-    step = longest // span * span or longest
+    step = k if whole else longest // span * span or longest
     x_on, w_on = x_slices(x), w_slices(w, form.n_w, lanes)
-    few = ROWS_EACH * params.core.rows
+    few = 1 if whole else ROWS_EACH * params.core.rows
 
     def split(r0: int, r1: int, k0: int, k1: int, t0: int, t1: int) -> Iterator[Piece]:
         rows, tiles, length = r1 - r0, t1 - t0, k1 - k0
         issues = int(x_on[r0:r1, k0:k1].sum(axis=0, dtype=np.int64) @ w_on[k0:k1, t0:t1].sum(axis=1))
         cost = max(issues, JOB_COST * rows * tiles * -(-length // span))
         jobs = rows * tiles
-        if cost <= most and rows <= MAX_JOBS and (length <= span or jobs <= MOST_JOBS_OF_A_STAGE):
+        small = cost <= most or (whole and jobs == 1)
+        if small and rows <= MAX_JOBS and (length <= span or jobs <= MOST_JOBS_OF_A_STAGE):
             yield Piece(slice(r0, r1), slice(k0, k1), slice(t0 * lanes, min(n, t1 * lanes)), issues)
             return
         if tiles > 1 and rows <= MAX_JOBS:
@@ -123,3 +131,29 @@ def product_of(piece: Piece, x: IntArray, w: IntArray, form: Format, params: Gem
         x_part, w_part, form.n_x, form.n_w, RanDescriptor(YBits.RAW64), name,
         form.x_unsigned, form.w_unsigned, reduce_factor=reduce_factor(*x_part.shape, params),
     )  # fmt: skip
+
+
+def parts(product: Product, params: GemmParams, most: int = MOST_ISSUES) -> list[Piece]:
+    """A product with its own format and options cut by rows and columns, counted with nothing masked and no order
+    dropped."""
+    form = Format(product.n_x, product.n_w, product.x_unsigned, product.w_unsigned)
+    return list(cut(product.x, product.w, form, params, most, product.reduce_factor))
+
+
+def as_config(piece: Piece) -> dict[str, list[int]]:
+    """A piece as the configuration of a test has it (`part`)."""
+    return {"rows": [piece.rows.start, piece.rows.stop], "columns": [piece.columns.start, piece.columns.stop]}
+
+
+def part_of(product: Product, seed: int, part: Mapping[str, Any] | None, lanes: int) -> tuple[Product, int]:
+    """The rows and columns of a product that a configuration's `part` names (None: all), and where the numbers of its
+    draws begin: each job draws what it draws in the whole product."""
+    if not part:
+        return product, seed
+    rows, columns = slice(*part["rows"]), slice(*part["columns"])
+    mask, bias = product.mask, product.bias
+    mine = replace(
+        product, x=product.x[rows], w=product.w[:, columns], mask=None if mask is None else mask[rows, columns],
+        bias=None if bias is None else bias[columns],
+    )  # fmt: skip
+    return mine, (seed + TILE_DRAWS * (columns.start // lanes) + rows.start) % NUMBERS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,6 +69,49 @@ def product_report(
     report["stalls"] |= {counter.name.lower(): int(rows[:, counter].sum()) for counter in stalls}
     report["outputs_per_beat"] = round(report["ran"]["jobs"] * lanes / max(1, report["ran"]["beats"]), 2)
     return report
+
+
+def _sum(values: list[Any]) -> Any:
+    """Numbers that add up, in dictionaries too; of anything else the first."""
+    first = values[0]
+    if isinstance(first, dict):
+        return {name: _sum([each[name] for each in values]) for name in first}
+    return sum(values) if isinstance(first, int | float) and not isinstance(first, bool) else first
+
+
+def add_up(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One result.json of those of the pieces of one product."""
+    first, reports = results[0], [each["report"] for each in results]
+    out = {**first, **{name: _sum([each[name] for each in results]) for name in ("checks", "cycles", "seconds")}}
+    out["mismatches"] = sum(each["mismatches"] for each in results)
+    out["peak_mib"] = max(each["peak_mib"] for each in results)
+    report = out["report"] = dict(reports[0])
+    report |= {name: out[name] for name in ("checks", "mismatches") if name in report}
+    if "timing" in report:  # CHECK=value
+        report["cycles"] = out["cycles"]
+        keys = ("yours", "model")
+        report["timing"] = [
+            {**lines[0], **{key: sum(line[key] for line in lines) for key in keys}}
+            for lines in zip(*(each["timing"] for each in reports), strict=True)
+        ]
+        return out
+    counted = ("cycles", "cycles_core", "busy_cycles", "issues", "issues_dense", "skipped", "stalls", "jobs", "ran")
+    report |= {name: _sum([each[name] for each in reports]) for name in counted}
+    gemms = [each["gemms"][0] for each in reports]
+    counted = ("issues", "issues_dense", "skipped", "busy_cycles", "window", "window_issues")
+    gemm = {**gemms[0], **{name: _sum([each[name] for each in gemms]) for name in counted}}
+    array = report["rows"]
+
+    def share(issues: int, cycles: int) -> float:
+        return issues / (array * cycles) if cycles else 0.0
+
+    speedup, within = share(gemm["issues_dense"], gemm["busy_cycles"]), share(gemm["window_issues"], gemm["window"])
+    gemm |= {"utilisation": share(gemm["issues"], gemm["busy_cycles"]), "utilisation_between_jobs": within}
+    gemm["speedup"] = speedup
+    report |= {"gemms": [gemm], "utilisation": share(report["issues"], report["cycles"]), "speedup": speedup}
+    report["utilisation_between_jobs"] = within
+    report["outputs_per_beat"] = round(report["ran"]["jobs"] * report["lanes"] / max(1, report["ran"]["beats"]), 2)
+    return out
 
 
 def sweep_entry(params: GemmParams, board: GemmScoreboard, mark: Any, before: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Class names are test names (`make sim BLOCK=gemm TEST=...`). The configuration o
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from models.ran.config import RanDescriptor, Start
 from models.ran.value import quantise, saturate
 from tb.gemm.capture import Capture
 from tb.gemm.env import GemmTest
+from tb.gemm.pieces import part_of
 from tb.gemm.program import GemmProgram, Product
 from tb.gemm.report import product_report, sweep_entry
 from tb.gemm.tensors import shipped, tensor_product
@@ -75,6 +77,17 @@ class smoke(GemmTest):
         await self.play(program)
 
 
+def spoilt(products: list[Product], config: Mapping[str, Any]) -> list[Product]:
+    """The products, the one that `spoil` names with another weight: its results must be found wrong."""
+    if "spoil" not in config:
+        return products
+    out = list(products)
+    wrong = out[config["spoil"]].w.copy()
+    wrong[0, 0] ^= 1
+    out[config["spoil"]] = replace(out[config["spoil"]], w=wrong)
+    return out
+
+
 class Tables(GemmTest):
     """Base of the tests that report a table of products: each is played alone, from an idle pair."""
 
@@ -102,7 +115,8 @@ class real_tensors(Tables):
 class user_tensors(Tables):
     """A user's matrices. Config: x, w, bias (files; bias may be null), x_bits, w_bits, x_unsigned, w_unsigned,
     min_order, compensate, reduce_factor, final (fields of the RAN's descriptor), seed, out (whether to keep the
-    result); or `example`: matrices that the test makes."""
+    result), part (`rows` and `columns`, first and end, of a product that is cut); or `example`: matrices that the test
+    makes."""
 
     def example(self) -> dict[str, Any]:
         """The configuration of matrices that divide into no tile evenly, with a bias and stochastic rounding."""
@@ -126,7 +140,11 @@ class user_tensors(Tables):
             x, w, config["x_bits"] // 4, config["w_bits"] // 4, RanDescriptor(**config["final"]), "x @ w",
             **{name: config[name] for name in names}, bias=bias,
         )  # fmt: skip
-        await self.gemm(product, config["seed"])
+        await self.gemm(*part_of(product, config["seed"], config.get("part"), self.params.core.lanes))
+
+    def told(self) -> dict[str, Any]:
+        self.products = spoilt(self.products, self.run_info.config)
+        return super().told()
 
     def conclude(self, verdict: Verdict) -> None:
         super().conclude(verdict)
@@ -140,8 +158,8 @@ class user_tensors(Tables):
 @pyuvm.test()
 class captured(Tables):
     """Products from their files (capture.py), one after the other. Config: `capture` (none: one that the test makes),
-    or `captures`, a list; `out` (whether to keep the result), `sums` (of a list: .npz that gets the result of each);
-    `spoil` (product whose expected result is made wrong)."""
+    or `captures`, a list; `part` as user_tensors has it; `out` (whether to keep the result), `sums` (of a list: .npz
+    that gets the result of each); `spoil` (product whose expected result is made wrong)."""
 
     def example(self) -> Path:
         """A capture of every field: bias, mask, orders dropped, several chunks of K, stochastic rounding."""
@@ -167,15 +185,12 @@ class captured(Tables):
         for path in self.paths():
             capture = Capture.load(path)
             origins.append(capture.source)
-            await self.gemm(capture.product, capture.seed)
+            part = self.run_info.config.get("part")
+            await self.gemm(*part_of(capture.product, capture.seed, part, self.params.core.lanes))
         self.origin = origins[0] if len(origins) == 1 else f"{origins[0]} and {len(origins) - 1} more"
 
     def told(self) -> dict[str, Any]:
-        if "spoil" in self.run_info.config:
-            at = self.run_info.config["spoil"]
-            wrong = self.products[at].w.copy()
-            wrong[0, 0] ^= 1
-            self.products[at] = replace(self.products[at], w=wrong)
+        self.products = spoilt(self.products, self.run_info.config)
         return super().told()
 
     def conclude(self, verdict: Verdict) -> None:

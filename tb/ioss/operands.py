@@ -90,11 +90,8 @@ def operand_config(options: dict[str, Any]) -> dict[str, Any]:
     return {"x": str(options["X"]), "w": str(options["W"]), **values, "out": bool(options["OUT"])}
 
 
-def check_operands(
-    options: dict[str, Any], bytes_an_issue: int = BYTES_AN_ISSUE
-) -> tuple[npt.NDArray[np.integer], npt.NDArray[np.integer]]:
-    """X and W, loaded and checked with their options. Raises `UserError` for what the core, or the bench, cannot take.
-    `bytes_an_issue`: as `check_traced` has it."""
+def load_operands(options: dict[str, Any]) -> tuple[npt.NDArray[np.integer], npt.NDArray[np.integer]]:
+    """X and W, loaded and checked with their options, of any size. Raises `UserError` for what the core cannot take."""
     params = options["PARAMS"]
     n_x, n_w, order, factor = (
         options["X_BITS"] // 4,
@@ -113,14 +110,25 @@ def check_operands(
         raise UserError(str(error)) from error
     if x.shape[1] != w.shape[0]:
         raise UserError(f"X {x.shape} and W {w.shape} cannot be multiplied: the columns of X must be the rows of W")
+    return x, w
+
+
+def check_operands(options: dict[str, Any]) -> tuple[npt.NDArray[np.integer], npt.NDArray[np.integer]]:
+    """The same, of a size that one run of the IOSS core's bench takes. Raises `UserError`."""
+    x, w = load_operands(options)
+    params, n_x, n_w = options["PARAMS"], options["X_BITS"] // 4, options["W_BITS"] // 4
     most = x.size * n_x * n_w * -(-w.shape[1] // params["LANES"])
     if most > MAX_ISSUES:
         raise UserError(
             f"X @ W could take {most:,} issues, more than the {MAX_ISSUES:,} that one run traces: split X by rows"
         )
     lanes = params["LANES"]
-    instead = "split X by rows; make net cuts products itself"
-    check_traced("X @ W", count_issues(x, w, n_x, n_w, lanes, order), lanes, instead, bytes_an_issue)
+    issues = count_issues(x, w, n_x, n_w, lanes, options["MIN_ORDER"])
+    if issues > (most := most_issues(lanes)):
+        raise UserError(
+            f"X @ W takes {issues:,} issues; beyond {most:,} a run's traces and checks need more than 2 GiB: split X "
+            "by rows; BLOCK=gemm cuts products itself"
+        )
     return x, w
 
 
@@ -134,11 +142,6 @@ def count_issues(
     return sum(int(on[i] @ live[j]) for i in range(n_x) for j in range(n_w) if i + j >= min_order)
 
 
-def check_traced(what: str, issues: int, lanes: int, instead: str, bytes_an_issue: int = BYTES_AN_ISSUE) -> None:
-    """Raises `UserError`, with what to do `instead`, if a run with so many issues needs more than `MOST_BYTES`, with
-    `bytes_an_issue` at up to `LANES` lanes."""
-    most = MOST_BYTES * LANES // (bytes_an_issue * max(lanes, LANES))
-    if issues > most:
-        raise UserError(
-            f"{what} takes {issues:,} issues; beyond {most:,} a run's traces and checks need more than 2 GiB: {instead}"
-        )
+def most_issues(lanes: int, bytes_an_issue: int = BYTES_AN_ISSUE) -> int:
+    """Issues with which a run takes `MOST_BYTES`, at `bytes_an_issue` with up to `LANES` lanes."""
+    return MOST_BYTES * LANES // (bytes_an_issue * max(lanes, LANES))

@@ -40,7 +40,7 @@ def gemm_report(
 
     `cycles` are active cycles, loads and drains included. Of each product, `busy_cycles` reach from its first to
     its last issue; `utilisation_between_jobs` looks at the cycles from its first issue to the first issue of the job
-    that started last.
+    that started last (`window`, with `window_issues`).
     """
     assert counters is not None
     rows, whole = counters
@@ -80,8 +80,7 @@ def gemm_report(
             entry["speedup"] = float(gemm.pairs.dense / (params.rows * entry["busy_cycles"]))
         entries.append(entry)
     busy = sum(entry["busy_cycles"] for entry in entries)
-    window = sum(entry.pop("window") for entry in entries)
-    within = sum(entry.pop("window_issues") for entry in entries)
+    window, within = (sum(entry[name] for entry in entries) for name in ("window", "window_issues"))
     return {
         "block": run_info.block,
         "sim": run_info.sim,

@@ -5,7 +5,7 @@ All paths of a `Block` are strings relative to the root of the clone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -79,7 +79,9 @@ class Block:
     only if a test bench source has delays or waits. `verilator_args` and `icarus_args` are added to the build
     command. `sim_options(options)` turns the values of `options` (by name), plus `TEST` (None if not given),
     `PARAMS` (the parameters by name) and `SEVERAL` (whether it is one of several tests, so that one of a user's files
-    plays its example), into (test, config); `print_report(result)` prints `result.json` for a person.
+    plays its example), into (test, config); a `config` with `pieces`, the rows and columns of each, is that of a
+    product that takes several runs, and `add_up` makes one `result.json` of theirs. `print_report(result)` prints
+    `result.json` for a person.
     `lint_params` are parameter sets beside the default, `lint_tops` modules without
     parameters that stand beside `rtl_top`. `synth_variants` names parameter sets that `make synth`
     compares the block with, one by one and in sum. `coverage_runs` is what `make coverage` simulates; runs with their
@@ -128,6 +130,7 @@ class Block:
     proofs: tuple[Proof, ...] = ()
     test_params: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     check: Callable[[], list[str]] | None = None
+    add_up: Callable[[Sequence[dict[str, Any]]], dict[str, Any]] | None = None
     value_check: bool = False
     no_value_check: str = "its scoreboard judges every cycle"
 

@@ -20,12 +20,13 @@ from flow.core.blocks import get_block
 from flow.core.simulate import run
 from models.common.rounding import Round
 from models.top.config import Action, Engine, Gemm, Issue, Reg, TopParams
+from tb.gemm.scoreboard import EV_BUSY
 from tb.lib.runinfo import RunInfo
-from tb.lib.scoreboard import Verdict
+from tb.lib.scoreboard import Verdict, event_levels
 from tb.lib.streams import SourceLog, Tap, read_ready
 from tb.top import pair, tests
 from tb.top.env import counters_program, counters_read
-from tb.top.pair import PairScoreboard
+from tb.top.pair import SETTLED, PairScoreboard
 from tb.top.program import READ, Program
 from tb.top.scoreboard import TopScoreboard
 from tb.top.timing import NEVER, behind, granted, offers, one_a_cycle, starts
@@ -421,9 +422,11 @@ def test_a_run_in_parts_is_compared_as_a_whole_one(observed, name: str, monkeypa
 def test_parts_grow_until_the_models_are_at_rest(observed, monkeypatch: pytest.MonkeyPatch) -> None:
     """Moments that are none, in the middle of work, change nothing."""
     moments: list[int] = []
+    changes = event_levels(observed("products").seen["core0_gemm_event"], EV_BUSY)
 
     def everywhere(_: PairScoreboard, base: int, end: int) -> list[int]:
-        moments.extend(range(base + 100, end, 100))
+        ends = {cycle + more for cycle, busy in changes if not busy for more in range(SETTLED)}  # busy_o follows
+        moments.extend(at for at in range(base + 100, end, 100) if at not in ends)
         return moments
 
     monkeypatch.setattr(PairScoreboard, "_moments", everywhere)
