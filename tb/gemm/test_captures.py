@@ -22,7 +22,6 @@ from tb.gemm.block import BLOCK, BYTES_AN_ISSUE, sim_options
 from tb.gemm.capture import FINAL, OPTIONS, Capture, replay_command, save_all
 from tb.gemm.program import Product, gemm_params
 from tb.ioss import operands
-from tb.lib.errors import UserError
 
 _sim = partial(run_target, "sim", BLOCK="gemm")
 
