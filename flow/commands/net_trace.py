@@ -23,7 +23,7 @@ from models.common.formats import YBits
 from models.common.tensors import TensorError
 from models.ran.config import RanDescriptor
 from tb.gemm.capture import Capture
-from tb.gemm.pieces import as_config, part_of, parts
+from tb.gemm.pieces import MOST_ISSUES, as_config, part_of, parts
 from tb.gemm.program import GemmParams, Product, gemm_params
 from tb.lib.errors import UserError
 from tb.lib.paths import shown
@@ -77,7 +77,7 @@ class Trace(Work):
         path, lanes = prepared.layer.path, params.core.lanes  # type: ignore[attr-defined]
         product = replace(Capture.load(path).product, final=RanDescriptor(YBits.RAW64), bias=None, name="product0")
         m, _, n = product.shape
-        pieces = parts(product, params)
+        pieces = parts(product, params, MOST_ISSUES)
         block = RecordedBlock(0, product.x, product.w, np.zeros((m, n), np.int64), len(pieces), product, lanes)
         for piece in pieces:
             yield Bundle([(block, piece, part_of(product, 0, as_config(piece), lanes)[0])], piece.issues)
@@ -100,7 +100,7 @@ def plan_trace(request: Request) -> Trace:
         name = str(path.relative_to(folder).with_suffix("")) if folder.is_dir() else path.stem
         try:
             capture = Capture.load(path)
-            for piece in parts(capture.product, params):
+            for piece in parts(capture.product, params, MOST_ISSUES):
                 part, _ = part_of(capture.product, 0, as_config(piece), params.core.lanes)
                 replace(capture, product=part).check(params)
         except TensorError as error:

@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from rich.console import Console
 
 from flow.commands import net_run as flow
+from flow.commands import net_trace
 from flow.commands.net_report import cells, print_tables, total_cells, write_page
 from flow.commands.net_run import Request, Sample, bundles, net, plan, totals
 from flow.commands.net_trace import plan_trace
@@ -228,6 +229,24 @@ def test_bundles_cover_a_layer_exactly(request_: Request) -> None:
     assert runs > 2
     assert len(blocks) == 2
     assert all(block.missing == 0 and block.mismatches() == 0 for block in blocks.values())
+
+
+def test_captures_are_cut_like_layers(request_: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With their masks and smallest orders, each sum once."""
+    monkeypatch.setattr(net_trace, "MOST_ISSUES", 60)
+    work = plan_trace(replace(request_, model=_recorded(tmp_path / "trace")))
+    params = gemm_params(flow.get_block("gemm").resolve_params(None))
+    for layer in work.layers:
+        blocks, runs = {}, 0
+        for bundle in work.bundles(work.prepare(layer), params):
+            runs += 1
+            (block, piece, product) = bundle.items[0]
+            block.y[piece.rows, piece.columns] += product.sums(params.core.lanes)
+            block.missing -= 1
+            blocks[id(block)] = block
+        (block,) = blocks.values()
+        assert runs > 1
+        assert (block.missing, block.mismatches()) == (0, 0)
 
 
 def test_integers_equal_the_operators_own(request_: Request) -> None:

@@ -46,11 +46,15 @@ class PairScoreboard(GemmScoreboard):
         counters, self.counters = self.counters, None
         for base, end in self.spans:
             self._begin()
-            edges = iter([*self._moments(base, end), end])
-            begin = base
-            for edge in edges:
-                if self._part(begin, edge, base, end):
-                    begin = edge
+            begin, place, least = base, 0, PART
+            for at, done in self._moments(base, end):
+                if done - place < least:
+                    continue
+                if self._part(begin, at, end):
+                    begin, place, least = at, done, PART
+                else:  # what has gone wrong may never rest
+                    least = 2 * (done - place)
+            self._part(begin, end, end)
         if counters is not None and self.spans:
             for number, counted in enumerate(self.counted):
                 compare_counters(self.verdict, counters[number], counted, self.spans[-1][1])
@@ -61,22 +65,21 @@ class PairScoreboard(GemmScoreboard):
         self.core.since, self.since, self.vectors = core_cycle.AFTER_RESET, ran_cycle.AFTER_RESET, 0
         self.counted: list[tuple[I64, I64]] = []
 
-    def _moments(self, base: int, end: int) -> Iterator[int]:
-        """Cycles in a span at which the pair seems to be at rest, after enough work each."""
+    def _moments(self, base: int, end: int) -> Iterator[tuple[int, int]]:
+        """Cycles in a span at which the pair seems to be at rest, and how many records of products lie before each."""
         levels = event_levels(self.heard[f"core{self.pair}_gemm_event"], EV_BUSY)
-        products, done = self.heard[f"core{self.pair}_product"], 0
-        for (cycle, busy), (until, _) in pairwise([*levels, (end, True)]):
-            at = cycle + SETTLED
-            if busy or not base < at < min(until, end):
-                continue
-            mine = products.places([at]) if isinstance(products, Recording) else places(products["cycle"], [at])
-            if mine[0] - done >= PART:
-                done = mine[0]
-                yield at
+        moments = [
+            cycle + SETTLED
+            for (cycle, busy), (until, _) in pairwise([*levels, (end, True)])
+            if not busy and base < cycle + SETTLED < min(until, end)
+        ]
+        products = self.heard[f"core{self.pair}_product"]
+        found = products.places(moments) if isinstance(products, Recording) else places(products["cycle"], moments)
+        return zip(moments, found, strict=True)
 
-    def _part(self, begin: int, edge: int, base: int, end: int) -> bool:
-        """Judges what lies between two moments, the last one perhaps the span's end; whether the models were at rest
-        in the last: otherwise nothing was judged."""
+    def _part(self, begin: int, edge: int, end: int) -> bool:
+        """Judges what lies between two moments, the last one perhaps the end of the span; whether the models were at
+        rest in the last: otherwise nothing was judged."""
         taps, traces = pair_part(self.heard, self.pair, begin, edge)
         data = {name: tap.data for name, tap in taps.items()}
         self.programs = [[PairProgram.of(self.top, data, self.since.jobs, self.vectors)]]  # type: ignore[list-item]
@@ -84,7 +87,13 @@ class PairScoreboard(GemmScoreboard):
         self.ends = end == self.spans[-1][1]
         whole = self.verdict
         self.verdict = Verdict(divergences=list(whole.divergences))
-        super().judge()
+        try:
+            super().judge()
+        except Exception:
+            if edge == end:
+                raise
+            self.verdict = whole  # work that was cut in the middle
+            return False
         part, self.verdict = self.verdict, whole
         core, ran = self.core.epochs[-1].prediction, self.epochs[-1].prediction
         vectors = int(self.core.inputs.vec_last.sum())

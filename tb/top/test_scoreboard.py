@@ -424,12 +424,13 @@ def test_parts_grow_until_the_models_are_at_rest(observed, monkeypatch: pytest.M
     moments: list[int] = []
     changes = event_levels(observed("products").seen["core0_gemm_event"], EV_BUSY)
 
-    def everywhere(_: PairScoreboard, base: int, end: int) -> list[int]:
+    def everywhere(_: PairScoreboard, base: int, end: int) -> list[tuple[int, int]]:
         ends = {cycle + more for cycle, busy in changes if not busy for more in range(SETTLED)}  # busy_o follows
         moments.extend(at for at in range(base + 100, end, 100) if at not in ends)
-        return moments
+        return [(at, at) for at in moments]
 
     monkeypatch.setattr(PairScoreboard, "_moments", everywhere)
+    monkeypatch.setattr(pair, "PART", 1)
     verdict, parts = _parts(observed("products"))
     assert verdict.first is None
     assert verdict.checks == observed("products").checks
