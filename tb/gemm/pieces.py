@@ -50,7 +50,7 @@ class Piece:
 
 def x_slices(x: IntArray) -> npt.NDArray[np.uint8]:
     """Slices of each element (M, K) that are not zero."""
-    return np.asarray(_NIBBLES[np.abs(x)])
+    return np.asarray(_NIBBLES[np.abs(x.astype(np.int32))])
 
 
 def w_slices(w: IntArray, n_w: int, lanes: int) -> I64:
@@ -58,7 +58,7 @@ def w_slices(w: IntArray, n_w: int, lanes: int) -> I64:
     k, n = w.shape
     tiles = -(-n // lanes)
     padded = np.zeros((k, tiles * lanes), np.int64)
-    padded[:, :n] = np.abs(w)
+    padded[:, :n] = np.abs(w.astype(np.int64))
     cut = padded.reshape(k, tiles, lanes)
     out = np.zeros((k, tiles), np.int64)
     for j in range(n_w):

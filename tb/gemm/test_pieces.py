@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from flow.core.blocks import get_block
+from models.common.generator import TILE_DRAWS
 from models.common.slices import operand_range
 from models.ioss.oracle import count_pairs
-from models.ran.config import MAX_JOBS
+from models.ran.config import MAX_JOBS, RanDescriptor
 from tb.gemm.capture import Capture
-from tb.gemm.pieces import Format, count_issues, cut, longest_k, product_of, reduce_factor
-from tb.gemm.program import MOST_JOBS_OF_A_STAGE, gemm_params
+from tb.gemm.pieces import Format, as_config, count_issues, cut, longest_k, part_of, parts, product_of, reduce_factor
+from tb.gemm.program import MOST_JOBS_OF_A_STAGE, Product, gemm_params
 
 PARAMS = gemm_params(get_block("gemm").resolve_params(None))
 
@@ -31,6 +32,36 @@ def test_issues_are_those_of_the_oracle(form):
     x, w = _operands((5, 40, 37), form)
     lanes = PARAMS.core.lanes
     assert count_issues(x, w, form.n_w, lanes) == count_pairs(x, w, form.n_x, form.n_w, lanes).issues
+
+
+@pytest.mark.parametrize(("dtype", "n"), [(np.int8, 2), (np.int16, 4)])
+def test_the_most_negative_value_of_a_type_is_counted(dtype, n):
+    x, w = np.full((2, 3), np.iinfo(dtype).min, dtype), np.full((3, 4), np.iinfo(dtype).min, dtype)
+    lanes = PARAMS.core.lanes
+    assert count_issues(x, w, n, lanes) == count_pairs(x, w, n, n, lanes).issues == 6
+
+
+@pytest.mark.parametrize("most", [500, 4000])
+def test_parts_keep_k_and_the_draws_of_every_job(most):
+    """Each job in one part, with its own bias, mask and number of draws."""
+    rng = np.random.default_rng(5)
+    x, w = _operands((50, 300, 40), Format(2, 2, False, False))
+    mask, lanes = rng.random((50, 40)) < 0.2, PARAMS.core.lanes
+    product = Product(x, w, 2, 2, RanDescriptor(), mask=mask, bias=rng.integers(-9, 9, 40), reduce_factor=2)
+    sums, draws = np.zeros((50, 40), np.int64), np.zeros((50, 3), np.int64)
+    pieces = parts(product, PARAMS, most)
+    for piece in pieces:
+        mine, seed = part_of(product, 7, as_config(piece), lanes)
+        assert mine.shape[1] == 300
+        assert piece.issues <= most or (mine.shape[0] == 1 and mine.shape[2] <= lanes)
+        sums[piece.rows, piece.columns] += mine.sums(lanes)
+        tiles = np.arange(-(-mine.shape[2] // lanes))
+        numbers = seed + TILE_DRAWS * tiles + np.arange(mine.shape[0])[:, None]
+        draws[piece.rows, piece.columns.start // lanes :][:, : len(tiles)] += numbers
+    assert len(pieces) > 10
+    assert np.array_equal(sums, product.sums(lanes))
+    assert np.array_equal(draws, 7 + TILE_DRAWS * np.arange(3) + np.arange(50)[:, None])
+    assert part_of(product, 7, None, lanes) == (product, 7)
 
 
 @pytest.mark.parametrize(
