@@ -29,7 +29,7 @@ from rich import box
 from rich.table import Table
 
 from flow.commands.train import Job, TrainError, Where, kept, record_of
-from flow.commands.train_report import energy_counts
+from flow.commands.train_report import PRODUCTS, energy_counts
 from flow.core import progress
 from flow.core.blocks import get_block
 from flow.core.building import build
@@ -44,7 +44,7 @@ from models.common.files import FileError, write_whole
 from models.top.config import TopParams
 from models.top.value import Processor
 from tb.lib.errors import UserError
-from tb.top.training import batch_of, load_checkpoint, same_state, save_checkpoint, segment_seed
+from tb.top.training import TEST_BATCH, batch_of, load_checkpoint, same_state, save_checkpoint, segment_seed
 
 FloatArray = npt.NDArray[np.float64]
 # 97.5 % points of Student's t by degrees of freedom, the last one for all beyond.
@@ -151,6 +151,17 @@ def run_ahead(job: Job, data: Digits, per_epoch: int, folder: Path) -> list[floa
                 lines.write(f"{losses[-1]!r}\n")
             update(at + 1)
     return losses
+
+
+def accuracy_of(job: Job, data: Digits, checkpoint: Path) -> float:
+    """Share of the test images that the training ahead gets right at `checkpoint`, in the value model."""
+    trainer, backend = load_checkpoint(checkpoint), ModelBackend(Processor(TopParams(cores=job.params["CORES"])))
+    drive(trainer.resume(job.plan.seed), backend)
+    right = 0
+    for at in range(0, len(data.test_labels), TEST_BATCH):
+        logits = drive(trainer.logits(data.test_pixels[at : at + TEST_BATCH]), backend)
+        right += int((logits.argmax(axis=1) == data.test_labels[at : at + TEST_BATCH]).sum())
+    return right / len(data.test_labels)
 
 
 def _ahead(folder: Path) -> list[float]:
@@ -298,6 +309,8 @@ def sample(job: Job, data: Digits, per_epoch: int, sample: Sample, where: Where)
             raise TrainError(f"iteration {at + 1}: loss {record['steps'][0]['loss']} on the RTL, {losses[at]} ahead")
     return {
         "iterations": iterations, "verified": [at + 1 for at in sorted(records)], "losses": losses,
+        "accuracy": accuracy_of(job, data, folder / f"{iterations}.ckpt"),
+        "float32_accuracy": job.plan.float32(data, job.epochs)[1][-1],
         "seconds": {"ahead": ahead - begun, "verifying": time.monotonic() - ahead},
         **figures(dict(sorted(records.items())), iterations, job.params),
     }  # fmt: skip
@@ -312,8 +325,17 @@ def figures(of: Mapping[int, Mapping[str, Any]], iterations: int, params: Mappin
     counts = [energy_counts([record]) for record in records]
     ours = [sum(processor_energy(each, energies, top).values()) for each in counts]
     fp16 = [sum(dense_energy(each, energies, top, True).values()) for each in counts]
+    host = [record["train_cycles"] - sum(record["phases"][name] for name in PRODUCTS) for record in records]
+    dense = [sum(step["dense16"] for step in record["steps"]) for record in records]
     pairs = {
-        "speedup": ([sum(step["dense16"] for step in record["steps"]) for record in records], busy),
+        "speedup": (dense, busy),
+        "speedup_whole": (
+            [slots / (top.rows * top.cores) + more for slots, more in zip(dense, host, strict=True)],
+            [record["train_cycles"] for record in records],
+        ),
+        "average_bits": tuple(
+            [sum(step[name] for step in record["steps"]) for record in records] for name in ("bit_macs", "macs")
+        ),
         "utilisation": ([each["issues"] for each in counters], busy),
         "stall_operand": ([each["stall_operand"] for each in counters], busy),
         "stall_ran": ([each["stall_ran"] for each in counters], busy),

@@ -19,10 +19,24 @@ import pytest
 
 from flow.commands import sample as flow
 from flow.commands import train
-from flow.commands.sample import Estimate, Sample, estimate, parse_sample, run_ahead, sample, spread, weights
+from flow.commands.sample import (
+    Estimate,
+    Sample,
+    accuracy_of,
+    estimate,
+    parse_sample,
+    run_ahead,
+    sample,
+    spread,
+    weights,
+)
 from flow.commands.train import Job, TrainError, Where
 from flow.conftest import simulations, wait_for
 from flow.core.blocks import get_block
+from host.mapper import ModelBackend
+from host.trainer import drive
+from models.top.config import TopParams
+from models.top.value import Processor
 from tb.lib.errors import UserError
 from tb.top.training import Plan, load_checkpoint, same_state, save_checkpoint
 
@@ -156,6 +170,8 @@ def test_a_training_verified_by_pieces(job: Job, monkeypatch: pytest.MonkeyPatch
     assert done["checks"]["slice"] > 100_000
     each = done["figures"]["speedup"]
     assert 5 < each["value"] == each["low"] == each["high"]
+    assert 1 < done["figures"]["speedup_whole"]["value"] < each["value"]
+    assert 4 <= done["figures"]["average_bits"]["value"] <= 16
     half = sample(job, data, 2, Sample(0.5), Where(1))  # from what is kept
     assert len(half["verified"]) == 1
     assert half["figures"]["speedup"]["low"] is None
@@ -195,6 +211,17 @@ def test_a_worker_that_is_killed_loses_nothing(
     assert done["mismatches"] == 0
     kept = {path.name for path in (job.folder / "ahead").glob("rtl-*")}
     assert kept == {"rtl-1.ckpt", "rtl-1.json", "rtl-2.ckpt", "rtl-2.json"}
+
+
+def test_accuracy_is_that_of_the_network_trained_so_far(job: Job, tmp_path: Path) -> None:
+    data = PLAN.load()
+    run_ahead(job, data, 2, tmp_path)
+    trainer, backend = load_checkpoint(tmp_path / "2.ckpt"), ModelBackend(Processor(TopParams()))
+    drive(trainer.resume(1), backend)
+    logits = [drive(trainer.logits(data.test_pixels[at : at + 1]), backend)[0] for at in range(len(data.test_labels))]
+    right = [int(np.argmax(each)) == label for each, label in zip(logits, data.test_labels, strict=True)]
+    assert accuracy_of(job, data, tmp_path / "2.ckpt") == sum(right) / 60
+    assert accuracy_of(job, data, tmp_path / "1.ckpt") != sum(right) / 60
 
 
 @pytest.fixture

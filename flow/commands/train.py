@@ -333,6 +333,7 @@ def _train_sampled(job: Job, data: Digits, per_epoch: int, share: str, where: Wh
         raise UserError("SAMPLE takes no CAPTURE: leave one of them out")
     done = sample(job, data, per_epoch, parse_sample(share), where)
     wide(100).print(table_of(done))
+    print(f"accuracy of the training ahead: {done['accuracy']:.2%} (float32 {done['float32_accuracy']:.2%})")
     checks = ", ".join(f"{count:,} {kind}" for kind, count in done["checks"].items())
     print(f"checks: {checks}; mismatches: {done['mismatches']}")
     print(f"memory of a simulation: {done['peak_mib']:,} MiB at most")
