@@ -79,9 +79,9 @@ def test_a_random_state_changes_nothing(monkeypatch: pytest.MonkeyPatch, block: 
 def test_a_register_without_reset_is_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """It starts at 0 otherwise, which is its reset value: no other run on Verilator sees it."""
     shutil.copytree(ROOT / "rtl", tmp_path / "rtl")
-    path = tmp_path / "rtl/top/top_regs.sv"
+    path = tmp_path / "rtl/top/top_events.sv"
     text = path.read_text(encoding="utf-8")
-    reset = "      irq_enable_q  <= 4'(top_reg_pkg::ResetIrqEnable);\n"
+    reset = "      irq_enable_q  <= top_reg_pkg::ResetIrqEnable[3:0];\n"
     assert text.count(reset) == 1
     path.write_text(text.replace(reset, ""), encoding="utf-8")
     block = get_block("regs")

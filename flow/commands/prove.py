@@ -41,8 +41,12 @@ cover: depth {cover_depth}
 [engines]
 smtbmc z3
 [script]
-read -formal -sv {names}
-prep{flatten} -top {top}
+read_slang -j 1 -I. --top {top} {names}
+proc
+setundef -undriven -anyseq
+opt_clean
+chtype -set $anyconst a:anyconst %ci1 t:$anyseq %i
+prep -top {top}
 [files]
 {files}
 """
@@ -88,7 +92,8 @@ def _run(command: Sequence[str], folder: Path, timeout: float) -> str:
 
 
 def _cases(folder: Path, task: str, kind: str) -> tuple[list[str], list[str], str]:
-    """(names of properties of a kind, names of those that failed, trace) of one task's report."""
+    """(names of properties of a kind, names of those that failed, trace) of one task's report; names without their
+    places in the flattened design."""
     try:
         suite = ElementTree.parse(folder / f"p_{task}" / f"p_{task}.xml").getroot()
     except (OSError, ElementTree.ParseError):
@@ -96,7 +101,8 @@ def _cases(folder: Path, task: str, kind: str) -> tuple[list[str], list[str], st
     cases = [case for case in suite.iter("testcase") if case.get("type") == kind]
     bad = [case for case in cases if case.find("failure") is not None or case.find("error") is not None]
     trace = next((case.get("tracefile", "") for case in bad), "")
-    return [case.get("id", "?") for case in cases], [case.get("id", "?") for case in bad], trace
+    names, failed = ([case.get("id", "?").rpartition(".")[2] for case in some] for some in (cases, bad))
+    return names, failed, trace
 
 
 def prove(block: Block, proof: Proof, *, src_root: Path = ROOT, timeout: float = TIMEOUT) -> ProofResult:
@@ -115,10 +121,10 @@ def prove(block: Block, proof: Proof, *, src_root: Path = ROOT, timeout: float =
         folder.mkdir(parents=True)
         for path in sources:  # a copy: names without white space
             shutil.copy(path, folder / path.name)
-        names = " ".join(path.name for path in sources)
+        names = " ".join(path.name for path in sources if path.suffix == ".sv")
         text = _SBY.format(
             depth=proof.depth, cover_depth=proof.cover_depth, names=names, top=proof.top,
-            files="\n".join(path.name for path in sources), flatten=" -flatten" * proof.inside,
+            files="\n".join(path.name for path in sources),
         )  # fmt: skip
         (folder / "p.sby").write_text(text, encoding="utf-8")
         tools = [f"--{option}={_program(f'yowasp-{name}')}" for option, name in (

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flow.core.made import stale, write_stale
-from models.regs.map import ACCESSES, SOURCE, WORD_BITS, MapError, RegisterMap, load_map
+from models.regs.map import ACCESSES, ADDRESS_BITS, SOURCE, WORD_BITS, MapError, Register, RegisterMap, load_map
 from tb.lib.paths import ROOT, shown
 
 PACKAGE = ROOT / "rtl/top/top_reg_pkg.sv"
@@ -20,10 +20,32 @@ def _camel(name: str) -> str:
     return "".join(part.capitalize() for part in name.split("_"))
 
 
+def _struct_lines(register: Register) -> Iterator[str]:
+    """A register of several fields as a packed struct, with the bits of no field as spare ones."""
+
+    def member(name: str, width: int) -> str:
+        return f"    logic{f' [{width - 1}:0]' if width > 1 else ''} {name};"
+
+    yield "  typedef struct packed {"
+    end = WORD_BITS
+    for field in sorted(register.fields, key=lambda field: field.low, reverse=True):
+        above = field.low + field.width
+        if end > above:
+            yield member(f"spare{above}", end - above)
+        yield member(field.name, field.width)
+        end = field.low
+    if end:
+        yield member("spare0", end)
+    yield f"  }} {register.name.lower()}_t;"
+
+
 def _package_lines(regs: RegisterMap) -> Iterator[str]:
-    def constant(name: str, value: int, note: str = "") -> str:
+    def constant(name: str, value: int, note: str = "", width: int = 0) -> str:
         number = str(value) if value <= WORD_BITS else f"'h{value:x}"
-        return f"  parameter int {name} = {number};" + (f"  // {note}" if note else "")
+        kind = f"logic [{width - 1}:0]" if width else "int"
+        if width:
+            number = f"{width}'d{value}" if value <= WORD_BITS else f"{width}'h{value:x}"
+        return f"  parameter {kind} {name} = {number};" + (f"  // {note}" if note else "")
 
     yield "// Registers of the processor: byte addresses, reset values, fields."
     yield f"// Made from {SOURCE.name} by `make regs`: change that file."
@@ -33,14 +55,16 @@ def _package_lines(regs: RegisterMap) -> Iterator[str]:
         name = _camel(register.name)
         yield ""
         yield f"  // {register.name}, {ACCESSES[register.access]}"
-        yield constant(f"Addr{name}", register.offset)
+        yield constant(f"Addr{name}", register.offset, width=ADDRESS_BITS)
         if register.count > 1:
-            yield constant(f"Count{name}", register.count)
-        yield constant(f"Reset{name}", register.reset)
-        yield constant(f"Mask{name}", register.mask, "bits of fields")
+            yield constant(f"Count{name}", register.count, width=ADDRESS_BITS)
+        yield constant(f"Reset{name}", register.reset, width=WORD_BITS)
+        yield constant(f"Mask{name}", register.mask, "bits of fields", WORD_BITS)
         for field in register.fields:
             yield constant(f"{name}{_camel(field.name)}", field.low, field.bits)
             yield constant(f"{name}{_camel(field.name)}W", field.width)
+        if len(register.fields) > 1:
+            yield from _struct_lines(register)
     for window in regs.windows:
         name = _camel(window.name)
         yield ""
@@ -85,7 +109,7 @@ def _table_lines(regs: RegisterMap) -> Iterator[str]:
 def made_files(regs: RegisterMap) -> dict[Path, str]:
     """Content of every file that is made from the map. Raises `MapError` if two constants would have one name."""
     package = "\n".join(_package_lines(regs)) + "\n"
-    names = re.findall(r"parameter int (\w+)", package)
+    names = re.findall(r"parameter (?:int|logic \[\d+:0\]) (\w+)", package)
     for name in names:
         if names.count(name) > 1:
             raise MapError(f"{shown(SOURCE)}: two constants are called {name}: rename a field or a register")

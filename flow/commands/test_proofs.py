@@ -14,7 +14,7 @@ from tb.lib.paths import ROOT
 WRAPS = ("(sum >= SumW'(top_pkg::Beyond)) ? top_pkg::WordW'(top_pkg::Beyond) : ", "")
 REPLACED = ("gemm_valid_i && !held_q;", "gemm_valid_i;")
 NARROW_BEATS = ("top_pkg::BeatsW'(n_i[1:0] != '0)", "{1'b0, n_i[1:0] != '0 && n_i[23:2] != '1}")
-NARROW_TILES = ("13'((17'(columns) + 17'd15) >> 4)", "13'((16'(columns) + 16'd15) >> 4)")
+NARROW_TILES = ("13'((17'(columns_i) + 17'd15) >> 4)", "13'((16'(columns_i) + 16'd15) >> 4)")
 NARROW_LEFT = ("left_o - CountW'(Lanes);", "CountW'(23'(left_o - CountW'(Lanes)));")
 NARROW = ("all_q[c] + CtrW'(event_i[6*c +: 6]);", "{1'b0, all_q[c][CtrW-2:0] + 31'(event_i[6*c +: 6])};")
 NARROW_SKIPS = ("skip_q[c] <= skip_q[c] + acc_q[c];", "skip_q[c] <= CtrW'(31'(skip_q[c] + acc_q[c]));")
@@ -24,7 +24,7 @@ ANSWER_LOST = ("if (answered && !req_write_o) begin", "if (answered && !req_writ
 TIES_UP = ("<< (shift - 6'd1)) - (AccW+1)'(!odd);", "<< (shift - 6'd1));")
 AT_LIMIT = ("if (value > high) begin", "if (value >= high) begin")
 
-SOURCE = {"top_tiles": "top/top_compute", "top_axil": "top/top_axil"}  # where it is not of block and proof
+SOURCE = {"top_axil": "top/top_axil"}  # where it is not of block and proof
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,10 @@ module toy (input logic clk_i);
   logic [3:0] count;
   initial count = 0;
   always @(posedge clk_i) if (up && count < LIMIT) count <= count + 1;
-  always @(posedge clk_i) bounded: assert (count <= 9);
-  always @(posedge clk_i) reached: cover (count == 5);
+  always @(posedge clk_i) begin
+    bounded: assert (count <= 9);
+    reached: cover (count == 5);
+  end
   BODY
 endmodule
 """
@@ -40,10 +42,11 @@ def test_what_holds(tmp_path: Path, toy: Block) -> None:
 
 
 def test_what_does_not_hold(tmp_path: Path, toy: Block) -> None:
-    text = TOY.replace("LIMIT", "15").replace("BODY", "always @(posedge clk_i) small: assert (count < 2);")
+    body = "always @(posedge clk_i) begin low: assert (count < 2); lower: assert (count < 3); end"
+    text = TOY.replace("LIMIT", "15").replace("BODY", body)
     result = prove(*_toy(tmp_path, toy, text))
     assert not result.passed
-    assert "small" in result.failed
+    assert "low" in result.failed
     assert result.trace.endswith(".vcd")
 
 

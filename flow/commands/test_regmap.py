@@ -7,6 +7,7 @@ import re
 import pytest
 
 from flow.commands import lint, regmap
+from flow.commands.wordmap import members
 from models.regs.map import MapError
 
 FIELD = '{name: "a", low: 0, width: 4}'
@@ -95,15 +96,28 @@ def test_a_missing_map_takes_one_line(tmp_path):
 def test_what_is_made_names_everything():
     regs = regmap.load_map()
     package, table = regmap.made_files(regs).values()
-    constants = dict(re.findall(r"parameter int (\w+) = ('h[0-9a-f]+|\d+);", package))
-    assert len(constants) == package.count("parameter int")
-    assert int(constants["AddrUpd"].removeprefix("'h"), 16) == regs.address("UPD")
-    assert constants["CountCmd"] == "16"
+    constants = dict(re.findall(r"parameter (?:int|logic \[\d+:0\]) (\w+) = ([\d'hda-f]+);", package))
+    assert len(constants) == package.count("parameter")
+    assert constants["AddrUpd"] == f"16'h{regs.address('UPD'):x}"
+    assert constants["CountCmd"] == "16'd16"
     assert constants["UpdAnswerEvents"] == "11"
     for register in regs.registers:
         assert f"`{register.name}`" in table
         for field in register.fields:
             assert f"| `{register.name}` | {field.bits} | `{field.name}` |" in table
+
+
+def test_structs_have_every_field_where_it_is():
+    regs = regmap.load_map()
+    package = regmap.PACKAGE
+    for register in regs.registers:
+        if len(register.fields) == 1:
+            continue
+        there = members(package, f"{register.name.lower()}_t")
+        for field in register.fields:
+            assert there.pop(field.name) == (field.low, field.width)
+        assert all(name.startswith("spare") for name in there)
+        assert sum(width for _, width in there.values()) == 32 - sum(field.width for field in register.fields)
 
 
 def test_constants_have_different_names(tmp_path):
@@ -120,7 +134,7 @@ def test_lint_finds_files_that_are_not_up_to_date(tmp_path, monkeypatch):
         monkeypatch.setattr(regmap, name, path)
     assert regmap.stale_files() == []
     paths["PACKAGE"].write_text(
-        paths["PACKAGE"].read_text(encoding="utf-8").replace("AddrSeed = 32", "AddrSeed = 36"), encoding="utf-8"
+        paths["PACKAGE"].read_text(encoding="utf-8").replace("AddrSeed = 16'd32", "AddrSeed = 16'd36"), encoding="utf-8"
     )
     paths["TABLE"].unlink()
     monkeypatch.setattr(lint, "all_blocks", list)

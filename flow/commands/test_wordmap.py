@@ -33,9 +33,12 @@ def test_a_field_of_two_words() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "finding"),
     [
-        ("int CfgClip = 184", "int CfgClip = 183", "CfgClip is 183, the model has clip at 184"),
-        ("int CfgC2 = 88", "int CfgC2 = 90", "CfgC2 is 90, the model has c2 at 88"),
-        ("int CfgPreV = 223", "int CfgGone = 223", "CfgPreV is None"),
+        ("[19:0] clip;", "[18:0] clip;", "clip has bits 202:184, the model has clip in bits 203:184"),
+        ("scalar_t     c1;", "logic [23:0] c1;", "c1.mant has no bits, the model has c1 in bits 79:64"),
+        ("scalar_t     c1;", "scalar_t     c1;\n    logic [1:0] more;", "eps.mant has bits 177:162"),
+        ("[2:0]  pre_v;", "[2:0]  gone;", "pre_v has no bits"),
+        ("[CountW-1:0] n;", "[CountW:0] n;", "n has bits 32:8"),
+        ("} pass_t;", "} other_t;", "config_t needs pass_t, which is not there"),
     ],
 )
 def test_rtl_that_says_something_else(old: str, new: str, finding: str, tmp_path: Path) -> None:
@@ -59,7 +62,7 @@ def test_a_stale_page_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_codes_that_differ_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "ran_pkg.sv"
     package.write_text(
-        wordmap.RAN_PACKAGE.read_text(encoding="utf-8").replace("int RoundTruncate = 1", "int RoundTruncate = 3"),
+        wordmap.RAN_PACKAGE.read_text(encoding="utf-8").replace("RoundTruncate = 2'd1", "RoundTruncate = 2'd3"),
         encoding="utf-8",
     )
     monkeypatch.setattr(wordmap, "RAN_PACKAGE", package)

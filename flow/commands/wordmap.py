@@ -1,8 +1,8 @@
 """Tables that a host's program is written from, made from the sources that say the same to RTL and models (`make regs`,
 docs/top/words.md): the words of an OPT, the codes of a GEMM's word 8.
 
-Positions come from `rtl/optc/optc_pkg.sv` and codes from `rtl/ran/ran_pkg.sv`; names and widths from the models. Where
-they differ there is no table but an error.
+Positions come from the structs of `rtl/optc/optc_pkg.sv` and codes from `rtl/ran/ran_pkg.sv`; names and widths from the
+models. Where they differ there is no table but an error.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ FIRST_WORD = 3  # of a command: where the configuration begins
 WORDS = 9
 WORD_BITS = 32
 _EXP_BITS = 8
-_RTL_NAME = {"mode": "Adam", "eps_mant": "Eps", "copy_rand_bits": "CopyRand"}  # of CfgX; others by their own name
+_STRUCT = "config_t"
+_RTL_NAME = {"mode": "adam", "eps_mant": "eps.mant", "eps_exp": "eps.exp", "copy_rand_bits": "copy_rand"}  # of a member
 _DOC = {
     "mode": "0 momentum, 1 ADAM",
     "n": "parameters of the tensor",
@@ -68,27 +69,61 @@ class Bits:
 
 
 def constants(path: Path) -> dict[str, int]:
-    """The integer parameters of a package."""
+    """The parameters of a package that are numbers."""
     text = path.read_text(encoding="utf-8")
-    return {name: int(value) for name, value in re.findall(r"parameter int (\w+) = (\d+);", text)}
+    pattern = r"parameter (?:int|logic \[[^]]+\]) (\w+) = (?:\d+'d)?(\d+);"
+    return {name: int(value) for name, value in re.findall(pattern, text)}
+
+
+def members(path: Path, struct: str) -> dict[str, tuple[int, int]]:
+    """{member: (lowest bit, width)} of a package's packed struct; the members of members as `member.member`. Raises
+    `UserError` if the package has no such struct, or none whose widths are numbers or parameters."""
+    there = constants(path)
+    structs = {
+        name: re.findall(r"(\w+)\s+(?:\[([^]]+):0\]\s+)?(\w+);", re.sub(r"//[^\n]*", "", body))
+        for body, name in re.findall(r"typedef struct packed \{(.*?)\} (\w+);", path.read_text("utf-8"), re.DOTALL)
+    }
+
+    def width_of(high: str) -> int:
+        name, _, less = high.replace(" ", "").partition("-")
+        return 1 + (int(name) if name.isdigit() else there[name]) - int(less or 0)
+
+    def placed(struct: str) -> tuple[dict[str, tuple[int, int]], int]:
+        out: dict[str, tuple[int, int]] = {}
+        low = 0
+        for kind, high, name in reversed(structs[struct]):
+            inner, width = placed(kind) if kind != "logic" else ({}, width_of(high) if high else 1)
+            out[name] = (low, width)
+            out |= {f"{name}.{member}": (low + at, size) for member, (at, size) in inner.items()}
+            low += width
+        return out, low
+
+    try:
+        return placed(struct)[0]
+    except KeyError as error:
+        raise UserError(f"{shown(path)}: {struct} needs {error.args[0]}, which is not there") from error
+
+
+def _bits(place: tuple[int, int] | None) -> str:
+    return "no bits" if place is None else f"bits {place[0] + place[1] - 1}:{place[0]}"
 
 
 def opt_fields(package: Path = OPTC_PACKAGE) -> list[Bits]:
     """Fields of the OPTC's configuration by position, reserved bits too. Raises `UserError` where RTL and model differ,
     or a field has no text."""
-    there = constants(package)
+    there = {name.removeprefix("pass."): place for name, place in members(package, _STRUCT).items()}
+
+    def check(name: str, rtl: str, place: tuple[int, int]) -> None:
+        if (found := there.get(rtl)) != place:
+            raise UserError(f"{shown(package)}: {rtl} has {_bits(found)}, the model has {name} in {_bits(place)}")
+
     fields: list[Bits] = []
-    for name, (low, width) in CFG_FIELDS.items():
-        fields.append(Bits(name, low, width, _DOC.get(name, "")))
-        if name == "eps_exp":
-            continue  # follows its mantissa, without a constant of its own
-        rtl = "Cfg" + _RTL_NAME.get(name, "".join(part.capitalize() for part in name.split("_")))
-        if there.get(rtl) != low:
-            raise UserError(f"{shown(package)}: {rtl} is {there.get(rtl)}, the model has {name} at {low}")
+    for name, place in CFG_FIELDS.items():
+        check(name, _RTL_NAME.get(name, name), place)
+        fields.append(Bits(name, *place, _DOC.get(name, "")))
     for name, low in CFG_SCALARS.items():
-        rtl = f"Cfg{name.capitalize()}"
-        if there.get(rtl) != low:
-            raise UserError(f"{shown(package)}: {rtl} is {there.get(rtl)}, the model has {name} at {low}")
+        check(name, f"{name}.mant", (low, MANT_BITS))
+        check(name, f"{name}.exp", (low + MANT_BITS, _EXP_BITS))
         doc = _DOC.get(name, "")
         fields.append(Bits(f"{name}_mant", low, MANT_BITS, f"{doc}: mantissa; value mant * 2^-exp"))
         fields.append(Bits(f"{name}_exp", low + MANT_BITS, _EXP_BITS, f"{name}: exponent"))

@@ -1,4 +1,4 @@
-// Constants that every block shares (docs/conventions.md). Integers and a table, so that simulators and synthesis read the same file.
+// Constants and records that every block shares (docs/conventions.md).
 package trainslice_pkg;
   /* verilator lint_off UNUSEDPARAM */  // whole tables, of which no block uses every entry
   parameter int BeatW = 128;      // width of every data stream
@@ -40,4 +40,26 @@ package trainslice_pkg;
   parameter int StatSumW = 48;    // ... sum_abs
   parameter int StatW = 3 * StatCountW + StatBitW + StatSumW;
   /* verilator lint_on UNUSEDPARAM */
+
+  // What a descriptor says about the operands of its jobs.
+  typedef struct packed {
+    logic [2:0]  x_slices;
+    logic [2:0]  w_slices;
+    logic        x_unsigned;
+    logic        w_unsigned;
+    logic [2:0]  min_order;
+    logic        compensate;
+    logic [3:0]  reduce_factor;
+    logic [15:0] k_len;
+    logic [15:0] n_jobs;
+  } operands_t;
+
+  // Statistics of a tensor.
+  typedef struct packed {
+    logic [StatCountW-1:0] values;
+    logic [StatCountW-1:0] overflow;
+    logic [StatCountW-1:0] zeros;
+    logic [StatBitW-1:0]   max_bit;
+    logic [StatSumW-1:0]   sum_abs;
+  } stat_t;
 endpackage

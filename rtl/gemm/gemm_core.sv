@@ -1,7 +1,9 @@
 `include "ts_assert.svh"
 
 // IOSS core and RAN, joined: one descriptor for both, jobs numbered here (docs/gemm/README.md).
-module gemm_core #(
+module gemm_core
+  import ran_pkg::way_t, trainslice_pkg::operands_t;
+#(
   parameter int Rows = 8,
   parameter int Lanes = 16,
   parameter int Depth = 128,
@@ -118,15 +120,13 @@ module gemm_core #(
 );
 
   localparam int TagW = trainslice_pkg::TagW;
-  localparam int CfgW = ran_pkg::CfgW;
 
   // ---- descriptors ----------------
   logic            ran_desc_valid, ran_desc_ready, ioss_desc_valid, ioss_desc_ready, desc_busy;
-  logic [2:0]      held_x_slices, held_w_slices, held_min_order;
-  logic            held_x_unsigned, held_w_unsigned, held_compensate;
-  logic [3:0]      held_reduce_factor;
-  logic [15:0]     held_k_len, held_n_jobs;
-  logic [CfgW-1:0] held_cfg;
+  operands_t       desc, held;
+  assign desc = {desc_x_slices_i, desc_w_slices_i, desc_x_unsigned_i, desc_w_unsigned_i, desc_min_order_i,
+                 desc_compensate_i, desc_reduce_factor_i, desc_k_len_i, desc_n_jobs_i};
+  way_t            held_cfg;
   logic [31:0]     held_draw;
 
   gemm_desc #(
@@ -139,36 +139,20 @@ module gemm_core #(
     .rst_ni,
     .desc_valid_i,
     .desc_ready_o,
-    .desc_x_slices_i,
-    .desc_w_slices_i,
-    .desc_x_unsigned_i,
-    .desc_w_unsigned_i,
-    .desc_min_order_i,
-    .desc_compensate_i,
-    .desc_reduce_factor_i,
-    .desc_k_len_i,
-    .desc_n_jobs_i,
+    .desc_i    (desc),
     .desc_cfg_i({desc_stat_last_i, desc_lanes_i, desc_start_i, desc_shift_i, desc_rand_bits_i, desc_round_i,
                  desc_relu_i, desc_y_unsigned_i, desc_y_bits_i}),
     .desc_draw_i,
     .rsp_valid_o,
     .rsp_code_o,
-    .ran_valid_o         (ran_desc_valid),
-    .ran_ready_i         (ran_desc_ready),
-    .ioss_valid_o        (ioss_desc_valid),
-    .ioss_ready_i        (ioss_desc_ready),
-    .held_x_slices_o     (held_x_slices),
-    .held_w_slices_o     (held_w_slices),
-    .held_x_unsigned_o   (held_x_unsigned),
-    .held_w_unsigned_o   (held_w_unsigned),
-    .held_min_order_o    (held_min_order),
-    .held_compensate_o   (held_compensate),
-    .held_reduce_factor_o(held_reduce_factor),
-    .held_k_len_o        (held_k_len),
-    .held_n_jobs_o       (held_n_jobs),
-    .held_cfg_o          (held_cfg),
-    .held_draw_o         (held_draw),
-    .busy_o              (desc_busy)
+    .ran_valid_o (ran_desc_valid),
+    .ran_ready_i (ran_desc_ready),
+    .ioss_valid_o(ioss_desc_valid),
+    .ioss_ready_i(ioss_desc_ready),
+    .held_o      (held),
+    .held_cfg_o  (held_cfg),
+    .held_draw_o (held_draw),
+    .busy_o      (desc_busy)
   );
 
   // ---- job numbers ----------------
@@ -206,15 +190,15 @@ module gemm_core #(
     .rst_ni,
     .desc_valid_i(ioss_desc_valid),
     .desc_ready_o(ioss_desc_ready),
-    .desc_x_slices_i(held_x_slices),
-    .desc_w_slices_i(held_w_slices),
-    .desc_x_unsigned_i(held_x_unsigned),
-    .desc_w_unsigned_i(held_w_unsigned),
-    .desc_min_order_i(held_min_order),
-    .desc_compensate_i(held_compensate),
-    .desc_reduce_factor_i(held_reduce_factor),
-    .desc_k_len_i(held_k_len),
-    .desc_n_jobs_i(held_n_jobs),
+    .desc_x_slices_i(held.x_slices),
+    .desc_w_slices_i(held.w_slices),
+    .desc_x_unsigned_i(held.x_unsigned),
+    .desc_w_unsigned_i(held.w_unsigned),
+    .desc_min_order_i(held.min_order),
+    .desc_compensate_i(held.compensate),
+    .desc_reduce_factor_i(held.reduce_factor),
+    .desc_k_len_i(held.k_len),
+    .desc_n_jobs_i(held.n_jobs),
     .rsp_valid_o(ioss_rsp_valid),
     .rsp_code_o(ioss_rsp_code),
     .tile_valid_i,
@@ -267,23 +251,23 @@ module gemm_core #(
     .rst_ni,
     .desc_valid_i(ran_desc_valid),
     .desc_ready_o(ran_desc_ready),
-    .desc_y_bits_i(held_cfg[ran_pkg::CfgBits +: 3]),
-    .desc_y_unsigned_i(held_cfg[ran_pkg::CfgUnsigned]),
-    .desc_relu_i(held_cfg[ran_pkg::CfgRelu]),
-    .desc_round_i(held_cfg[ran_pkg::CfgRound +: 2]),
-    .desc_rand_bits_i(held_cfg[ran_pkg::CfgRand +: 2]),
-    .desc_shift_i(held_cfg[ran_pkg::CfgShift +: 6]),
-    .desc_start_i(held_cfg[ran_pkg::CfgStart +: 2]),
-    .desc_lanes_i(held_cfg[ran_pkg::CfgLanes +: 6]),
-    .desc_stat_last_i(held_cfg[ran_pkg::CfgStatLast]),
-    .desc_reduce_factor_i(held_reduce_factor),
-    .desc_n_jobs_i(held_n_jobs),
-    .desc_x_slices_i(held_x_slices),
-    .desc_w_slices_i(held_w_slices),
-    .desc_x_unsigned_i(held_x_unsigned),
-    .desc_w_unsigned_i(held_w_unsigned),
-    .desc_compensate_i(held_compensate),
-    .desc_k_len_i(held_k_len),
+    .desc_y_bits_i(held_cfg.y_bits),
+    .desc_y_unsigned_i(held_cfg.y_unsigned),
+    .desc_relu_i(held_cfg.relu),
+    .desc_round_i(held_cfg.round),
+    .desc_rand_bits_i(held_cfg.rand_bits),
+    .desc_shift_i(held_cfg.shift),
+    .desc_start_i(held_cfg.start),
+    .desc_lanes_i(held_cfg.lanes),
+    .desc_stat_last_i(held_cfg.stat_last),
+    .desc_reduce_factor_i(held.reduce_factor),
+    .desc_n_jobs_i(held.n_jobs),
+    .desc_x_slices_i(held.x_slices),
+    .desc_w_slices_i(held.w_slices),
+    .desc_x_unsigned_i(held.x_unsigned),
+    .desc_w_unsigned_i(held.w_unsigned),
+    .desc_compensate_i(held.compensate),
+    .desc_k_len_i(held.k_len),
     .desc_draw_i(held_draw),
     .rsp_valid_o(ran_rsp_valid),
     .rsp_code_o(ran_rsp_code),
@@ -366,6 +350,6 @@ module gemm_core #(
   assign busy_o = desc_busy || ioss_busy || ran_busy;
 
   // What was accepted here is not refused later.
-  `TS_ASSERT(IossAccepts, !ioss_rsp_valid || ioss_rsp_code == ioss_pkg::CodeW'(ioss_pkg::RspOk))
-  `TS_ASSERT(RanAccepts, !ran_rsp_valid || ran_rsp_code == ran_pkg::CodeW'(ran_pkg::RspOk))
+  `TS_ASSERT(IossAccepts, !ioss_rsp_valid || ioss_rsp_code == ioss_pkg::RspOk)
+  `TS_ASSERT(RanAccepts, !ran_rsp_valid || ran_rsp_code == ran_pkg::RspOk)
 endmodule

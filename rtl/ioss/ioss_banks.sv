@@ -3,7 +3,9 @@
 // Tile banks of the IOSS core: opening, configuration, and the count of jobs that a tile still owes (docs/ioss/README.md, Work; docs/ioss/reference.md, Descriptors).
 //
 // Bank states: free -> loading (from the opening) -> ready (tile ended) -> free (all its jobs ended). Banks load and serve in turn.
-module ioss_banks #(
+module ioss_banks
+  import trainslice_pkg::operands_t, ioss_pkg::tile_t;
+#(
   parameter int Rows = 8
 ) (
   input  logic        clk_i,
@@ -11,15 +13,7 @@ module ioss_banks #(
 
   // Pending descriptor
   input  logic        pend_valid_i,
-  input  logic [2:0]  pend_x_slices_i,
-  input  logic [2:0]  pend_w_slices_i,
-  input  logic        pend_x_unsigned_i,
-  input  logic        pend_w_unsigned_i,
-  input  logic [2:0]  pend_min_order_i,
-  input  logic        pend_compensate_i,
-  input  logic [3:0]  pend_reduce_factor_i,
-  input  logic [15:0] pend_k_len_i,
-  input  logic [15:0] pend_n_jobs_i,
+  input  operands_t   pend_i,
   output logic        open_o,        // the pending descriptor becomes the write bank's tile
   output logic        restart_o,     // with open_o: the reduce factor changes, rows start from RAN bank 0
   input  logic        drained_i,     // no slot, row pipeline or bypass register is occupied
@@ -28,11 +22,7 @@ module ioss_banks #(
   output logic        load_active_o, // the write bank is loading
   output logic        load_first_o,  // no beat of this tile was taken yet
   output logic        load_bank_o,
-  output logic [2:0]  load_w_slices_o,
-  output logic        load_w_unsigned_o,
-  output logic [3:0]  load_reduce_factor_o,
-  output logic [15:0] load_k_len_o,
-  output logic [15:0] load_chunk_o,
+  output tile_t       load_o,
   input  logic        load_step_i,
   input  logic        load_end_i,
   input  logic        load_bad_i,    // with load_end_i: refused for its framing
@@ -42,14 +32,7 @@ module ioss_banks #(
   output logic        job_bad_o,     // its tile was refused
   output logic        job_bank_o,
   output logic        next_bank_o,   // job_bank_o in the next cycle
-  output logic [2:0]  job_x_slices_o,
-  output logic [2:0]  job_w_slices_o,
-  output logic        job_x_unsigned_o,
-  output logic [2:0]  job_min_order_o,
-  output logic        job_compensate_o,
-  output logic [3:0]  job_reduce_factor_o,
-  output logic [15:0] job_k_len_o,
-  output logic [15:0] job_chunk_o,
+  output tile_t       job_o,
   input  logic        job_end_i,     // a job is complete: in rows, bypassed or refused
   input  logic        job_commit_i,  // with job_end_i: it went into rows
 
@@ -66,12 +49,7 @@ module ioss_banks #(
   logic       loading_q, first_q;
   logic [3:0] rf_q;
 
-  logic [2:0]  x_slices_q [2];
-  logic [2:0]  w_slices_q [2];
-  logic [1:0]  x_unsigned_q, w_unsigned_q, compensate_q;
-  logic [2:0]  min_order_q [2];
-  logic [15:0] k_len_q [2];
-  logic [15:0] chunk_q [2];
+  tile_t       tile_q [2];
   logic [15:0] jobs_left_q [2];
   logic [FlightW-1:0] flight_q [2];   // row jobs of the bank that have not ended
 
@@ -80,42 +58,34 @@ module ioss_banks #(
   logic [FlightW-1:0] ends [2];
   logic [FlightW-1:0] starts;
 
-  assign rf_change = pend_reduce_factor_i != rf_q;
+  assign rf_change = pend_i.reduce_factor != rf_q;
   assign open_o    = pend_valid_i && !loading_q && !busy_q[wb_q] && (!rf_change || (drained_i && busy_q == 2'b00));
   assign restart_o = open_o && rf_change;
 
   always_comb begin
-    case (pend_reduce_factor_i)
-      4'd1:    chunk = pend_k_len_i;
-      4'd2:    chunk = (pend_k_len_i + 16'd1) >> 1;
-      4'd4:    chunk = (pend_k_len_i + 16'd3) >> 2;
-      default: chunk = (pend_k_len_i + 16'd7) >> 3;
+    case (pend_i.reduce_factor)
+      4'd1:    chunk = pend_i.k_len;
+      4'd2:    chunk = (pend_i.k_len + 16'd1) >> 1;
+      4'd4:    chunk = (pend_i.k_len + 16'd3) >> 2;
+      default: chunk = (pend_i.k_len + 16'd7) >> 3;
     endcase
   end
 
   // The reduce factor of every bank that is not free equals rf_q: a change waits until both are free.
-  assign load_active_o        = loading_q;
-  assign load_first_o         = first_q;
-  assign load_bank_o          = wb_q;
-  assign load_w_slices_o      = w_slices_q[wb_q];
-  assign load_w_unsigned_o    = w_unsigned_q[wb_q];
-  assign load_reduce_factor_o = rf_q;
-  assign load_k_len_o         = k_len_q[wb_q];
-  assign load_chunk_o         = chunk_q[wb_q];
-
-  assign job_ready_o          = ready_q[jb_q] && jobs_left_q[jb_q] != 16'd0;
-  assign job_bad_o            = bad_q[jb_q];
-  assign job_bank_o           = jb_q;
-  assign next_bank_o          = jb_q ^ (job_end_i && jobs_left_q[jb_q] == 16'd1);
-  assign job_x_slices_o       = x_slices_q[jb_q];
-  assign job_w_slices_o       = w_slices_q[jb_q];
-  assign job_x_unsigned_o     = x_unsigned_q[jb_q];
-  assign job_min_order_o      = min_order_q[jb_q];
-  assign job_compensate_o     = compensate_q[jb_q];
-  assign job_reduce_factor_o  = rf_q;
-  assign job_k_len_o          = k_len_q[jb_q];
-  assign job_chunk_o          = chunk_q[jb_q];
-  assign active_o             = busy_q != 2'b00;
+  assign load_active_o = loading_q;
+  assign load_first_o  = first_q;
+  assign load_bank_o   = wb_q;
+  assign job_ready_o   = ready_q[jb_q] && jobs_left_q[jb_q] != 16'd0;
+  assign job_bad_o     = bad_q[jb_q];
+  assign job_bank_o    = jb_q;
+  assign next_bank_o   = jb_q ^ (job_end_i && jobs_left_q[jb_q] == 16'd1);
+  assign active_o      = busy_q != 2'b00;
+  always_comb begin
+    load_o = tile_q[wb_q];
+    load_o.desc.reduce_factor = rf_q;
+    job_o = tile_q[jb_q];
+    job_o.desc.reduce_factor = rf_q;
+  end
 
   assign ends[0] = FlightW'($countones(row_end_i & ~row_end_bank_i));
   assign ends[1] = FlightW'($countones(row_end_i & row_end_bank_i));
@@ -131,15 +101,8 @@ module ioss_banks #(
       loading_q    <= 1'b0;
       first_q      <= 1'b0;
       rf_q         <= 4'd1;
-      x_unsigned_q <= '0;
-      w_unsigned_q <= '0;
-      compensate_q <= '0;
       for (int b = 0; b < 2; b++) begin
-        x_slices_q[b]  <= '0;
-        w_slices_q[b]  <= '0;
-        min_order_q[b] <= '0;
-        k_len_q[b]     <= '0;
-        chunk_q[b]     <= '0;
+        tile_q[b]      <= '0;
         jobs_left_q[b] <= '0;
         flight_q[b]    <= '0;
       end
@@ -163,19 +126,12 @@ module ioss_banks #(
         loading_q     <= 1'b0;
       end
       if (open_o) begin
-        busy_q[wb_q]       <= 1'b1;
-        loading_q          <= 1'b1;
-        first_q            <= 1'b1;
-        rf_q               <= pend_reduce_factor_i;
-        x_slices_q[wb_q]   <= pend_x_slices_i;
-        w_slices_q[wb_q]   <= pend_w_slices_i;
-        x_unsigned_q[wb_q] <= pend_x_unsigned_i;
-        w_unsigned_q[wb_q] <= pend_w_unsigned_i;
-        min_order_q[wb_q]  <= pend_min_order_i;
-        compensate_q[wb_q] <= pend_compensate_i;
-        k_len_q[wb_q]      <= pend_k_len_i;
-        chunk_q[wb_q]      <= chunk;
-        jobs_left_q[wb_q]  <= pend_n_jobs_i;
+        busy_q[wb_q]      <= 1'b1;
+        loading_q         <= 1'b1;
+        first_q           <= 1'b1;
+        rf_q              <= pend_i.reduce_factor;
+        tile_q[wb_q]      <= {pend_i, chunk};
+        jobs_left_q[wb_q] <= pend_i.n_jobs;
       end
     end
   end

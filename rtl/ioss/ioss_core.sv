@@ -5,7 +5,9 @@
 // Descriptors announce tiles, the tile stream fills one of two banks in every row, the vector stream feeds jobs to the rows, and every row sends
 // its slice products on a valid/ready stream of its own. Latency: issue at the earliest one cycle after a job's last beat, product two cycles
 // after its issue. Accumulator width is the receiver's affair.
-module ioss_core #(
+module ioss_core
+  import trainslice_pkg::operands_t, ioss_pkg::tile_t;
+#(
   parameter int Rows = 8,     // power of two, up to 32
   parameter int Lanes = 16,   // 8, 16 or 32: a beat must hold whole granules of an element
   parameter int Depth = 128   // power of two, 32..512
@@ -91,21 +93,13 @@ module ioss_core #(
   localparam int VecSwW = (Depth == Values) ? 1 : $clog2(Depth / Values);  // at least one bit
 
   // ---- descriptor and banks ----------------
-  logic        pend_valid, pend_x_unsigned, pend_w_unsigned, pend_compensate;
-  logic [2:0]  pend_x_slices, pend_w_slices, pend_min_order;
-  logic [3:0]  pend_reduce_factor;
-  logic [15:0] pend_k_len, pend_n_jobs;
-  logic        desc_refused, open, restart, drained, active;
-
-  logic        load_active, load_first, load_bank, load_w_unsigned, load_step, load_end, load_bad;
-  logic [2:0]  load_w_slices;
-  logic [3:0]  load_reduce_factor;
-  logic [15:0] load_k_len, load_chunk;
-
-  logic        job_ready, job_bad, job_bank, next_bank, job_x_unsigned, job_compensate, job_end, job_commit, job_good;
-  logic [2:0]  job_x_slices, job_w_slices, job_min_order;
-  logic [3:0]  job_reduce_factor;
-  logic [15:0] job_k_len, job_chunk;
+  operands_t desc, pend;
+  tile_t     load, job;
+  logic      pend_valid, desc_refused, open, restart, drained, active;
+  logic      load_active, load_first, load_bank, load_step, load_end, load_bad;
+  logic      job_ready, job_bad, job_bank, next_bank, job_end, job_commit, job_good;
+  assign desc = {desc_x_slices_i, desc_w_slices_i, desc_x_unsigned_i, desc_w_unsigned_i, desc_min_order_i,
+                 desc_compensate_i, desc_reduce_factor_i, desc_k_len_i, desc_n_jobs_i};
 
   logic [Rows-1:0] row_free, row_empty, row_idle, row_end, row_end_bank;
   logic [Rows-1:0] row_stall_operand, row_stall_ran;
@@ -118,29 +112,13 @@ module ioss_core #(
     .rst_ni,
     .desc_valid_i,
     .desc_ready_o,
-    .desc_x_slices_i,
-    .desc_w_slices_i,
-    .desc_x_unsigned_i,
-    .desc_w_unsigned_i,
-    .desc_min_order_i,
-    .desc_compensate_i,
-    .desc_reduce_factor_i,
-    .desc_k_len_i,
-    .desc_n_jobs_i,
+    .desc_i      (desc),
     .rsp_valid_o,
     .rsp_code_o,
-    .refused_o           (desc_refused),
-    .pend_valid_o        (pend_valid),
-    .pend_x_slices_o     (pend_x_slices),
-    .pend_w_slices_o     (pend_w_slices),
-    .pend_x_unsigned_o   (pend_x_unsigned),
-    .pend_w_unsigned_o   (pend_w_unsigned),
-    .pend_min_order_o    (pend_min_order),
-    .pend_compensate_o   (pend_compensate),
-    .pend_reduce_factor_o(pend_reduce_factor),
-    .pend_k_len_o        (pend_k_len),
-    .pend_n_jobs_o       (pend_n_jobs),
-    .take_i              (open)
+    .refused_o   (desc_refused),
+    .pend_valid_o(pend_valid),
+    .pend_o      (pend),
+    .take_i      (open)
   );
 
   assign drained = (row_idle == '1) && !byp_valid_o;
@@ -150,47 +128,28 @@ module ioss_core #(
   ) u_banks (
     .clk_i,
     .rst_ni,
-    .pend_valid_i        (pend_valid),
-    .pend_x_slices_i     (pend_x_slices),
-    .pend_w_slices_i     (pend_w_slices),
-    .pend_x_unsigned_i   (pend_x_unsigned),
-    .pend_w_unsigned_i   (pend_w_unsigned),
-    .pend_min_order_i    (pend_min_order),
-    .pend_compensate_i   (pend_compensate),
-    .pend_reduce_factor_i(pend_reduce_factor),
-    .pend_k_len_i        (pend_k_len),
-    .pend_n_jobs_i       (pend_n_jobs),
-    .open_o              (open),
-    .restart_o           (restart),
-    .drained_i           (drained),
-    .load_active_o       (load_active),
-    .load_first_o        (load_first),
-    .load_bank_o         (load_bank),
-    .load_w_slices_o     (load_w_slices),
-    .load_w_unsigned_o   (load_w_unsigned),
-    .load_reduce_factor_o(load_reduce_factor),
-    .load_k_len_o        (load_k_len),
-    .load_chunk_o        (load_chunk),
-    .load_step_i         (load_step),
-    .load_end_i          (load_end),
-    .load_bad_i          (load_bad),
-    .job_ready_o         (job_ready),
-    .job_bad_o           (job_bad),
-    .job_bank_o          (job_bank),
-    .next_bank_o         (next_bank),
-    .job_x_slices_o      (job_x_slices),
-    .job_w_slices_o      (job_w_slices),
-    .job_x_unsigned_o    (job_x_unsigned),
-    .job_min_order_o     (job_min_order),
-    .job_compensate_o    (job_compensate),
-    .job_reduce_factor_o (job_reduce_factor),
-    .job_k_len_o         (job_k_len),
-    .job_chunk_o         (job_chunk),
-    .job_end_i           (job_end),
-    .job_commit_i        (job_commit),
-    .row_end_i           (row_end),
-    .row_end_bank_i      (row_end_bank),
-    .active_o            (active)
+    .pend_valid_i  (pend_valid),
+    .pend_i        (pend),
+    .open_o        (open),
+    .restart_o     (restart),
+    .drained_i     (drained),
+    .load_active_o (load_active),
+    .load_first_o  (load_first),
+    .load_bank_o   (load_bank),
+    .load_o        (load),
+    .load_step_i   (load_step),
+    .load_end_i    (load_end),
+    .load_bad_i    (load_bad),
+    .job_ready_o   (job_ready),
+    .job_bad_o     (job_bad),
+    .job_bank_o    (job_bank),
+    .next_bank_o   (next_bank),
+    .job_o         (job),
+    .job_end_i     (job_end),
+    .job_commit_i  (job_commit),
+    .row_end_i     (row_end),
+    .row_end_bank_i(row_end_bank),
+    .active_o      (active)
   );
 
   // ---- tile loading ----------------
@@ -214,23 +173,19 @@ module ioss_core #(
     .tile_data_i,
     .tile_last_i,
     .tile_err_o,
-    .load_active_i       (load_active),
-    .load_first_i        (load_first),
-    .load_w_slices_i     (load_w_slices),
-    .load_w_unsigned_i   (load_w_unsigned),
-    .load_reduce_factor_i(load_reduce_factor),
-    .load_k_len_i        (load_k_len),
-    .load_chunk_i        (load_chunk),
-    .load_step_o         (load_step),
-    .load_end_o          (load_end),
-    .load_bad_o          (load_bad),
-    .wr_en_o             (wr_en),
-    .wr_member_o         (wr_member),
-    .wr_row_o            (wr_row),
-    .wr_sw_o             (wr_sw),
-    .wr_we_o             (wr_we),
-    .wr_elem_o           (wr_elem),
-    .wr_nz_o             (wr_nz)
+    .load_active_i(load_active),
+    .load_first_i (load_first),
+    .load_i       (load),
+    .load_step_o  (load_step),
+    .load_end_o   (load_end),
+    .load_bad_o   (load_bad),
+    .wr_en_o      (wr_en),
+    .wr_member_o  (wr_member),
+    .wr_row_o     (wr_row),
+    .wr_sw_o      (wr_sw),
+    .wr_we_o      (wr_we),
+    .wr_elem_o    (wr_elem),
+    .wr_nz_o      (wr_nz)
   );
 
   // ---- dispatch ----------------
@@ -267,32 +222,28 @@ module ioss_core #(
     .byp_ready_i,
     .byp_tag_o,
     .byp_mask_o,
-    .job_ready_i        (job_ready),
-    .job_bad_i          (job_bad),
-    .job_x_slices_i     (job_x_slices),
-    .job_x_unsigned_i   (job_x_unsigned),
-    .job_reduce_factor_i(job_reduce_factor),
-    .job_k_len_i        (job_k_len),
-    .job_chunk_i        (job_chunk),
-    .job_end_o          (job_end),
-    .job_commit_o       (job_commit),
-    .job_good_o         (job_good),
-    .row_free_i         (row_free),
-    .row_empty_i        (row_empty),
-    .beat_any_i         (ld_work != '0),
-    .ld_start_o         (ld_start),
-    .ld_beat_o          (ld_beat),
-    .ld_commit_o        (ld_commit),
-    .ld_group_o         (ld_group),
-    .ld_sw_o            (ld_sw),
-    .ld_we_o            (ld_we),
-    .ld_live_o          (ld_live),
-    .ld_elem_o          (ld_elem),
-    .ld_nz_o            (ld_nz),
-    .next_member_o      (next_member),
-    .next_sw_o          (next_sw),
-    .ld_tag_o           (ld_tag),
-    .ld_mask_o          (ld_mask)
+    .job_ready_i  (job_ready),
+    .job_bad_i    (job_bad),
+    .job_i        (job),
+    .job_end_o    (job_end),
+    .job_commit_o (job_commit),
+    .job_good_o   (job_good),
+    .row_free_i   (row_free),
+    .row_empty_i  (row_empty),
+    .beat_any_i   (ld_work != '0),
+    .ld_start_o   (ld_start),
+    .ld_beat_o    (ld_beat),
+    .ld_commit_o  (ld_commit),
+    .ld_group_o   (ld_group),
+    .ld_sw_o      (ld_sw),
+    .ld_we_o      (ld_we),
+    .ld_live_o    (ld_live),
+    .ld_elem_o    (ld_elem),
+    .ld_nz_o      (ld_nz),
+    .next_member_o(next_member),
+    .next_sw_o    (next_sw),
+    .ld_tag_o     (ld_tag),
+    .ld_mask_o    (ld_mask)
   );
 
   // ---- map ----------------
@@ -358,8 +309,8 @@ module ioss_core #(
       .ld_tag_i       (ld_tag),
       .ld_mask_i      (ld_mask),
       .ld_bank_i      (job_bank),
-      .ld_min_order_i (job_min_order),
-      .ld_compensate_i(job_compensate),
+      .ld_min_order_i (job.desc.min_order),
+      .ld_compensate_i(job.desc.compensate),
       .fwd_we_i       (fwd_we_q),
       .fwd_elem_i     (fwd_elem_q),
       .fwd_map_i      (fwd_map_q),
@@ -404,7 +355,7 @@ module ioss_core #(
     end
     return found & live;
   endfunction
-  assign ld_work = elements_with_work(ld_nz, ld_map, ld_live, job_min_order);
+  assign ld_work = elements_with_work(ld_nz, ld_map, ld_live, job.desc.min_order);
 
   // ---- counters ----------------
   ioss_counters #(
@@ -426,9 +377,9 @@ module ioss_core #(
     .ld_map_i       (ld_map),
     .ld_live_i      (ld_live),
     .ld_masked_i    (ld_mask == '1),
-    .job_x_slices_i (job_x_slices),
-    .job_w_slices_i (job_w_slices),
-    .job_min_order_i(job_min_order),
+    .job_x_slices_i (job.desc.x_slices),
+    .job_w_slices_i (job.desc.w_slices),
+    .job_min_order_i(job.desc.min_order),
     .tile_end_i     (load_end),
     .tile_refused_i (load_end && load_bad),
     .job_end_i      (job_end),

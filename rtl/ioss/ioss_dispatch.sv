@@ -4,7 +4,9 @@
 // (docs/ioss/reference.md, Vector stream).
 //
 // Two states, idle and loading, plus swallowing of a refused job's rest. The group is chosen in the cycle in which the first beat is taken.
-module ioss_dispatch #(
+module ioss_dispatch
+  import ioss_pkg::tile_t;
+#(
   parameter int Rows = 8,
   parameter int Lanes = 16,
   parameter int SwW = 2  // bits of a superword number of a vector
@@ -29,11 +31,9 @@ module ioss_dispatch #(
 
   input  logic        job_ready_i,
   input  logic        job_bad_i,
-  input  logic [2:0]  job_x_slices_i,
-  input  logic        job_x_unsigned_i,
-  input  logic [3:0]  job_reduce_factor_i,
-  input  logic [15:0] job_k_len_i,
-  input  logic [15:0] job_chunk_i,
+  /* verilator lint_off UNUSEDSIGNAL */  // what tiles need
+  input  tile_t       job_i,
+  /* verilator lint_on UNUSEDSIGNAL */
   output logic        job_end_o,
   output logic        job_commit_o,
   output logic        job_good_o,     // with job_end_o: not refused
@@ -88,9 +88,9 @@ module ioss_dispatch #(
     .rst_ni,
     .first_i (idle),
     .step_i  (take),
-    .k_len_i (job_k_len_i),
-    .chunk_i (job_chunk_i),
-    .slices_i(job_x_slices_i),
+    .k_len_i (job_i.desc.k_len),
+    .chunk_i (job_i.chunk),
+    .slices_i(job_i.desc.x_slices),
     .member_o(member),
     .beat_o  (beat),
     .len_o   (len),
@@ -103,8 +103,8 @@ module ioss_dispatch #(
     .SwW(SwW)
   ) u_unpack (
     .data_i    (vec_data_i),
-    .slices_i  (job_x_slices_i),
-    .unsigned_i(job_x_unsigned_i),
+    .slices_i  (job_i.desc.x_slices),
+    .unsigned_i(job_i.desc.x_unsigned),
     .beat_i    (beat),
     .sw_o      (ld_sw_o),
     .we_o      (ld_we_o),
@@ -147,16 +147,16 @@ module ioss_dispatch #(
   endfunction
 
   for (genvar r = 0; r < Rows; r++) begin : gen_base
-    assign base[r] = (4'(r) & (job_reduce_factor_i - 4'd1)) == 4'd0;
+    assign base[r] = (4'(r) & (job_i.desc.reduce_factor - 4'd1)) == 4'd0;
   end
-  assign free_level  = level(row_free_i, job_reduce_factor_i) & base;
-  assign empty_level = level(row_empty_i, job_reduce_factor_i) & base;
+  assign free_level  = level(row_free_i, job_i.desc.reduce_factor) & base;
+  assign empty_level = level(row_empty_i, job_i.desc.reduce_factor) & base;
 
   assign available = |free_level;
   // The lowest set bit: emptiest groups first, then lowest index.
   assign choice = (empty_level != '0) ? (empty_level & (~empty_level + 1'b1)) : (free_level & (~free_level + 1'b1));
 
-  assign group = idle ? whole(choice, job_reduce_factor_i) : group_q;
+  assign group = idle ? whole(choice, job_i.desc.reduce_factor) : group_q;
 
   // ---- handshake ----------------
   assign idle   = state_q == StIdle;
@@ -176,9 +176,9 @@ module ioss_dispatch #(
   always_comb begin
     code = code_q;
     if (idle && job_bad_i) begin
-      code = CodeW'(ioss_pkg::JobTile);
+      code = ioss_pkg::JobTile;
     end else if (state_q != StSwallow) begin
-      code = last ? CodeW'(ioss_pkg::JobLateLast) : CodeW'(ioss_pkg::JobEarlyLast);
+      code = last ? ioss_pkg::JobLateLast : ioss_pkg::JobEarlyLast;
     end
   end
 
@@ -193,13 +193,14 @@ module ioss_dispatch #(
   assign ld_tag_o    = idle ? vec_tag_i : tag_q;
   assign ld_mask_o   = idle ? vec_mask_i : mask_q;
   for (genvar r = 0; r < Rows; r++) begin : gen_beat
-    assign ld_beat_o[r] = take && !swallowing && group[r] && ((4'(r) & (job_reduce_factor_i - 4'd1)) == 4'(member));
+    assign ld_beat_o[r] = take && !swallowing && group[r] &&
+                          ((4'(r) & (job_i.desc.reduce_factor - 4'd1)) == 4'(member));
   end
 
   // ---- the next cycle's position ----------------
   logic [SwW-1:0] step_sw;
-  assign step_sw = (job_x_slices_i == 3'd1) ? SwW'(next_beat) :
-      (job_x_slices_i == 3'd2) ? SwW'(next_beat >> 1) : SwW'(next_beat >> 2);
+  assign step_sw = (job_i.desc.x_slices == 3'd1) ? SwW'(next_beat) :
+      (job_i.desc.x_slices == 3'd2) ? SwW'(next_beat >> 1) : SwW'(next_beat >> 2);
   always_comb begin
     next_member_o = member;
     next_sw_o     = ld_sw_o;

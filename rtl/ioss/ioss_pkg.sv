@@ -1,23 +1,31 @@
 // Codes of the IOSS core (docs/ioss/README.md: Descriptors, Vector stream, Counters).
 package ioss_pkg;
+  import trainslice_pkg::operands_t;
+
   /* verilator lint_off UNUSEDPARAM */  // whole tables, of which no block uses every entry
   parameter int CodeW = 4;
 
-  parameter int RspOk = 0;
-  parameter int RspXSlices = 1;
-  parameter int RspWSlices = 2;
-  parameter int RspReduce = 3;
-  parameter int RspKLen = 4;
-  parameter int RspOrder = 5;
-  parameter int RspJobs = 6;
+  parameter logic [CodeW-1:0] RspOk = 4'd0;
+  parameter logic [CodeW-1:0] RspXSlices = 4'd1;
+  parameter logic [CodeW-1:0] RspWSlices = 4'd2;
+  parameter logic [CodeW-1:0] RspReduce = 4'd3;
+  parameter logic [CodeW-1:0] RspKLen = 4'd4;
+  parameter logic [CodeW-1:0] RspOrder = 4'd5;
+  parameter logic [CodeW-1:0] RspJobs = 4'd6;
 
-  parameter int JobEarlyLast = 1;
-  parameter int JobLateLast = 2;
-  parameter int JobTile = 3;
+  parameter logic [CodeW-1:0] JobEarlyLast = 4'd1;
+  parameter logic [CodeW-1:0] JobLateLast = 4'd2;
+  parameter logic [CodeW-1:0] JobTile = 4'd3;
 
   parameter int KIdxW = 10;   // element index on the observation port
   parameter int CtrW = 32;
   parameter int CtrAddrW = 9;
   parameter int SkipCauses = 4;  // mask, x, w, order
   /* verilator lint_on UNUSEDPARAM */
+
+  // What a bank holds of its tile's descriptor; a member's share of K.
+  typedef struct packed {
+    operands_t   desc;
+    logic [15:0] chunk;
+  } tile_t;
 endpackage

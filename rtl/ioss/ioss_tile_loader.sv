@@ -2,7 +2,9 @@
 //
 // A beat is written at the edge at which it is taken, to every row whose member index it belongs to. A tile whose `last` is not exactly at
 // its last beat is refused: swallowed up to `last`, then reported with `tile_err_o` and to the banks.
-module ioss_tile_loader #(
+module ioss_tile_loader
+  import ioss_pkg::tile_t;
+#(
   parameter int Rows = 8,
   parameter int LanesLog2 = 4,
   parameter int SwW = 6  // bits of a superword number of the tile
@@ -18,11 +20,9 @@ module ioss_tile_loader #(
 
   input  logic        load_active_i,
   input  logic        load_first_i,
-  input  logic [2:0]  load_w_slices_i,
-  input  logic        load_w_unsigned_i,
-  input  logic [3:0]  load_reduce_factor_i,
-  input  logic [15:0] load_k_len_i,
-  input  logic [15:0] load_chunk_i,
+  /* verilator lint_off UNUSEDSIGNAL */  // what vectors need
+  input  tile_t       load_i,
+  /* verilator lint_on UNUSEDSIGNAL */
   output logic        load_step_o,
   output logic        load_end_o,
   output logic        load_bad_o,
@@ -49,9 +49,9 @@ module ioss_tile_loader #(
     .rst_ni,
     .first_i (load_first_i),
     .step_i  (load_step_o),
-    .k_len_i (load_k_len_i),
-    .chunk_i (load_chunk_i),
-    .slices_i(load_w_slices_i),
+    .k_len_i (load_i.desc.k_len),
+    .chunk_i (load_i.chunk),
+    .slices_i(load_i.desc.w_slices),
     .member_o(member),
     .beat_o  (beat),
     .len_o   (unused_len),
@@ -64,8 +64,8 @@ module ioss_tile_loader #(
     .SwW(SwW)
   ) u_unpack (
     .data_i    (tile_data_i),
-    .slices_i  (load_w_slices_i),
-    .unsigned_i(load_w_unsigned_i),
+    .slices_i  (load_i.desc.w_slices),
+    .unsigned_i(load_i.desc.w_unsigned),
     .beat_i    (beat),
     .sw_o      (wr_sw_o),
     .we_o      (wr_we_o),
@@ -81,7 +81,7 @@ module ioss_tile_loader #(
   assign wr_en_o     = load_step_o && !swallow_q;
   assign wr_member_o = member;
   for (genvar r = 0; r < Rows; r++) begin : gen_row
-    assign wr_row_o[r] = wr_en_o && ((4'(r) & (load_reduce_factor_i - 4'd1)) == 4'(member));
+    assign wr_row_o[r] = wr_en_o && ((4'(r) & (load_i.desc.reduce_factor - 4'd1)) == 4'(member));
   end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin

@@ -2,7 +2,10 @@
 
 // LAPS: fraction length and slices of every layer and tensor class (docs/laps/README.md). One machine serves register accesses, updates and
 // queries, in this order of preference; an update or a query takes it for four cycles: A (taken), then three phases.
-module laps_core #(
+module laps_core
+  import laps_pkg::ref_t, laps_pkg::entry_t, laps_pkg::band_t, laps_pkg::rules_t, laps_pkg::limits_t;
+  import laps_pkg::tolerance_t, trainslice_pkg::stat_t;
+#(
   parameter int Layers = 16
 ) (
   input  logic clk_i,
@@ -34,9 +37,9 @@ module laps_core #(
   // query of a product: {layer, class} of x, w, y
   input  logic        ord_valid_i,
   output logic        ord_ready_o,
-  input  logic [laps_pkg::RefW-1:0] ord_x_i,
-  input  logic [laps_pkg::RefW-1:0] ord_w_i,
-  input  logic [laps_pkg::RefW-1:0] ord_y_i,
+  input  ref_t        ord_x_i,
+  input  ref_t        ord_w_i,
+  input  ref_t        ord_y_i,
   input  logic [15:0] ord_k_i,
   output logic        ord_rsp_valid_o,   // pulse
   output logic [1:0]  ord_rsp_code_o,
@@ -53,9 +56,7 @@ module laps_core #(
   output logic        obs_over_o,
   output logic        busy_o
 );
-  localparam int EntryW = laps_pkg::EntryW;
   localparam int SignalW = laps_pkg::SignalW;
-  localparam int RefW = laps_pkg::RefW;
   localparam int LogW = laps_pkg::LogW;
   localparam int TolW = laps_pkg::TolW;
 
@@ -72,20 +73,24 @@ module laps_core #(
   assign reg_take = reg_valid_i && reg_ready_o;
   assign upd_take = upd_valid_i && upd_ready_o;
   assign ord_take = ord_valid_i && ord_ready_o;
-  assign good = code_q == 2'(laps_pkg::RspOk);
+  assign good = code_q == laps_pkg::RspOk;
 
   function automatic logic no_layer(input logic [laps_pkg::LayerW-1:0] layer);
     return {1'b0, layer} >= 9'(Layers);
   endfunction
   logic bad_stats, bad_ref;
-  assign bad_stats = upd_values_i == '0 || upd_overflow_i > upd_values_i || upd_zeros_i > upd_values_i ||
-      upd_max_bit_i > 6'(laps_pkg::MaxBit) || ((upd_zeros_i == upd_values_i) != (upd_sum_abs_i == '0));
-  assign bad_ref = no_layer(ord_x_i[RefW-1:2]) || no_layer(ord_w_i[RefW-1:2]) || no_layer(ord_y_i[RefW-1:2]);
+  ref_t  upd_ref;
+  stat_t stat;
+  assign upd_ref = {upd_layer_i, upd_class_i};
+  assign stat = {upd_values_i, upd_overflow_i, upd_zeros_i, upd_max_bit_i, upd_sum_abs_i};
+  assign bad_stats = stat.values == '0 || stat.overflow > stat.values || stat.zeros > stat.values ||
+      stat.max_bit > laps_pkg::MaxBit || ((stat.zeros == stat.values) != (stat.sum_abs == '0));
+  assign bad_ref = no_layer(ord_x_i.layer) || no_layer(ord_w_i.layer) || no_layer(ord_y_i.layer);
   logic [1:0] upd_code, ord_code;
-  assign upd_code = no_layer(upd_layer_i) ? 2'(laps_pkg::RspLayer) :
-      bad_stats ? 2'(laps_pkg::RspStats) : 2'(laps_pkg::RspOk);
-  assign ord_code = bad_ref ? 2'(laps_pkg::RspLayer) :
-      (ord_k_i == '0) ? 2'(laps_pkg::RspLength) : 2'(laps_pkg::RspOk);
+  assign upd_code = no_layer(upd_layer_i) ? laps_pkg::RspLayer :
+      bad_stats ? laps_pkg::RspStats : laps_pkg::RspOk;
+  assign ord_code = bad_ref ? laps_pkg::RspLayer :
+      (ord_k_i == '0) ? laps_pkg::RspLength : laps_pkg::RspOk;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -102,14 +107,15 @@ module laps_core #(
   end
 
   // ---- table ----------------
-  logic [RefW-1:0]   table_ref, ref_q;
-  logic [EntryW-1:0] entry, entry_d;
+  ref_t              reg_ref, table_ref, ref_q;
+  entry_t            entry, entry_d;
   logic [31:0]       word;
   logic              in_table, word_legal, write_entry;
-  logic [RefW-1:0]   ord_w_q, ord_y_q;
+  ref_t              ord_w_q, ord_y_q;
+  assign reg_ref = {2'b00, reg_addr_i[8:1]};
   assign table_ref = (phase_q == 2'd1) ? ord_w_q : (phase_q == 2'd2) ? ord_y_q :
-      reg_valid_i ? {2'b00, reg_addr_i[8:1]} : upd_valid_i ? {upd_layer_i, upd_class_i} : ord_x_i;
-  assign in_table = reg_addr_i[11:9] == '0 && !no_layer({2'b00, reg_addr_i[8:3]});
+      reg_valid_i ? reg_ref : upd_valid_i ? upd_ref : ord_x_i;
+  assign in_table = reg_addr_i[11:9] == '0 && !no_layer(reg_ref.layer);
   assign write_entry = phase_q == 2'd3 && !query_q && good;
   laps_table #(
     .Layers(Layers)
@@ -131,10 +137,11 @@ module laps_core #(
   // ---- registers ----------------
   logic        reg_exists, reg_legal, seed_valid;
   logic [1:0]  most, reg_code;
-  logic [31:0] reg_data, band;
-  /* verilator lint_off UNUSEDSIGNAL */  // bits that are always 0
-  logic [31:0] rules, limits, tolerance;
-  /* verilator lint_on UNUSEDSIGNAL */
+  logic [31:0] reg_data;
+  band_t       band;
+  rules_t      rules;
+  limits_t     limits;
+  tolerance_t  tolerance;
   logic [laps_pkg::EventW-1:0] events;
   laps_regs u_regs (
     .clk_i,
@@ -157,8 +164,8 @@ module laps_core #(
     .events_i    (events),
     .refused_i   (phase_q == 2'd3 && !query_q && !good)
   );
-  assign reg_code = !(in_table || reg_exists) ? 2'(laps_pkg::RegAddress) :
-      (reg_write_i && !(in_table ? word_legal : reg_legal)) ? 2'(laps_pkg::RegValue) : 2'(laps_pkg::RegOk);
+  assign reg_code = !(in_table || reg_exists) ? laps_pkg::RegAddress :
+      (reg_write_i && !(in_table ? word_legal : reg_legal)) ? laps_pkg::RegValue : laps_pkg::RegOk;
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       reg_rsp_valid_o <= 1'b0;
@@ -174,34 +181,23 @@ module laps_core #(
   end
 
   // ---- A: what the update works on ----------------
-  logic [31:0] values_q, overflow_q, zeros_q, band_q;
-  logic [47:0] sum_abs_q;
-  logic [5:0]  max_bit_q;
-  logic [EntryW-1:0] entry_q;
-  logic [15:0] tolerance_q;
-  logic        random_q, nonzero_q;
-  logic [2:0]  smooth_q, n_min_q, n_max_q;
-  logic [7:0]  dwell_min_q, hold_q, fl_min_q, fl_max_q;
+  stat_t      stat_q;
+  entry_t     entry_q;
+  band_t      band_q;
+  /* verilator lint_off UNUSEDSIGNAL */  // bits that are always 0
+  rules_t     rules_q;
+  limits_t    limits_q;
+  tolerance_t tolerance_q;
+  /* verilator lint_on UNUSEDSIGNAL */
   always_ff @(posedge clk_i) begin
     if (upd_take) begin
-      ref_q       <= {upd_layer_i, upd_class_i};
-      values_q    <= upd_values_i;
-      overflow_q  <= upd_overflow_i;
-      zeros_q     <= upd_zeros_i;
-      max_bit_q   <= upd_max_bit_i;
-      sum_abs_q   <= upd_sum_abs_i;
+      ref_q       <= upd_ref;
+      stat_q      <= stat;
       entry_q     <= entry;
       band_q      <= band;
-      tolerance_q <= tolerance[15:0];
-      random_q    <= tolerance[16];
-      smooth_q    <= rules[2:0];
-      nonzero_q   <= rules[4];
-      dwell_min_q <= rules[15:8];
-      hold_q      <= rules[23:16];
-      n_min_q     <= limits[2:0];
-      n_max_q     <= limits[6:4];
-      fl_min_q    <= limits[15:8];
-      fl_max_q    <= limits[23:16];
+      rules_q     <= rules;
+      limits_q    <= limits;
+      tolerance_q <= tolerance;
     end
   end
 
@@ -213,12 +209,14 @@ module laps_core #(
   logic [24:0] tol_random;
   /* verilator lint_on UNUSEDSIGNAL */
   logic        draw_take;
-  assign draw_take = phase_q == 2'd1 && !query_q && good && random_q;
-  laps_log2 #(.W(48)) u_log_sum (.a_i(sum_abs_q), .log_o(log_sum));
-  laps_log2 #(.W(32)) u_log_count (.a_i(nonzero_q ? values_q - zeros_q : values_q), .log_o(log_count));
+  assign draw_take = phase_q == 2'd1 && !query_q && good && tolerance_q.random;
+  laps_log2 #(.W(48)) u_log_sum (.a_i(stat_q.sum_abs), .log_o(log_sum));
+  laps_log2 #(.W(32)) u_log_count (
+    .a_i(rules_q.nonzero ? stat_q.values - stat_q.zeros : stat_q.values), .log_o(log_count)
+  );
   logic [31:0] number_q, draw_word;
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) number_q <= 32'(laps_pkg::ResetSeed);
+    if (!rst_ni) number_q <= laps_pkg::ResetSeed;
     else if (seed_valid) number_q <= reg_wdata_i;
     else if (draw_take) number_q <= number_q + 32'd1;
   end
@@ -232,12 +230,12 @@ module laps_core #(
     .word_i(draw_word),
     .draw_o(draw)
   );
-  assign tol_random = {9'd0, tolerance_q} * {16'd0, draw[trainslice_pkg::DrawW-1 -: 8], 1'b1};
+  assign tol_random = {9'd0, tolerance_q.tolerance} * {16'd0, draw[trainslice_pkg::DrawW-1 -: 8], 1'b1};
   always_ff @(posedge clk_i) begin
     if (phase_q == 2'd1) begin
       log_sum_q   <= log_sum;
       log_count_q <= log_count;
-      tol_q       <= random_q ? tol_random[24:8] : {1'b0, tolerance_q};
+      tol_q       <= tolerance_q.random ? tol_random[24:8] : {1'b0, tolerance_q.tolerance};
     end
   end
 
@@ -245,22 +243,23 @@ module laps_core #(
   logic        over, over_q, any, sig_valid_q;
   logic [48:0] permitted;
   logic signed [SignalW-1:0] mean, mean_q;
-  logic signed [SignalW:0]   step, smoothed, smoothed_q;
-  assign permitted = {17'd0, values_q} * {32'd0, tol_q};
-  assign over = {1'b0, overflow_q, 16'd0} > permitted;
-  assign any = zeros_q != values_q;
+  logic signed [SignalW:0]   signal, step, smoothed, smoothed_q;
+  assign permitted = {17'd0, stat_q.values} * {32'd0, tol_q};
+  assign over = {1'b0, stat_q.overflow, 16'd0} > permitted;
+  assign any = stat_q.zeros != stat_q.values;
   assign mean = $signed({2'b00, log_sum_q}) - $signed({2'b00, log_count_q});
-  assign step = $signed({mean[SignalW-1], mean}) - $signed({entry_q[EntryW-1], entry_q[EntryW-1 -: SignalW]});
+  assign signal = $signed({entry_q.signal[SignalW-1], entry_q.signal});
+  assign step = $signed({mean[SignalW-1], mean}) - signal;
   // One bit wider than the signal until FL's move is in it.
-  assign smoothed = !any ? $signed({entry_q[EntryW-1], entry_q[EntryW-1 -: SignalW]}) :
-      !entry_q[laps_pkg::EntrySigValid] ? $signed({mean[SignalW-1], mean}) :
-      $signed({entry_q[EntryW-1], entry_q[EntryW-1 -: SignalW]}) + (step >>> smooth_q);
+  assign smoothed = !any ? signal :
+      !entry_q.sig_valid ? $signed({mean[SignalW-1], mean}) :
+      signal + (step >>> rules_q.smooth);
   always_ff @(posedge clk_i) begin
     if (phase_q == 2'd2) begin
       over_q      <= over;
       mean_q      <= any ? mean : '0;
       smoothed_q  <= smoothed;
-      sig_valid_q <= any || entry_q[laps_pkg::EntrySigValid];
+      sig_valid_q <= any || entry_q.sig_valid;
     end
   end
 
@@ -271,18 +270,18 @@ module laps_core #(
   logic       fl_limited, n_limited, n_up, n_down;
   logic signed [8:0]  fl_move;
   logic signed [18:0] moved;
-  assign fl = entry_q[laps_pkg::EntryFl +: 8];
+  assign fl = entry_q.fl;
   laps_fl_rule u_fl_rule (
     .fl_i         (fl),
-    .n_i          (entry_q[laps_pkg::EntryN +: 3]),
-    .is_unsigned_i(entry_q[laps_pkg::EntryUnsigned]),
-    .pin_fl_i     (entry_q[laps_pkg::EntryPinFl]),
-    .quiet_i      (entry_q[laps_pkg::EntryQuiet +: 8]),
+    .n_i          (entry_q.n),
+    .is_unsigned_i(entry_q.is_unsigned),
+    .pin_fl_i     (entry_q.pin_fl),
+    .quiet_i      (entry_q.quiet),
     .over_i       (over_q),
-    .max_bit_i    (max_bit_q),
-    .hold_i       (hold_q),
-    .fl_min_i     (fl_min_q),
-    .fl_max_i     (fl_max_q),
+    .max_bit_i    (stat_q.max_bit),
+    .hold_i       (rules_q.hold),
+    .fl_min_i     (limits_q.fl_min),
+    .fl_max_i     (limits_q.fl_max),
     .fl_o         (fl1),
     .quiet_o      (quiet),
     .limited_o    (fl_limited)
@@ -297,18 +296,18 @@ module laps_core #(
   );
   laps_n_rule u_n_rule (
     .fl_i       (fl1),
-    .n_i        (entry_q[laps_pkg::EntryN +: 3]),
-    .pinned_i   (entry_q[laps_pkg::EntryPinN] || entry_q[laps_pkg::EntryPinFl]),
+    .n_i        (entry_q.n),
+    .pinned_i   (entry_q.pin_n || entry_q.pin_fl),
     .sig_valid_i(sig_valid_q),
     .signal_i   (signal1),
-    .dwell_i    (entry_q[laps_pkg::EntryDwell +: 8]),
-    .dwell_min_i(dwell_min_q),
-    .low_i      (band_q[15:0]),
-    .high_i     (band_q[31:16]),
-    .n_min_i    (n_min_q),
-    .n_max_i    (n_max_q),
-    .fl_min_i   (fl_min_q),
-    .fl_max_i   (fl_max_q),
+    .dwell_i    (entry_q.dwell),
+    .dwell_min_i(rules_q.dwell_min),
+    .low_i      (band_q.low),
+    .high_i     (band_q.high),
+    .n_min_i    (limits_q.bounds.n_min),
+    .n_max_i    (limits_q.bounds.n_max),
+    .fl_min_i   (limits_q.fl_min),
+    .fl_max_i   (limits_q.fl_max),
     .fl_o       (fl2),
     .n_o        (n),
     .signal_o   (signal2),
@@ -317,8 +316,15 @@ module laps_core #(
     .down_o     (n_down),
     .limited_o  (n_limited)
   );
-  assign entry_d = {signal2, dwell, quiet, 1'b0, sig_valid_q, entry_q[laps_pkg::EntryPinFl],
-                    entry_q[laps_pkg::EntryPinN], entry_q[laps_pkg::EntryUnsigned], n, fl2};
+  always_comb begin
+    entry_d = entry_q;
+    entry_d.signal = signal2;
+    entry_d.dwell = dwell;
+    entry_d.quiet = quiet;
+    entry_d.sig_valid = sig_valid_q;
+    entry_d.n = n;
+    entry_d.fl = fl2;
+  end
   assign events = {fl_limited || n_limited, n_down, n_up, fl_move > 9'sd0, fl_move < 9'sd0};
 
   // ---- queries: x read at A, w at A + 1, y at A + 2, answer made at A + 3 ----------------
@@ -332,10 +338,10 @@ module laps_core #(
       ord_w_q <= ord_w_i;
       ord_y_q <= ord_y_i;
       k_q     <= ord_k_i;
-      {n_x_q, fl_x_q} <= entry[laps_pkg::EntryFl +: 11];
+      {n_x_q, fl_x_q} <= {entry.n, entry.fl};
     end
-    if (phase_q == 2'd1) {n_w_q, fl_w_q} <= entry[laps_pkg::EntryFl +: 11];
-    if (phase_q == 2'd2) {n_y_q, fl_y_q} <= entry[laps_pkg::EntryFl +: 11];
+    if (phase_q == 2'd1) {n_w_q, fl_w_q} <= {entry.n, entry.fl};
+    if (phase_q == 2'd2) {n_y_q, fl_y_q} <= {entry.n, entry.fl};
   end
   laps_order u_order (
     .fl_x_i (fl_x_q),

@@ -1,6 +1,8 @@
 // OPTC: momentum-ADAM unified optimiser (docs/optc/README.md). One beat of `Lanes` parameters a cycle, all stages moving together:
 // the pipeline stands still while a result is offered and not taken.
-module optc_core #(
+module optc_core
+  import optc_pkg::config_t, optc_pkg::pass_t, ran_pkg::way_t;
+#(
   parameter int Lanes = 4,
   parameter int Modes = 3  // 3: both rules, 1: momentum only, 2: ADAM only
 ) (
@@ -9,7 +11,7 @@ module optc_core #(
   // configuration: one per tensor
   input  logic                      cfg_valid_i,
   output logic                      cfg_ready_o,
-  input  logic [optc_pkg::CfgW-1:0] cfg_i,
+  input  config_t                   cfg_i,
   output logic                      rsp_valid_o,   // pulse
   output logic [3:0]                rsp_code_o,
   // state and gradients in
@@ -46,7 +48,7 @@ module optc_core #(
   localparam int CountW = optc_pkg::CountW;
 
   // ---- configuration ----------------
-  logic [optc_pkg::CfgW-1:0] cfg_q;
+  pass_t             pass_q;
   logic [CountW-1:0] in_left, out_left;        // parameters
   logic              open, cfg_take, cfg_good;
   logic [3:0]        code;
@@ -57,11 +59,11 @@ module optc_core #(
   assign open = in_left != '0;
   assign cfg_ready_o = open || (vld_q == '0 && !stat_valid_o);
   assign cfg_take = cfg_valid_i && cfg_ready_o;
-  assign cfg_good = cfg_take && code == 4'(optc_pkg::RspOk);
+  assign cfg_good = cfg_take && code == optc_pkg::RspOk;
   optc_cfg_check #(
     .Modes(Modes)
   ) u_check (
-    .cfg_i,
+    .pass_i        (cfg_i.pass),
     .busy_i        (open),
     .code_o        (code),
     .align_o       (align),
@@ -84,7 +86,7 @@ module optc_core #(
     .clk_i,
     .rst_ni,
     .load_i(cfg_good),
-    .n_i   (cfg_i[optc_pkg::CfgN +: CountW]),
+    .n_i   (cfg_i.pass.n),
     .take_i(in_take),
     .left_o(in_left),
     /* verilator lint_off PINCONNECTEMPTY */
@@ -97,7 +99,7 @@ module optc_core #(
     .clk_i,
     .rst_ni,
     .load_i(cfg_good),
-    .n_i   (cfg_i[optc_pkg::CfgN +: CountW]),
+    .n_i   (cfg_i.pass.n),
     .take_i(out_take),
     .left_o(out_left),
     .last_o(out_last)
@@ -105,7 +107,7 @@ module optc_core #(
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      cfg_q          <= '0;
+      pass_q         <= '0;
       align_q        <= '0;
       square_shift_q <= '0;
       step_shift_q   <= '0;
@@ -116,7 +118,7 @@ module optc_core #(
       rsp_valid_o <= cfg_take;
       if (cfg_take) rsp_code_o <= code;
       if (cfg_good) begin
-        cfg_q          <= cfg_i;
+        pass_q         <= cfg_i.pass;
         align_q        <= align;
         square_shift_q <= square_shift;
         step_shift_q   <= step_shift;
@@ -134,7 +136,7 @@ module optc_core #(
     ) u_lane (
       .clk_i,
       .en_i          (en),
-      .cfg_i         (cfg_q),
+      .pass_i        (pass_q),
       .align_i       (align_q),
       .square_shift_i(square_shift_q),
       .step_shift_i  (step_shift_q),
@@ -154,17 +156,20 @@ module optc_core #(
     );
   end
   assign obs_moment_valid_o = en && vld_q[optc_pkg::MomentStage-1];
-  assign obs_denom_valid_o = en && vld_q[optc_pkg::DenomStage-1] && cfg_q[optc_pkg::CfgAdam] &&
+  assign obs_denom_valid_o = en && vld_q[optc_pkg::DenomStage-1] && pass_q.adam &&
                              (Modes & optc_pkg::HasAdam) != 0;
   assign obs_update_valid_o = en && vld_q[optc_pkg::UpdateStage-1];
 
   // ---- copy: rounded as the RAN rounds; a beat's draws have a number of their own ----------------
   logic [Lanes*trainslice_pkg::DrawW-1:0] draw;
   logic [Lanes*32-1:0]             z;
-  logic [ran_pkg::CfgW-1:0]        round_cfg;
-  assign round_cfg = ran_pkg::CfgW'(cfg_q[optc_pkg::CfgCopyRound +: 2]) << ran_pkg::CfgRound |
-                     ran_pkg::CfgW'(cfg_q[optc_pkg::CfgCopyRand +: 2]) << ran_pkg::CfgRand |
-                     ran_pkg::CfgW'(cfg_q[optc_pkg::CfgCopyShift +: 6]) << ran_pkg::CfgShift;
+  way_t                            way;
+  always_comb begin
+    way = '0;
+    way.round = pass_q.copy_round;
+    way.rand_bits = pass_q.copy_rand;
+    way.shift = pass_q.copy_shift;
+  end
   logic [31:0] number_q, word, word_q;   // of the next beat; mixed, of the beat that is rounded
   draw_mix u_mix (
     .number_i(number_q),
@@ -179,7 +184,7 @@ module optc_core #(
       number_q <= '0;
       word_q   <= '0;
     end else if (cfg_good) begin
-      number_q <= cfg_i[optc_pkg::CfgDraw +: 32];
+      number_q <= cfg_i.draw;
     end else if (en && vld_q[Latency-3]) begin
       number_q <= number_q + 32'd1;
       word_q   <= word;
@@ -190,7 +195,7 @@ module optc_core #(
     .AccW (32)
   ) u_round (
     .sum_i (w),
-    .cfg_i (round_cfg),
+    .cfg_i (way),
     .draw_i(draw),
     .z_o   (z)
   );
@@ -211,7 +216,7 @@ module optc_core #(
 
   for (genvar l = 0; l < Lanes; l++) begin : gen_out
     logic [16:0] copy;
-    assign copy = copied(z[32*l +: 32], cfg_q[optc_pkg::CfgCopyFormat +: 2]);
+    assign copy = copied(z[32*l +: 32], pass_q.copy_format[1:0]);
     always_ff @(posedge clk_i) begin
       if (en) begin
         w_q[32*l +: 32] <= w[32*l +: 32];
@@ -276,7 +281,7 @@ module optc_core #(
       else if (stat_ready_i) stat_valid_o <= 1'b0;
     end
   end
-  assign stat_values_o = cfg_q[optc_pkg::CfgN +: CountW];
+  assign stat_values_o = pass_q.n;
   assign stat_counts_o = count_q;
   assign stat_bits_o = {length(bits_v_q), length(bits_m_q), length(bits_w_q)};
 endmodule

@@ -2,12 +2,16 @@
 //
 // All stages move together with `en_i`. What belongs to ADAM alone moves only in ADAM mode. Names end in the number of the stage
 // whose register they are. With one rule left out by `Modes`, `adam` is constant and what belongs to the other one falls away.
-module optc_lane #(
+module optc_lane
+  import optc_pkg::pass_t;
+#(
   parameter int Modes = 3
 ) (
   input  logic        clk_i,
   input  logic        en_i,
-  input  logic [optc_pkg::CfgW-1:0] cfg_i,
+  /* verilator lint_off UNUSEDSIGNAL */  // what others check and do
+  input  pass_t                     pass_i,
+  /* verilator lint_on UNUSEDSIGNAL */
   input  logic signed [5:0] align_i,        // -31..7
   input  logic [5:0]  square_shift_i,
   input  logic [5:0]  step_shift_i,
@@ -56,26 +60,26 @@ module optc_lane #(
   logic [5:0]  c1_exp, c2_exp, wd_exp;
   logic [3:0]  eps_exp;
   logic signed [7:0] fl_m, fl_v;
-  assign adam = (Modes == 3) ? cfg_i[optc_pkg::CfgAdam] : (Modes == optc_pkg::HasAdam);
+  assign adam = (Modes == 3) ? pass_i.adam : (Modes == optc_pkg::HasAdam);
   assign en_adam = en_i && adam;
-  assign c1 = cfg_i[optc_pkg::CfgC1 +: 16];
-  assign c2 = cfg_i[optc_pkg::CfgC2 +: 16];
-  assign step = cfg_i[optc_pkg::CfgStep +: 16];
-  assign wd = cfg_i[optc_pkg::CfgWd +: 16];
-  assign eps = cfg_i[optc_pkg::CfgEps +: 16];
-  assign c1_exp = cfg_i[optc_pkg::CfgC1 + 16 +: 6];
-  assign c2_exp = cfg_i[optc_pkg::CfgC2 + 16 +: 6];
-  assign wd_exp = cfg_i[optc_pkg::CfgWd + 16 +: 6];
-  assign eps_exp = cfg_i[optc_pkg::CfgEps + 16 +: 4];
-  assign fl_m = cfg_i[optc_pkg::CfgFlM +: 8];
-  assign fl_v = cfg_i[optc_pkg::CfgFlV +: 8];
+  assign c1 = pass_i.c1.mant;
+  assign c2 = pass_i.c2.mant;
+  assign step = pass_i.step.mant;
+  assign wd = pass_i.wd.mant;
+  assign eps = pass_i.eps.mant;
+  assign c1_exp = pass_i.c1.exp[5:0];
+  assign c2_exp = pass_i.c2.exp[5:0];
+  assign wd_exp = pass_i.wd.exp[5:0];
+  assign eps_exp = pass_i.eps.exp[3:0];
+  assign fl_m = pass_i.fl_m;
+  assign fl_v = pass_i.fl_v;
 
   // ---- 1: rescale ----------------
   logic [31:0] w1, m1, v1, g1;
   logic [32:0] w_in, m_in, v_in;
-  assign w_in = sat_s(rescaled(64'($signed(w_i)), cfg_i[optc_pkg::CfgPreW +: 3]));
-  assign m_in = sat_s(rescaled(64'($signed(m_i)), cfg_i[optc_pkg::CfgPreM +: 3]));
-  assign v_in = sat_u(rescaled($signed({32'd0, v_i}), cfg_i[optc_pkg::CfgPreV +: 3]));
+  assign w_in = sat_s(rescaled(64'($signed(w_i)), pass_i.pre_w));
+  assign m_in = sat_s(rescaled(64'($signed(m_i)), pass_i.pre_m));
+  assign v_in = sat_u(rescaled($signed({32'd0, v_i}), pass_i.pre_v));
 
   // ---- 2: align and square ----------------
   logic [31:0] m2, v2;
@@ -170,7 +174,7 @@ module optc_lane #(
   logic eps25, big45, eps45, clipped;
   logic [19:0] clip, limited;
   assign {big45, eps45} = q_line[2*optc_pkg::DivStages-1 -: 2];
-  assign clip = cfg_i[optc_pkg::CfgClip +: 20];
+  assign clip = pass_i.clip;
   assign clipped = big45 || quo > clip;
   assign limited = clipped ? clip : quo;
 

@@ -1,4 +1,4 @@
-// Constants of the OPTC (docs/optc/README.md). Integers only, so that simulators and synthesis read the same file.
+// Constants and records of the OPTC (docs/optc/README.md).
 package optc_pkg;
   /* verilator lint_off UNUSEDPARAM */  // whole tables, of which no module uses every entry
   parameter int Latency = 49;       // cycles from a beat's transfer to its offer
@@ -11,43 +11,73 @@ package optc_pkg;
   parameter int NumW = 35;          // dividend
   parameter int CountW = 24;
 
-  parameter int RspOk = 0;
-  parameter int RspBusy = 1;
-  parameter int RspCount = 2;
-  parameter int RspFl = 3;
-  parameter int RspAlign = 4;
-  parameter int RspSquare = 5;
-  parameter int RspStep = 6;
-  parameter int RspScalar = 7;
-  parameter int RspEps = 8;
-  parameter int RspClip = 9;
-  parameter int RspCopy = 10;
-  parameter int RspMode = 11;       // checked right after busy
+  parameter logic [3:0] RspOk = 4'd0;
+  parameter logic [3:0] RspBusy = 4'd1;
+  parameter logic [3:0] RspCount = 4'd2;
+  parameter logic [3:0] RspFl = 4'd3;
+  parameter logic [3:0] RspAlign = 4'd4;
+  parameter logic [3:0] RspSquare = 4'd5;
+  parameter logic [3:0] RspStep = 4'd6;
+  parameter logic [3:0] RspScalar = 4'd7;
+  parameter logic [3:0] RspEps = 4'd8;
+  parameter logic [3:0] RspClip = 4'd9;
+  parameter logic [3:0] RspCopy = 4'd10;
+  parameter logic [3:0] RspMode = 4'd11;       // checked right after busy
 
   parameter int HasMomentum = 1;    // bits of `Modes`: the rules that a core has
   parameter int HasAdam = 2;
-
-  // A configuration: one word, named by its fields' lowest bits.
-  parameter int CfgAdam = 0;
-  parameter int CfgN = 8;           // 24
-  parameter int CfgFlW = 32;        // 8 each, signed
-  parameter int CfgFlM = 40;
-  parameter int CfgFlV = 48;
-  parameter int CfgFlG = 56;
-  parameter int CfgC1 = 64;         // scalars: mantissa 16, exponent 8
-  parameter int CfgC2 = 88;
-  parameter int CfgStep = 112;
-  parameter int CfgWd = 136;
-  parameter int CfgEps = 160;
-  parameter int CfgClip = 184;      // 20
-  parameter int CfgCopyFormat = 204;  // 3
-  parameter int CfgCopyRound = 207;   // 2
-  parameter int CfgCopyRand = 209;    // 2
-  parameter int CfgCopyShift = 211;   // 6
-  parameter int CfgPreW = 217;        // 3 each, signed
-  parameter int CfgPreM = 220;
-  parameter int CfgPreV = 223;
-  parameter int CfgDraw = 256;        // 32: number of the first beat's draws
-  parameter int CfgW = 288;
   /* verilator lint_on UNUSEDPARAM */
+
+  typedef struct packed {
+    logic [7:0]  exp;
+    logic [15:0] mant;
+  } scalar_t;
+
+  // What a pass does.
+  typedef struct packed {
+    logic [29:0] spare;
+    logic [2:0]  pre_v;       // signed
+    logic [2:0]  pre_m;
+    logic [2:0]  pre_w;
+    logic [5:0]  copy_shift;
+    logic [1:0]  copy_rand;
+    logic [1:0]  copy_round;
+    logic [2:0]  copy_format;
+    logic [19:0] clip;
+    scalar_t     eps;
+    scalar_t     wd;
+    scalar_t     step;
+    scalar_t     c2;
+    scalar_t     c1;
+    logic [7:0]  fl_g;        // signed
+    logic [7:0]  fl_v;
+    logic [7:0]  fl_m;
+    logic [7:0]  fl_w;
+    logic [CountW-1:0] n;
+    logic [6:0]  spare0;
+    logic        adam;
+  } pass_t;
+
+  // A configuration: where the numbers of draws begin too.
+  typedef struct packed {
+    logic [31:0] draw;
+    pass_t       pass;
+  } config_t;
+  /* verilator lint_off UNUSEDPARAM */
+  parameter int CfgW = $bits(config_t);
+  /* verilator lint_on UNUSEDPARAM */
+
+  // Statistics of a pass: bit lengths of the largest values; how many values saturated, quotients were clipped, roots gave way to eps.
+  typedef struct packed {
+    logic [5:0]        bits_v;
+    logic [5:0]        bits_m;
+    logic [5:0]        bits_w;
+    logic [CountW-1:0] w;
+    logic [CountW-1:0] m;
+    logic [CountW-1:0] v;
+    logic [CountW-1:0] copy;
+    logic [CountW-1:0] clipped;
+    logic [CountW-1:0] eps;
+    logic [CountW-1:0] values;
+  } record_t;
 endpackage

@@ -4,7 +4,9 @@
 //
 // Three stages that never stop (shift, tree, bank) after the product streams; then order queue, drain queue, and the elastic registers
 // sum, quant, pack and out. Ports of the form "R x n" are concatenated, row 0 lowest.
-module ran_core #(
+module ran_core
+  import ran_pkg::way_t, trainslice_pkg::operands_t;
+#(
   parameter int Rows = 8,
   parameter int Lanes = 16,
   parameter int AccW = 40,
@@ -115,7 +117,6 @@ module ran_core #(
   localparam int ProdW = trainslice_pkg::ProdW;
   localparam int OrderW = trainslice_pkg::OrderW;
   localparam int TagW = trainslice_pkg::TagW;
-  localparam int CfgW = ran_pkg::CfgW;
   localparam int SlotW = ran_pkg::SlotW;
   localparam int ShiftW = ran_pkg::ShiftW;
 
@@ -126,13 +127,16 @@ module ran_core #(
   logic [SlotW-1:0]    next_slot, head_slot, sum_slot, quant_slot, accept_slot, retire_slot;
   logic [1:0]          next_start, head_start;
   logic [5:0]          head_lanes;
-  logic [CfgW-1:0]     sum_cfg, quant_cfg;
+  operands_t           desc;
+  way_t                sum_cfg, quant_cfg;
   logic [AccW-2:0]     head_limit;
   logic                head_loaded, bias_wanted, bias_done, quant_take, cancelled, record_free, accept, retire;
   logic                retire_last, slots_busy;
   logic [Lanes*32-1:0] head_bias, bias_words;
   logic [31:0]         head_number;
 
+  assign desc = {desc_x_slices_i, desc_w_slices_i, desc_x_unsigned_i, desc_w_unsigned_i, 3'd0, desc_compensate_i,
+                 desc_reduce_factor_i, desc_k_len_i, desc_n_jobs_i};
   ran_slots #(
     .Rows (Rows),
     .Lanes(Lanes),
@@ -145,14 +149,7 @@ module ran_core #(
     .desc_cfg_i({desc_stat_last_i, desc_lanes_i, desc_start_i, desc_shift_i, desc_rand_bits_i, desc_round_i,
                  desc_relu_i, desc_y_unsigned_i, desc_y_bits_i}),
     .desc_draw_i,
-    .desc_reduce_factor_i,
-    .desc_n_jobs_i,
-    .desc_x_slices_i,
-    .desc_w_slices_i,
-    .desc_x_unsigned_i,
-    .desc_w_unsigned_i,
-    .desc_compensate_i,
-    .desc_k_len_i,
+    .desc_i    (desc),
     .rsp_valid_o,
     .rsp_code_o,
     .reduce_factor_o(reduce_factor),
@@ -280,7 +277,7 @@ module ran_core #(
   logic byp_covered, byp_room, next_psum;
   assign byp_covered = 16'(byp_tag_i - base) < covered;
   assign byp_ready_o = byp_covered && byp_room;
-  assign next_psum = next_start == 2'(ran_pkg::StartPsum32) || next_start == 2'(ran_pkg::StartPsum64);
+  assign next_psum = next_start == ran_pkg::StartPsum32 || next_start == ran_pkg::StartPsum64;
   assign psum_req_tag_o = next_tag;
 
   ran_order #(
@@ -329,7 +326,7 @@ module ran_core #(
     .err_o  (bias_err_o)
   );
 
-  assign head_psum = head_start == 2'(ran_pkg::StartPsum32) || head_start == 2'(ran_pkg::StartPsum64);
+  assign head_psum = head_start == ran_pkg::StartPsum32 || head_start == ran_pkg::StartPsum64;
   assign started = head_psum ? psum_full_q : head_loaded;
   assign psum_ready_o = head_valid && head_psum && !psum_full_q;
   ran_words #(.Width(Lanes * 64)) u_psum (
@@ -338,7 +335,7 @@ module ran_core #(
     .beat_i (psum_valid_i && psum_ready_o),
     .data_i (psum_data_i),
     .last_i (psum_last_i),
-    .beats_i((head_start == 2'(ran_pkg::StartPsum64)) ? 5'(Lanes / 2) : 5'(Lanes / 4)),
+    .beats_i((head_start == ran_pkg::StartPsum64) ? 5'(Lanes / 2) : 5'(Lanes / 4)),
     .clear_i(swap),
     .done_o (psum_done),
     .words_o(psum_words),
@@ -438,7 +435,7 @@ module ran_core #(
     .clk_i,
     .rst_ni,
     .quant_valid_i (quant_valid),
-    .quant_bits_i  (quant_cfg[ran_pkg::CfgBits +: 3]),
+    .quant_bits_i  (quant_cfg.y_bits),
     .quant_packed_i(result),
     .quant_tag_i   (quant_tag),
     .quant_mask_i  (quant_mask),
@@ -470,7 +467,7 @@ module ran_core #(
     .rst_ni,
     .job_i         (quant_take),
     .job_slot_i    (quant_slot),
-    .job_values_i  (quant_cfg[ran_pkg::CfgLanes +: 6]),
+    .job_values_i  (quant_cfg.lanes),
     .job_overflow_i(job_stat_overflow_o),
     .job_zeros_i   (job_stat_zeros_o),
     .job_max_bit_i (job_stat_max_bit_o),
@@ -507,7 +504,7 @@ module ran_core #(
     .ctr_clear_i,
     .row_event_i(row_event),
     .event_i    ({6'(draw), swap ? clamped : 6'd0, quant_take ? job_stat_overflow_o : 6'd0,
-                  6'(rsp_valid_o && rsp_code_o != ran_pkg::CodeW'(ran_pkg::RspOk)),
+                  6'(rsp_valid_o && rsp_code_o != ran_pkg::RspOk),
                   6'(psum_req_valid_o && !psum_req_ready_i), 6'(head_valid && !started),
                   6'(out_valid_o && !out_ready_i), 6'(merge), 6'(out_valid_o && out_ready_i), 6'(cancelled),
                   6'(byp_valid_i && byp_ready_o), 6'(quant_take), 6'(busy_o)})

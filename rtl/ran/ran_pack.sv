@@ -36,12 +36,12 @@ module ran_pack #(
   logic [Lanes*Places-1:0] mask_q;
 
   function automatic logic [2:0] places_of(input logic [2:0] bits);
-    return (bits == 3'(ran_pkg::Y4)) ? 3'(Places) : (bits == 3'(ran_pkg::Y8)) ? 3'(Places8) : 3'd1;
+    return (bits == ran_pkg::Y4) ? 3'(Places) : (bits == ran_pkg::Y8) ? 3'(Places8) : 3'd1;
   endfunction
 
   function automatic logic [4:0] beats_of(input logic [2:0] bits);
-    return (bits == 3'(ran_pkg::Y4)) ? 5'd1 : (bits == 3'(ran_pkg::Y8)) ? 5'(Beats8) :
-           (bits == 3'(ran_pkg::YRaw32)) ? 5'(Lanes / 4) : (bits == 3'(ran_pkg::YRaw64)) ? 5'(Lanes / 2) :
+    return (bits == ran_pkg::Y4) ? 5'd1 : (bits == ran_pkg::Y8) ? 5'(Beats8) :
+           (bits == ran_pkg::YRaw32) ? 5'(Lanes / 4) : (bits == ran_pkg::YRaw64) ? 5'(Lanes / 2) :
            5'(Lanes / 8);
   endfunction
 
@@ -54,7 +54,7 @@ module ran_pack #(
   assign last = beats_q == 5'd1;
   assign load = quant_valid_i && (!valid_q || (emit && last));
   assign quant_take_o = load || merge_o;
-  assign place_at = (bits_q == 3'(ran_pkg::Y4)) ? 8'(Lanes * 4) * 8'(jobs_q) : 8'(Lanes * 8) * 8'(jobs_q);
+  assign place_at = (bits_q == ran_pkg::Y4) ? 8'(Lanes * 4) * 8'(jobs_q) : 8'(Lanes * 8) * 8'(jobs_q);
   assign busy_o = valid_q || out_valid_o;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin

@@ -1,4 +1,4 @@
-// Constants of the RAN (docs/ran/README.md). Integers only, so that simulators and synthesis read the same file.
+// Constants and records of the RAN (docs/ran/README.md).
 package ran_pkg;
   /* verilator lint_off UNUSEDPARAM */  // whole tables, of which no block uses every entry
   parameter int Slots = 4;          // descriptors whose jobs are under way
@@ -13,44 +13,45 @@ package ran_pkg;
   parameter int CtrW = 32;
   parameter int CtrAddrW = 9;
 
-  parameter int RspOk = 0;
-  parameter int RspBits = 1;
-  parameter int RspRound = 2;
-  parameter int RspShift = 3;
-  parameter int RspRaw = 4;
-  parameter int RspReduce = 5;
-  parameter int RspLanes = 6;
-  parameter int RspJobs = 7;
-  parameter int RspSlices = 8;
-  parameter int RspKLen = 9;
-  parameter int RspBound = 10;
+  parameter logic [CodeW-1:0] RspOk = 4'd0;
+  parameter logic [CodeW-1:0] RspBits = 4'd1;
+  parameter logic [CodeW-1:0] RspRound = 4'd2;
+  parameter logic [CodeW-1:0] RspShift = 4'd3;
+  parameter logic [CodeW-1:0] RspRaw = 4'd4;
+  parameter logic [CodeW-1:0] RspReduce = 4'd5;
+  parameter logic [CodeW-1:0] RspLanes = 4'd6;
+  parameter logic [CodeW-1:0] RspJobs = 4'd7;
+  parameter logic [CodeW-1:0] RspSlices = 4'd8;
+  parameter logic [CodeW-1:0] RspKLen = 4'd9;
+  parameter logic [CodeW-1:0] RspBound = 4'd10;
 
-  parameter int Y4 = 0;
-  parameter int Y8 = 1;
-  parameter int Y12 = 2;
-  parameter int Y16 = 3;
-  parameter int YRaw32 = 4;
-  parameter int YRaw64 = 5;
+  parameter logic [2:0] Y4 = 3'd0;
+  parameter logic [2:0] Y8 = 3'd1;
+  parameter logic [2:0] Y12 = 3'd2;
+  parameter logic [2:0] Y16 = 3'd3;
+  parameter logic [2:0] YRaw32 = 3'd4;
+  parameter logic [2:0] YRaw64 = 3'd5;
 
-  parameter int RoundNearest = 0;
-  parameter int RoundTruncate = 1;
-  parameter int RoundStochastic = 2;
+  parameter logic [1:0] RoundNearest = 2'd0;
+  parameter logic [1:0] RoundTruncate = 2'd1;
+  parameter logic [1:0] RoundStochastic = 2'd2;
 
-  parameter int StartZero = 0;
-  parameter int StartBias = 1;
-  parameter int StartPsum32 = 2;
-  parameter int StartPsum64 = 3;
-
-  // What a job's descriptor says about its way from bank to output: one word of a slot, named by its fields' lowest bits.
-  parameter int CfgBits = 0;        // 3: output format
-  parameter int CfgUnsigned = 3;
-  parameter int CfgRelu = 4;
-  parameter int CfgRound = 5;       // 2
-  parameter int CfgRand = 7;        // 2
-  parameter int CfgShift = 9;       // 6
-  parameter int CfgStart = 15;      // 2
-  parameter int CfgLanes = 17;      // 6
-  parameter int CfgStatLast = 23;
-  parameter int CfgW = 24;
+  parameter logic [1:0] StartZero = 2'd0;
+  parameter logic [1:0] StartBias = 2'd1;
+  parameter logic [1:0] StartPsum32 = 2'd2;
+  parameter logic [1:0] StartPsum64 = 2'd3;
   /* verilator lint_on UNUSEDPARAM */
+
+  // What a job's descriptor says about its way from bank to output.
+  typedef struct packed {
+    logic       stat_last;
+    logic [5:0] lanes;
+    logic [1:0] start;
+    logic [5:0] shift;
+    logic [1:0] rand_bits;
+    logic [1:0] round;
+    logic       relu;
+    logic       y_unsigned;
+    logic [2:0] y_bits;
+  } way_t;
 endpackage

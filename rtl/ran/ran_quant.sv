@@ -1,5 +1,7 @@
 // Quant register of the RAN: rounds a job's sums on their way in (docs/ran/README.md: Drain, Rounding, Mask).
-module ran_quant #(
+module ran_quant
+  import ran_pkg::way_t;
+#(
   parameter int Lanes = 16,
   parameter int AccW = 40
 ) (
@@ -8,7 +10,7 @@ module ran_quant #(
   input  logic                      fill_i,
   input  logic                      empty_i,     // the job moves on (a fill wins)
   input  logic [Lanes*AccW-1:0]     sum_i,
-  input  logic [ran_pkg::CfgW-1:0]  cfg_i,
+  input  way_t                      cfg_i,
   input  logic [15:0]               tag_i,
   input  logic [Lanes-1:0]          dead_i,
   input  logic [ran_pkg::SlotW-1:0] slot_i,
@@ -24,7 +26,7 @@ module ran_quant #(
   logic [Lanes*AccW-1:0]           z;
   logic [Lanes-1:0]                off;
 
-  assign draw_o = fill_i && cfg_i[ran_pkg::CfgRound +: 2] == 2'(ran_pkg::RoundStochastic);
+  assign draw_o = fill_i && cfg_i.round == ran_pkg::RoundStochastic;
 
   draw_lanes #(.Lanes(Lanes)) u_lanes (
     .word_i,
@@ -42,7 +44,7 @@ module ran_quant #(
   );
 
   for (genvar l = 0; l < Lanes; l++) begin : gen_off
-    assign off[l] = dead_i[l] || (cfg_i[ran_pkg::CfgRelu] &&
+    assign off[l] = dead_i[l] || (cfg_i.relu &&
                                   (sum_i[AccW*l + AccW - 1] || sum_i[AccW*l +: AccW] == '0));
   end
 

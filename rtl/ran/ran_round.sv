@@ -1,17 +1,21 @@
 // Rounding of a job's sums, ReLU included (docs/ran/README.md, Rounding). Combinational.
-module ran_round #(
+module ran_round
+  import ran_pkg::way_t;
+#(
   parameter int Lanes = 16,
   parameter int AccW = 40
 ) (
   input  logic [Lanes*AccW-1:0]           sum_i,
-  input  logic [ran_pkg::CfgW-1:0]        cfg_i,
+  input  way_t                            cfg_i,
   input  logic [Lanes*trainslice_pkg::DrawW-1:0] draw_i,
   output logic [Lanes*AccW-1:0]           z_o
 );
   localparam int DrawW = trainslice_pkg::DrawW;
 
+  /* verilator lint_off UNUSEDSIGNAL */  // what others do
   function automatic logic [Lanes*AccW-1:0] rounded(
-      input logic [Lanes*AccW-1:0] sum, input logic [ran_pkg::CfgW-1:0] cfg, input logic [Lanes*DrawW-1:0] draw);
+      input logic [Lanes*AccW-1:0] sum, input way_t cfg, input logic [Lanes*DrawW-1:0] draw);
+  /* verilator lint_on UNUSEDSIGNAL */
     logic [Lanes*AccW-1:0]   out;
     logic [AccW-1:0]         s;
     logic                    odd;        // the truncated sum is: decides ties
@@ -20,8 +24,8 @@ module ran_round #(
     logic [AccW+DrawW:0]     scaled;
     logic [DrawW:0]          centred, keep;
     logic [5:0]              shift;
-    shift = cfg[ran_pkg::CfgShift +: 6];
-    case (cfg[ran_pkg::CfgRand +: 2])
+    shift = cfg.shift;
+    case (cfg.rand_bits)
       2'd0:    keep = {8'hff, 17'd0};
       2'd1:    keep = {12'hfff, 13'd0};
       2'd2:    keep = {16'hffff, 9'd0};
@@ -33,16 +37,16 @@ module ran_round #(
       centred = ({draw[DrawW*l +: DrawW], 1'b0} & keep) | (((~keep >> 1) + 1'b1) & ~keep);
       odd     = ((s >> shift) & AccW'(1)) != '0;
       scaled  = (AccW+DrawW+1)'(centred) << shift;
-      case (cfg[ran_pkg::CfgRound +: 2])
-        2'(ran_pkg::RoundNearest): begin
+      case (cfg.round)
+        ran_pkg::RoundNearest: begin
           r = (shift == '0) ? '0 : ((AccW+1)'(1) << (shift - 6'd1)) - (AccW+1)'(!odd);
         end
-        2'(ran_pkg::RoundStochastic): r = (AccW+1)'(scaled >> (DrawW + 1));
+        ran_pkg::RoundStochastic: r = (AccW+1)'(scaled >> (DrawW + 1));
         default: r = '0;
       endcase
       t = $signed({s[AccW-1], s}) + $signed(r);
       t = t >>> shift;
-      if (cfg[ran_pkg::CfgRelu] && t[AccW]) t = '0;
+      if (cfg.relu && t[AccW]) t = '0;
       out[AccW*l +: AccW] = t[AccW-1:0];
     end
     rounded = out;

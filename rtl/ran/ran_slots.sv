@@ -2,7 +2,9 @@
 //
 // Slots form a ring in the order of their descriptors; jobs are numbered along it, so a tag is covered if it lies in the window from the
 // oldest slot's first job to the newest slot's last. A slot retires when its jobs are finished, oldest first.
-module ran_slots #(
+module ran_slots
+  import ran_pkg::way_t, trainslice_pkg::operands_t;
+#(
   parameter int Rows = 8,
   parameter int Lanes = 16,
   parameter int AccW = 40
@@ -12,16 +14,9 @@ module ran_slots #(
 
   input  logic        desc_valid_i,
   output logic        desc_ready_o,
-  input  logic [ran_pkg::CfgW-1:0] desc_cfg_i,
+  input  way_t        desc_cfg_i,
   input  logic [31:0] desc_draw_i,
-  input  logic [3:0]  desc_reduce_factor_i,
-  input  logic [15:0] desc_n_jobs_i,
-  input  logic [2:0]  desc_x_slices_i,
-  input  logic [2:0]  desc_w_slices_i,
-  input  logic        desc_x_unsigned_i,
-  input  logic        desc_w_unsigned_i,
-  input  logic        desc_compensate_i,
-  input  logic [15:0] desc_k_len_i,
+  input  operands_t   desc_i,
   output logic        rsp_valid_o,
   output logic [ran_pkg::CodeW-1:0] rsp_code_o,
 
@@ -44,9 +39,9 @@ module ran_slots #(
   output logic [Lanes*32-1:0]       head_bias_o,
   output logic [31:0]               head_number_o,   // of its draws
   input  logic [ran_pkg::SlotW-1:0] sum_slot_i,
-  output logic [ran_pkg::CfgW-1:0]  sum_cfg_o,
+  output way_t        sum_cfg_o,
   input  logic [ran_pkg::SlotW-1:0] quant_slot_i,
-  output logic [ran_pkg::CfgW-1:0]  quant_cfg_o,
+  output way_t        quant_cfg_o,
 
   // Bias
   output logic                bias_wanted_o,
@@ -70,7 +65,6 @@ module ran_slots #(
 );
   localparam int Slots = ran_pkg::Slots;
   localparam int SlotW = ran_pkg::SlotW;
-  localparam int CfgW = ran_pkg::CfgW;
   localparam int CodeW = ran_pkg::CodeW;
 
   logic [SlotW-1:0]    oldest_q, newest;   // newest: the next free one
@@ -78,7 +72,10 @@ module ran_slots #(
   logic [15:0]         base_q, next_q;
   logic [3:0]          reduce_q;
   logic [Slots-1:0]    occupied_q, loaded_q;
-  logic [CfgW-1:0]     cfg_q [Slots];
+  way_t                cfg_q [Slots];
+  /* verilator lint_off UNUSEDSIGNAL */  // other fields of theirs
+  way_t                find_cfg, head_cfg, oldest_cfg;
+  /* verilator lint_on UNUSEDSIGNAL */
   logic [AccW-2:0]     limit_q [Slots];
   logic [Lanes*32-1:0] bias_q [Slots];
   logic [31:0]         draw_q [Slots];   // number of the first job's draws
@@ -93,28 +90,16 @@ module ran_slots #(
     .Lanes(Lanes),
     .AccW (AccW)
   ) u_check (
-    .y_bits_i       (desc_cfg_i[ran_pkg::CfgBits +: 3]),
-    .y_unsigned_i   (desc_cfg_i[ran_pkg::CfgUnsigned]),
-    .relu_i         (desc_cfg_i[ran_pkg::CfgRelu]),
-    .round_i        (desc_cfg_i[ran_pkg::CfgRound +: 2]),
-    .shift_i        (desc_cfg_i[ran_pkg::CfgShift +: 6]),
-    .lanes_i        (desc_cfg_i[ran_pkg::CfgLanes +: 6]),
-    .reduce_factor_i(desc_reduce_factor_i),
-    .n_jobs_i       (desc_n_jobs_i),
-    .x_slices_i     (desc_x_slices_i),
-    .w_slices_i     (desc_w_slices_i),
-    .x_unsigned_i   (desc_x_unsigned_i),
-    .w_unsigned_i   (desc_w_unsigned_i),
-    .compensate_i   (desc_compensate_i),
-    .k_len_i        (desc_k_len_i),
-    .code_o         (code),
-    .limit_o        (limit)
+    .way_i     (desc_cfg_i),
+    .desc_i    (desc_i),
+    .code_o    (code),
+    .limit_o   (limit)
   );
 
   assign newest = oldest_q + count_q[SlotW-1:0];
   assign desc_ready_o = (count_q == '0) ||
-                        (count_q != (SlotW+1)'(Slots) && desc_reduce_factor_i == reduce_q);
-  assign accept_o = desc_valid_i && desc_ready_o && (code == CodeW'(ran_pkg::RspOk));
+                        (count_q != (SlotW+1)'(Slots) && desc_i.reduce_factor == reduce_q);
+  assign accept_o = desc_valid_i && desc_ready_o && (code == ran_pkg::RspOk);
   assign accept_slot_o = newest;
   assign reduce_factor_o = reduce_q;
   assign base_o = base_q;
@@ -138,12 +123,14 @@ module ran_slots #(
 
   logic [Slots-1:0] cancel_hit;
   assign find_slot_o = number_of(slot_of(find_tag_i, occupied_q, first_q, jobs_q));
-  assign find_start_o = cfg_q[find_slot_o][ran_pkg::CfgStart +: 2];
+  assign find_cfg = cfg_q[find_slot_o];
+  assign find_start_o = find_cfg.start;
   assign cancel_hit = cancel_valid_i ? slot_of(cancel_tag_i, occupied_q, first_q, jobs_q) : '0;
   assign cancelled_o = cancel_hit != '0;
 
-  assign head_start_o = cfg_q[head_slot_i][ran_pkg::CfgStart +: 2];
-  assign head_lanes_o = cfg_q[head_slot_i][ran_pkg::CfgLanes +: 6];
+  assign head_cfg = cfg_q[head_slot_i];
+  assign head_start_o = head_cfg.start;
+  assign head_lanes_o = head_cfg.lanes;
   assign head_limit_o = limit_q[head_slot_i];
   assign head_loaded_o = loaded_q[head_slot_i];
   assign head_bias_o = bias_q[head_slot_i];
@@ -170,7 +157,8 @@ module ran_slots #(
   assign bias_wanted_o = bias_slot[SlotW];
 
   // ---- retirement ----------------
-  assign retire_last_o = cfg_q[oldest_q][ran_pkg::CfgStatLast];
+  assign oldest_cfg = cfg_q[oldest_q];
+  assign retire_last_o = oldest_cfg.stat_last;
   assign retire_slot_o = oldest_q;
   assign retire_o = (count_q != '0) && (left_q[16*oldest_q +: 16] == '0) && loaded_q[oldest_q] &&
                     (!retire_last_o || record_free_i);
@@ -188,8 +176,8 @@ module ran_slots #(
       rsp_valid_o <= desc_valid_i && desc_ready_o;
       if (desc_valid_i && desc_ready_o) rsp_code_o <= code;
       if (accept_o) begin
-        reduce_q <= desc_reduce_factor_i;
-        next_q   <= next_q + desc_n_jobs_i;
+        reduce_q <= desc_i.reduce_factor;
+        next_q   <= next_q + desc_i.n_jobs;
       end
       if (retire_o) begin
         oldest_q <= oldest_q + 1'b1;
@@ -216,13 +204,13 @@ module ran_slots #(
         left_q[16*s +: 16]  <= '0;
       end else if (take) begin
         occupied_q[s]       <= 1'b1;
-        loaded_q[s]         <= desc_cfg_i[ran_pkg::CfgStart +: 2] != 2'(ran_pkg::StartBias);
+        loaded_q[s]         <= desc_cfg_i.start != ran_pkg::StartBias;
         cfg_q[s]            <= desc_cfg_i;
         limit_q[s]          <= limit;
         draw_q[s]           <= desc_draw_i;
         first_q[16*s +: 16] <= next_q;
-        jobs_q[16*s +: 16]  <= desc_n_jobs_i;
-        left_q[16*s +: 16]  <= desc_n_jobs_i;
+        jobs_q[16*s +: 16]  <= desc_i.n_jobs;
+        left_q[16*s +: 16]  <= desc_i.n_jobs;
       end else begin
         if (retire_o && oldest_q == SlotW'(s)) occupied_q[s] <= 1'b0;
         if (bias_here) begin

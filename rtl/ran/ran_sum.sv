@@ -39,9 +39,9 @@ module ran_sum #(
     out     = '0;
     for (int l = 0; l < Lanes; l++) begin
       case (start)
-        2'(ran_pkg::StartBias):   word = {{32{bias[32*l + 31]}}, bias[32*l +: 32]};
-        2'(ran_pkg::StartPsum32): word = {{32{psum[32*l + 31]}}, psum[32*l +: 32]};
-        2'(ran_pkg::StartPsum64): word = psum[64*l +: 64];
+        ran_pkg::StartBias:   word = {{32{bias[32*l + 31]}}, bias[32*l +: 32]};
+        ran_pkg::StartPsum32: word = {{32{psum[32*l + 31]}}, psum[32*l +: 32]};
+        ran_pkg::StartPsum64: word = psum[64*l +: 64];
         default:                  word = 64'sd0;
       endcase
       if (!dead[l]) begin

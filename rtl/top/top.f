@@ -3,8 +3,8 @@
 rtl/common/trainslice_pkg.sv
 rtl/ioss/ioss_pkg.sv
 rtl/ran/ran_pkg.sv
-rtl/optc/optc_pkg.sv
 rtl/laps/laps_pkg.sv
+rtl/optc/optc_pkg.sv
 rtl/top/top_reg_pkg.sv
 rtl/top/top_pkg.sv
 rtl/common/slice_unpack.sv
@@ -56,6 +56,8 @@ rtl/laps/laps_table.sv
 rtl/laps/laps_regs.sv
 rtl/laps/laps_core.sv
 rtl/top/top_axil.sv
+rtl/top/top_events.sv
+rtl/top/top_updates.sv
 rtl/top/top_regs.sv
 rtl/top/top_mem.sv
 rtl/top/top_fetch.sv
@@ -67,6 +69,7 @@ rtl/top/top_number.sv
 rtl/top/top_update.sv
 rtl/top/top_queue.sv
 rtl/top/top_run.sv
+rtl/top/top_commands.sv
 rtl/top/top_load.sv
 rtl/top/top_records.sv
 rtl/top/top_store.sv
@@ -75,7 +78,10 @@ rtl/top/top_core_vectors.sv
 rtl/top/top_core_psums.sv
 rtl/top/top_core_results.sv
 rtl/top/top_core.sv
+rtl/top/top_tiles.sv
+rtl/top/top_plans.sv
 rtl/top/top_compute.sv
 rtl/top/top_beats.sv
 rtl/top/top_opt.sv
+rtl/top/top_buffers.sv
 rtl/top/trainslice_top.sv

@@ -5,7 +5,11 @@
 //
 // A chunk of K at a time. The descriptors of the chunk's tiles are offered one after the other; tiles and vectors go on with a tile whose
 // descriptor was accepted. A chunk ends when all has been sent and the pair is idle. Fields of the command are stable from `start_i` to `done_o`.
-module top_core #(
+module top_core
+  import top_pkg::gemm_t, top_pkg::lengths_t, top_pkg::write_t, top_pkg::fed_t, top_pkg::chunk_t;
+  import trainslice_pkg::stat_t;
+#(
+  parameter int Core = 0,
   parameter int Cores = 1,
   parameter int Rows = 8,
   parameter int Depth = 128,
@@ -28,44 +32,13 @@ module top_core #(
   input  logic        start_i,          // pulse
   output logic        done_o,           // pulse
   output logic        range_o,
-  input  logic [15:0] k_i,
-  input  logic [15:0] jobs_i,           // M
+  input  gemm_t       cmd_i,
   input  logic [12:0] tiles_i,          // of this core
   input  logic        has_last_i,       // the last of them is the product's last
   input  logic [5:0]  last_lanes_i,     // of that one
-  input  logic [15:0] x_addr_i,
-  input  logic [15:0] w_addr_i,
-  input  logic [15:0] b_addr_i,
-  input  logic [15:0] m_addr_i,
-  input  logic [top_pkg::WordW-1:0] y_addr_i,   // of this core
-  input  logic [top_pkg::WordW-1:0] a_addr_i,
-  input  logic [top_pkg::WordW-1:0] p_addr_i,
-  input  logic [2:0]  n_x_i,
-  input  logic [2:0]  n_w_i,
-  input  logic [2:0]  min_order_i,
-  input  logic        x_unsigned_i,
-  input  logic        w_unsigned_i,
-  input  logic        compensate_i,
-  input  logic [3:0]  reduce_i,
-  input  logic [2:0]  y_bits_i,
-  input  logic        y_unsigned_i,
-  input  logic        relu_i,
-  input  logic [1:0]  round_i,
-  input  logic [1:0]  rand_bits_i,
-  input  logic [5:0]  shift_i,
-  input  logic        bias_i,
-  input  logic        mask_i,
-  input  logic        keep_i,           // write masks to A
-  input  logic        x_windows_i,      // vectors, the rows of tiles are windows of images
-  input  logic        w_windows_i,
-  input  logic        narrow_i,         // results leave with eight lanes
-  input  logic        feed_i,           // results go to the optimiser
-  /* verilator lint_off UNUSEDSIGNAL */  // spare bits of words 10 .. 12
-  input  logic [95:0] window_i,
-  /* verilator lint_on UNUSEDSIGNAL */
-  input  logic [top_pkg::GeometryW-1:0] x_lengths_i,
-  input  logic [top_pkg::GeometryW-1:0] w_lengths_i,
-  input  logic [31:0] draw_i,           // number of the first draws of this core's first tile
+  input  lengths_t    x_lengths_i,      // of windows
+  input  lengths_t    w_lengths_i,
+  input  logic [31:0] draw_i,           // number of the command's first draws
   // Y's read port, for partial sums
   output logic                         p_req_o,
   output logic [top_pkg::AddrW-1:0]    p_addr_o,
@@ -74,38 +47,52 @@ module top_core #(
   // Y's and A's write port, for results
   output logic                         r_req_o,
   input  logic                         r_gnt_i,
-  output logic [7:0]                   r_we_o,
-  output logic [top_pkg::AddrW-1:0]    r_addr_o,
-  output logic [top_pkg::BeatW-1:0]    r_data_o,
-  output logic [7:0]                   r_mask_we_o,
-  output logic [top_pkg::AddrW-1:0]    r_mask_addr_o,
-  output logic [top_pkg::BeatW-1:0]    r_mask_data_o,
-  // results that feed a pass: beat f_beat_o of result f_number_o
+  output write_t                       r_y_o,
+  output write_t                       r_mask_o,
+  // results that feed a pass
   output logic                         f_valid_o,
   input  logic                         f_ready_i,
-  output logic [top_pkg::JobW-1:0]     f_number_o,
-  output logic [1:0]                   f_beat_o,
-  output logic [top_pkg::BeatW-1:0]    f_data_o,
+  output fed_t                         f_o,
   // statistics of the last chunk
-  output logic [trainslice_pkg::StatW-1:0]    stat_o,
+  output stat_t                        stat_o,
   // counters
   input  logic [9:0]                   ctr_addr_i,
   output logic [31:0]                  ctr_data_o,
   output logic                         busy_o
 );
   localparam int Lanes = top_pkg::Lanes;
+  localparam int StepW = top_pkg::StepW;
   localparam int TagW = trainslice_pkg::TagW;
   localparam logic [1:0] Idle = 2'd0, Begin = 2'd1, Offer = 2'd2, Drain = 2'd3;
 
+  // ---- first words of this core: a step is never more than StepW bits hold ----------------
+  logic [top_pkg::WordW-1:0] y_first, a_first, p_first;
+  top_word #(
+    .ByW(StepW)
+  ) u_y_first (
+    .word_i({1'b0, cmd_i.y_addr}), .by_i(StepW'(cmd_i.y_step) * StepW'(Core)), .word_o(y_first)
+  );
+  top_word #(
+    .ByW(StepW)
+  ) u_a_first (
+    .word_i({1'b0, cmd_i.a_addr}), .by_i(StepW'(cmd_i.a_step) * StepW'(Core)), .word_o(a_first)
+  );
+  top_word #(
+    .ByW(StepW)
+  ) u_p_first (
+    .word_i({1'b0, cmd_i.p_addr}), .by_i(StepW'(cmd_i.p_step) * StepW'(Core)), .word_o(p_first)
+  );
+
   // ---- chunks ----------------
   logic [1:0]  state_q;
-  logic [15:0] k_left_q, k_chunk, span, chunk;   // chunk: elements of a member
+  logic [15:0] k_left_q, k_chunk, span, member;   // member: elements of one
   logic        first_q, last_chunk, chunk_start, idle_pair;
-  assign span = 16'(Depth) * {12'd0, reduce_i};
+  chunk_t      chunk;
+  assign span = 16'(Depth) * {12'd0, cmd_i.reduce};
   assign k_chunk = (k_left_q > span) ? span : k_left_q;
   assign last_chunk = k_left_q <= span;
-  assign chunk = (k_chunk + {12'd0, reduce_i} - 16'd1) >>
-      ((reduce_i == 4'd8) ? 2'd3 : (reduce_i == 4'd4) ? 2'd2 : (reduce_i == 4'd2) ? 2'd1 : 2'd0);
+  assign member = (k_chunk + {12'd0, cmd_i.reduce} - 16'd1) >>
+      ((cmd_i.reduce == 4'd8) ? 2'd3 : (cmd_i.reduce == 4'd4) ? 2'd2 : (cmd_i.reduce == 4'd2) ? 2'd1 : 2'd0);
   assign chunk_start = state_q == Begin;
   assign busy_o = state_q != Idle;
 
@@ -116,6 +103,7 @@ module top_core #(
   logic [4:0]  rsp_code;
   logic [TagW-1:0] jobs_q, first_tag_q;  // numbers of the next job, of the chunk's first
   logic        t_done, v_done;
+  assign chunk = {start_i, chunk_start, state_q[1], first_q, accepted_q, k_chunk, member};
   assign desc_valid = state_q == Offer && !waiting_q && offered_q != tiles_i;
   assign desc_take = desc_valid && desc_ready;
   assign sent = state_q == Drain && t_done && v_done && !waiting_q;
@@ -136,11 +124,11 @@ module top_core #(
       if (rsp_valid) begin
         waiting_q  <= 1'b0;
         accepted_q <= accepted_q + 13'd1;
-        jobs_q     <= jobs_q + jobs_i;
+        jobs_q     <= jobs_q + cmd_i.jobs;
       end
       case (state_q)
         Idle: if (start_i) begin
-          k_left_q  <= k_i;
+          k_left_q  <= cmd_i.k;
           first_q   <= 1'b1;
           if (tiles_i != '0) state_q <= Begin;
         end
@@ -180,29 +168,23 @@ module top_core #(
   top_core_tiles #(
     .WWords(WWords)
   ) u_tiles (
-    .clk_i, .rst_ni, .load_we_i(load_we_i[1]), .load_addr_i, .load_data_i, .start_i, .chunk_i(chunk_start),
-    .active_i(state_q[1]), .accepted_i(accepted_q), .done_o(t_done), .first_i(first_q), .k_chunk_i(k_chunk),
-    .member_len_i(chunk), .tiles_i, .slices_i(n_w_i), .biases_i(bias_i), .tile_addr_i(w_addr_i),
-    .bias_addr_i(b_addr_i), .windows_i(w_windows_i), .window_i, .lengths_i(w_lengths_i),
-    .bias_valid_o(bias_valid), .bias_ready_i(bias_ready), .bias_data_o(bias_data), .bias_last_o(bias_last),
-    .tile_valid_o(tile_valid), .tile_ready_i(tile_ready), .tile_data_o(tile_data), .tile_last_o(tile_last),
-    .range_o(t_range)
+    .clk_i, .rst_ni, .load_we_i(load_we_i[1]), .load_addr_i, .load_data_i, .chunk_i(chunk), .cmd_i, .tiles_i,
+    .lengths_i(w_lengths_i), .done_o(t_done), .bias_valid_o(bias_valid), .bias_ready_i(bias_ready),
+    .bias_data_o(bias_data), .bias_last_o(bias_last), .tile_valid_o(tile_valid), .tile_ready_i(tile_ready),
+    .tile_data_o(tile_data), .tile_last_o(tile_last), .range_o(t_range)
   );
   top_core_vectors #(
     .XWords(XWords),
     .MWords(MWords)
   ) u_vectors (
-    .clk_i, .rst_ni, .load_we_i({load_we_i[2], load_we_i[0]}), .load_addr_i, .load_data_i, .start_i,
-    .chunk_i(chunk_start), .active_i(state_q[1]), .accepted_i(accepted_q), .done_o(v_done), .k_chunk_i(k_chunk),
-    .member_len_i(chunk), .jobs_i, .tiles_i, .slices_i(n_x_i), .masks_i(mask_i), .vec_addr_i(x_addr_i),
-    .mask_addr_i(m_addr_i), .windows_i(x_windows_i), .window_i, .lengths_i(x_lengths_i),
-    .vec_valid_o(vec_valid), .vec_ready_i(vec_ready), .vec_data_o(vec_data), .vec_last_o(vec_last),
-    .vec_mask_o(vec_mask), .range_o(v_range)
+    .clk_i, .rst_ni, .load_we_i({load_we_i[2], load_we_i[0]}), .load_addr_i, .load_data_i, .chunk_i(chunk), .cmd_i,
+    .tiles_i, .lengths_i(x_lengths_i), .done_o(v_done), .vec_valid_o(vec_valid), .vec_ready_i(vec_ready),
+    .vec_data_o(vec_data), .vec_last_o(vec_last), .vec_mask_o(vec_mask), .range_o(v_range)
   );
   top_core_psums #(
     .YWords(YWords)
   ) u_psums (
-    .clk_i, .rst_ni, .chunk_i(chunk_start), .first_tag_i(first_tag_q), .first_i(p_addr_i),
+    .clk_i, .rst_ni, .chunk_i(chunk_start), .first_tag_i(first_tag_q), .first_i(p_first),
     .req_valid_i(psum_req_valid), .req_ready_o(psum_req_ready), .req_tag_i(psum_tag), .psum_valid_o(psum_valid),
     .psum_ready_i(psum_ready), .psum_data_o(psum_data), .psum_last_o(psum_last), .mem_req_o(p_req_o),
     .mem_addr_o(p_addr_o), .mem_gnt_i(p_gnt_i), .mem_data_i(p_data_i), .range_o(p_range)
@@ -213,18 +195,15 @@ module top_core #(
     .SWords(SWords)
   ) u_results (
     .clk_i, .rst_ni, .chunk_i(chunk_start), .last_chunk_i(last_chunk), .first_tag_i(first_tag_q),
-    .y_first_i(y_addr_i), .a_first_i(a_addr_i), .psum_first_i(p_addr_i), .keep_i, .narrow_i, .feed_i,
-    .out_valid_i(out_valid), .out_ready_o(out_ready), .out_data_i(out_data), .out_last_i(out_last),
-    .out_bits_i(out_bits), .out_jobs_i(out_jobs), .out_tag_i(out_tag), .out_mask_i(out_mask), .r_req_o,
-    .r_gnt_i, .r_we_o, .r_addr_o, .r_data_o, .r_mask_we_o, .r_mask_addr_o, .r_mask_data_o, .f_valid_o,
-    .f_ready_i, .f_number_o, .f_beat_o, .f_data_o, .range_o(r_range)
+    .y_first_i(y_first), .a_first_i(a_first), .psum_first_i(p_first), .keep_i(cmd_i.keep), .narrow_i(cmd_i.narrow),
+    .feed_i(cmd_i.feed), .out_valid_i(out_valid), .out_ready_o(out_ready), .out_data_i(out_data),
+    .out_last_i(out_last), .out_bits_i(out_bits), .out_jobs_i(out_jobs), .out_tag_i(out_tag),
+    .out_mask_i(out_mask), .r_req_o, .r_gnt_i, .r_y_o, .r_mask_o, .f_valid_o, .f_ready_i, .f_o, .range_o(r_range)
   );
 
   // ---- range, statistics ----------------
   logic        stat_valid;
-  logic [31:0] stat_values, stat_overflow, stat_zeros;
-  logic [5:0]  stat_max_bit;
-  logic [47:0] stat_sum_abs;
+  stat_t       stat;
   logic        range_q;
   assign range_o = range_q;
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -238,7 +217,7 @@ module top_core #(
       end else if (t_range || v_range || p_range || r_range) begin
         range_q <= 1'b1;
       end
-      if (stat_valid) stat_o <= {stat_values, stat_overflow, stat_zeros, stat_max_bit, stat_sum_abs};
+      if (stat_valid) stat_o <= stat;
     end
   end
 
@@ -260,26 +239,27 @@ module top_core #(
     .rst_ni,
     .desc_valid_i        (desc_valid),
     .desc_ready_o        (desc_ready),
-    .desc_x_slices_i     (n_x_i),
-    .desc_w_slices_i     (n_w_i),
-    .desc_x_unsigned_i   (x_unsigned_i),
-    .desc_w_unsigned_i   (w_unsigned_i),
-    .desc_min_order_i    (min_order_i),
-    .desc_compensate_i   (compensate_i),
-    .desc_reduce_factor_i(reduce_i),
+    .desc_x_slices_i     (cmd_i.n_x),
+    .desc_w_slices_i     (cmd_i.n_w),
+    .desc_x_unsigned_i   (cmd_i.x_unsigned),
+    .desc_w_unsigned_i   (cmd_i.w_unsigned),
+    .desc_min_order_i    (cmd_i.min_order),
+    .desc_compensate_i   (cmd_i.compensate),
+    .desc_reduce_factor_i(cmd_i.reduce),
     .desc_k_len_i        (k_chunk),
-    .desc_n_jobs_i       (jobs_i),
-    .desc_y_bits_i       (last_chunk ? y_bits_i : 3'(ran_pkg::YRaw64)),
-    .desc_y_unsigned_i   (last_chunk && y_unsigned_i),
-    .desc_relu_i         (last_chunk && relu_i),
-    .desc_round_i        (last_chunk ? round_i : 2'(ran_pkg::RoundNearest)),
-    .desc_rand_bits_i    (rand_bits_i),
-    .desc_shift_i        (last_chunk ? shift_i : 6'd0),
-    .desc_start_i        (!first_q ? 2'(ran_pkg::StartPsum64) : bias_i ? 2'(ran_pkg::StartBias) :
-                          2'(ran_pkg::StartZero)),
+    .desc_n_jobs_i       (cmd_i.jobs),
+    .desc_y_bits_i       (last_chunk ? cmd_i.y_bits : ran_pkg::YRaw64),
+    .desc_y_unsigned_i   (last_chunk && cmd_i.y_unsigned),
+    .desc_relu_i         (last_chunk && cmd_i.relu),
+    .desc_round_i        (last_chunk ? cmd_i.round : ran_pkg::RoundNearest),
+    .desc_rand_bits_i    (cmd_i.rand_bits),
+    .desc_shift_i        (last_chunk ? cmd_i.shift : 6'd0),
+    .desc_start_i        (!first_q ? ran_pkg::StartPsum64 : cmd_i.bias ? ran_pkg::StartBias :
+                          ran_pkg::StartZero),
     .desc_lanes_i        ((has_last_i && last_tile) ? last_lanes_i : 6'(Lanes)),
     .desc_stat_last_i    (last_tile),
-    .desc_draw_i         (draw_i + (32'(offered_q) << (top_pkg::TileDraws + $clog2(Cores)))),
+    .desc_draw_i         (draw_i + 32'(Core << top_pkg::TileDraws) +
+                          (32'(offered_q) << (top_pkg::TileDraws + $clog2(Cores)))),
     .rsp_valid_o         (rsp_valid),
     .rsp_code_o          (rsp_code),
     .tile_valid_i        (tile_valid),
@@ -324,11 +304,11 @@ module top_core #(
     .job_stat_sum_abs_o  (),
     .stat_valid_o        (stat_valid),
     .stat_ready_i        (1'b1),
-    .stat_values_o       (stat_values),
-    .stat_overflow_o     (stat_overflow),
-    .stat_zeros_o        (stat_zeros),
-    .stat_max_bit_o      (stat_max_bit),
-    .stat_sum_abs_o      (stat_sum_abs),
+    .stat_values_o       (stat.values),
+    .stat_overflow_o     (stat.overflow),
+    .stat_zeros_o        (stat.zeros),
+    .stat_max_bit_o      (stat.max_bit),
+    .stat_sum_abs_o      (stat.sum_abs),
     .issue_valid_o       (),
     .issue_null_o        (),
     .issue_k_o           (),

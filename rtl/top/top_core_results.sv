@@ -1,6 +1,8 @@
 // Results of a pair (docs/top/reference.md, GEMM): a beat a cycle, two cycles for one that holds two jobs, to their places in Y and their masks
 // to A; or to the pass that they feed (docs/top/feeding.md).
-module top_core_results #(
+module top_core_results
+  import top_pkg::write_t, top_pkg::fed_t;
+#(
   parameter int YWords = 16384,
   parameter int AWords = 1024,
   parameter int SWords = 4096
@@ -29,18 +31,12 @@ module top_core_results #(
   // Y's and A's write port
   output logic                               r_req_o,
   input  logic                               r_gnt_i,
-  output logic [7:0]                         r_we_o,
-  output logic [top_pkg::AddrW-1:0]          r_addr_o,
-  output logic [top_pkg::BeatW-1:0]          r_data_o,
-  output logic [7:0]                         r_mask_we_o,
-  output logic [top_pkg::AddrW-1:0]          r_mask_addr_o,
-  output logic [top_pkg::BeatW-1:0]          r_mask_data_o,
-  // results that feed a pass: beat f_beat_o of result f_number_o
+  output write_t                             r_y_o,
+  output write_t                             r_mask_o,
+  // results that feed a pass
   output logic                               f_valid_o,
   input  logic                               f_ready_i,
-  output logic [top_pkg::JobW-1:0]           f_number_o,
-  output logic [1:0]                         f_beat_o,
-  output logic [top_pkg::BeatW-1:0]          f_data_o,
+  output fed_t                               f_o,
   output logic                               range_o        // pulse: a word past a buffer's end was used
 );
   localparam int Lanes = top_pkg::Lanes;
@@ -61,6 +57,7 @@ module top_core_results #(
   logic [WordW-1:0] r_first, a_word;
   logic [PartW:0]   r_part;
   logic [63:0]      r_half;
+  logic [top_pkg::BeatW-1:0] r_data;
   logic [7:0]       r_lanes;             // parts of the word, 16 bits each
   top_number #(
     .NumW(NumW)
@@ -83,10 +80,10 @@ module top_core_results #(
   // Without a result its fields say nothing.
   assign r_gnt = (out_valid_i && r_feeds) ? f_ready_i : r_gnt_i;
   assign f_valid_o = out_valid_i && r_feeds;
-  assign f_number_o = (r_beyond || 32'(r_number) >= 32'(top_pkg::MaxFed)) ? top_pkg::JobW'(top_pkg::MaxFed) :
+  assign f_o.number = (r_beyond || 32'(r_number) >= 32'(top_pkg::MaxFed)) ? top_pkg::JobW'(top_pkg::MaxFed) :
       top_pkg::JobW'(r_number);
-  assign f_beat_o = r_beat_q[1:0];
-  assign f_data_o = out_data_i;
+  assign f_o.beat = r_beat_q[1:0];
+  assign f_o.data = out_data_i;
   assign r_narrow = narrow_i && last_chunk_i;
   assign r_wide = ((NumW + 5)'(r_number) << ((out_bits_i == 3'd0) ? 3'd1 : (out_bits_i == 3'd1) ? 3'd2 :
       (out_bits_i <= 3'd3) ? 3'd3 : (out_bits_i == 3'd4) ? 3'd4 : 3'd5)) >> r_narrow;
@@ -97,21 +94,22 @@ module top_core_results #(
   assign r_outside = !r_drop && !r_feeds && (r_beyond || r_wide[NumW+4:PartW] != '0 ||
       r_first >= WordW'(YWords) || r_part[PartW]);
   assign r_req_o = out_valid_i && !r_feeds;
-  assign r_addr_o = top_pkg::AddrW'(r_part[PartW-1:2]);
+  assign r_y_o.addr = top_pkg::AddrW'(r_part[PartW-1:2]);
   assign r_half = (out_bits_i == 3'd0 && second_q) ? out_data_i[127:64] : out_data_i[63:0];
+  assign r_y_o.data = r_data;
   always_comb begin
-    r_data_o = out_data_i;
+    r_data = out_data_i;
     r_lanes = 8'hff;
     if (out_bits_i == 3'd0 || (out_bits_i == 3'd1 && r_narrow)) begin
-      r_data_o = {2{r_half}};
+      r_data = {2{r_half}};
       r_lanes = r_part[1] ? 8'hf0 : 8'h0f;
       if (out_bits_i == 3'd0 && r_narrow) begin
-        r_data_o = {4{r_half[31:0]}};
+        r_data = {4{r_half[31:0]}};
         r_lanes = 8'h03 << {r_part[1:0], 1'b0};
       end
     end
   end
-  assign r_we_o = (out_valid_i && r_gnt && !r_outside && !r_drop && !r_feeds) ? r_lanes : '0;
+  assign r_y_o.we = (out_valid_i && r_gnt && !r_outside && !r_drop && !r_feeds) ? r_lanes : '0;
   assign out_ready_o = r_gnt && (!out_valid_i || out_jobs_i != 3'd2 || second_q);
   top_word #(
     .ByW(NumW - 3)
@@ -121,9 +119,9 @@ module top_core_results #(
     .word_o(a_word)
   );
   assign a_outside = r_beyond || a_word >= WordW'(AWords);
-  assign r_mask_addr_o = a_word[top_pkg::AddrW-1:0];
-  assign r_mask_data_o = {8{second_q ? out_mask_i[Lanes +: Lanes] : out_mask_i[0 +: Lanes]}};
-  assign r_mask_we_o = (out_valid_i && r_gnt && keep_i && last_chunk_i && out_last_i && !a_outside) ?
+  assign r_mask_o.addr = a_word[top_pkg::AddrW-1:0];
+  assign r_mask_o.data = {8{second_q ? out_mask_i[Lanes +: Lanes] : out_mask_i[0 +: Lanes]}};
+  assign r_mask_o.we = (out_valid_i && r_gnt && keep_i && last_chunk_i && out_last_i && !a_outside) ?
       8'd1 << r_number[2:0] : '0;
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin

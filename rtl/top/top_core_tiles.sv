@@ -1,6 +1,8 @@
 // Biases and tiles of a pair (docs/top/reference.md, GEMM): after every accepted descriptor its biases, in the first chunk, then its tile, from
 // buffer W, as it lies there or as windows of images.
-module top_core_tiles #(
+module top_core_tiles
+  import top_pkg::gemm_t, top_pkg::chunk_t, top_pkg::lengths_t;
+#(
   parameter int WWords = 8192
 ) (
   input  logic clk_i,
@@ -9,24 +11,14 @@ module top_core_tiles #(
   input  logic                      load_we_i,          // W
   input  logic [top_pkg::AddrW-1:0]  load_addr_i,
   input  logic [top_pkg::BeatW-1:0]  load_data_i,
-  // the chunk
-  input  logic        start_i,          // pulse: a command begins
-  input  logic        chunk_i,          // pulse: a chunk begins
-  input  logic        active_i,         // its descriptors are offered, or all were
-  input  logic [12:0] accepted_i,       // descriptors of the chunk
-  output logic        done_o,           // all of them have been served
-  input  logic        first_i,          // the command's first chunk
-  input  logic [15:0] k_chunk_i,        // its elements,
-  input  logic [15:0] member_len_i,     // those of a member
-  // the command
+  // chunk and command
+  /* verilator lint_off UNUSEDSIGNAL */  // fields of others
+  input  chunk_t      chunk_i,
+  input  gemm_t       cmd_i,
+  /* verilator lint_on UNUSEDSIGNAL */
   input  logic [12:0] tiles_i,          // of this core
-  input  logic [2:0]  slices_i,
-  input  logic        biases_i,
-  input  logic [15:0] tile_addr_i,
-  input  logic [15:0] bias_addr_i,
-  input  logic        windows_i,        // rows of tiles are windows
-  input  logic [95:0] window_i,         // words 10 .. 12 of the command
-  input  logic [top_pkg::GeometryW-1:0] lengths_i,
+  input  lengths_t    lengths_i,        // of windows
+  output logic        done_o,           // all accepted descriptors have been served
   // to the pair
   output logic                       bias_valid_o,
   input  logic                       bias_ready_i,
@@ -53,10 +45,10 @@ module top_core_tiles #(
   logic [2:0]  t_member;
   logic [15:0] t_beat, t_len;
   logic        t_first_q, t_active, t_pass;
-  assign done_o = t_tile_q == accepted_i;
-  assign b_req = active_i && !done_o && t_bias_q;
-  assign t_active = active_i && !done_o && !t_bias_q;
-  assign t_req = t_active && !windows_i;
+  assign done_o = t_tile_q == chunk_i.accepted;
+  assign b_req = chunk_i.active && !done_o && t_bias_q;
+  assign t_active = chunk_i.active && !done_o && !t_bias_q;
+  assign t_req = t_active && !cmd_i.w_windows;
   logic [2:0]  unused_next_member;
   logic [15:0] unused_next_beat;
   ioss_chunk_walker #(
@@ -66,9 +58,9 @@ module top_core_tiles #(
     .rst_ni,
     .first_i (t_first_q),
     .step_i  (t_req && t_ready),
-    .k_len_i (k_chunk_i),
-    .chunk_i (member_len_i),
-    .slices_i(slices_i),
+    .k_len_i (chunk_i.k),
+    .chunk_i (chunk_i.member),
+    .slices_i(cmd_i.n_w),
     .member_o(t_member),
     .beat_o  (t_beat),
     .len_o   (t_len),
@@ -90,13 +82,13 @@ module top_core_tiles #(
       b_count_q <= '0;
       t_first_q <= 1'b1;
     end else begin
-      if (start_i) begin
-        t_addr_q <= {1'b0, tile_addr_i};
-        b_addr_q <= {1'b0, bias_addr_i};
+      if (chunk_i.start) begin
+        t_addr_q <= {1'b0, cmd_i.w_addr};
+        b_addr_q <= {1'b0, cmd_i.b_addr};
       end
-      if (chunk_i) begin
+      if (chunk_i.chunk) begin
         t_tile_q  <= '0;
-        t_bias_q  <= biases_i && first_i;
+        t_bias_q  <= cmd_i.bias && chunk_i.first;
         b_count_q <= '0;
         t_first_q <= 1'b1;
       end
@@ -111,7 +103,7 @@ module top_core_tiles #(
       end
       if ((t_req && t_ready && t_last) || t_pass) begin
         t_tile_q <= t_tile_q + 13'd1;
-        t_bias_q <= biases_i && first_i;
+        t_bias_q <= cmd_i.bias && chunk_i.first;
       end
     end
   end
@@ -164,16 +156,16 @@ module top_core_tiles #(
   ) u_tile_window (
     .clk_i,
     .rst_ni,
-    .start_i,
-    .chunk_i,
-    .active_i        (t_active && windows_i),
+    .start_i         (chunk_i.start),
+    .chunk_i         (chunk_i.chunk),
+    .active_i        (t_active && cmd_i.w_windows),
     .last_pass_i     (t_tile_q + 13'd1 == tiles_i),
     .pass_o          (t_pass),
-    .first_i         (tile_addr_i),
-    .jobs_i          (k_chunk_i),
-    .range_i         ((slices_i <= 3'd1) ? 13'd16 : (slices_i == 3'd2) ? 13'd32 : 13'd64),
-    .member_i        (13'(member_len_i)),
-    .window_i,
+    .first_i         (cmd_i.w_addr),
+    .jobs_i          (chunk_i.k),
+    .range_i         ((cmd_i.n_w <= 3'd1) ? 13'd16 : (cmd_i.n_w == 3'd2) ? 13'd32 : 13'd64),
+    .member_i        (13'(chunk_i.member)),
+    .window_i        (cmd_i.window),
     .lengths_i,
     .mem_req_o       (tw_mem_req),
     .mem_addr_o      (tw_mem_addr),
@@ -184,9 +176,9 @@ module top_core_tiles #(
     .out_data_o      (tw_data),
     .out_last_o      (tw_last)
   );
-  assign tile_valid_o = windows_i ? tw_valid : t_valid;
-  assign tile_data_o = windows_i ? tw_data : t_data;
-  assign tile_last_o = windows_i ? tw_last : t_side;
+  assign tile_valid_o = cmd_i.w_windows ? tw_valid : t_valid;
+  assign tile_data_o = cmd_i.w_windows ? tw_data : t_data;
+  assign tile_last_o = cmd_i.w_windows ? tw_last : t_side;
   top_mem #(
     .Words(WWords)
   ) u_w (

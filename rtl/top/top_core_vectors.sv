@@ -1,6 +1,8 @@
 // Vectors of a pair and their masks (docs/top/reference.md, GEMM): the chunk's, again for every accepted descriptor, from buffer X as they lie
 // there or as windows of images; masks from buffer M, eight jobs a word.
-module top_core_vectors #(
+module top_core_vectors
+  import top_pkg::gemm_t, top_pkg::chunk_t, top_pkg::lengths_t;
+#(
   parameter int XWords = 8192,
   parameter int MWords = 1024
 ) (
@@ -10,24 +12,14 @@ module top_core_vectors #(
   input  logic [1:0]                load_we_i,          // X, M
   input  logic [top_pkg::AddrW-1:0]  load_addr_i,
   input  logic [top_pkg::BeatW-1:0]  load_data_i,
-  // the chunk
-  input  logic        start_i,          // pulse: a command begins
-  input  logic        chunk_i,          // pulse: a chunk begins
-  input  logic        active_i,         // its descriptors are offered, or all were
-  input  logic [12:0] accepted_i,       // descriptors of the chunk
-  output logic        done_o,           // all of them have been served
-  input  logic [15:0] k_chunk_i,        // elements of the chunk,
-  input  logic [15:0] member_len_i,     // of a member of it
-  // the command
-  input  logic [15:0] jobs_i,           // M
+  // chunk and command
+  /* verilator lint_off UNUSEDSIGNAL */  // fields of others
+  input  chunk_t      chunk_i,
+  input  gemm_t       cmd_i,
+  /* verilator lint_on UNUSEDSIGNAL */
   input  logic [12:0] tiles_i,          // of this core
-  input  logic [2:0]  slices_i,
-  input  logic        masks_i,
-  input  logic [15:0] vec_addr_i,
-  input  logic [15:0] mask_addr_i,
-  input  logic        windows_i,        // vectors are windows
-  input  logic [95:0] window_i,         // words 10 .. 12 of the command
-  input  logic [top_pkg::GeometryW-1:0] lengths_i,
+  input  lengths_t    lengths_i,        // of windows
+  output logic        done_o,           // all accepted descriptors have been served
   // to the pair
   output logic                       vec_valid_o,
   input  logic                       vec_ready_i,
@@ -55,10 +47,10 @@ module top_core_vectors #(
   logic [15:0] v_beat, v_len;
   logic [2:0]  unused_next_member;
   logic [15:0] unused_next_beat;
-  assign done_o = v_tile_q == accepted_i;
-  assign v_active = active_i && !done_o;
-  assign v_req = v_active && !windows_i;
-  assign last_job = v_job_q + 16'd1 == jobs_i;
+  assign done_o = v_tile_q == chunk_i.accepted;
+  assign v_active = chunk_i.active && !done_o;
+  assign v_req = v_active && !cmd_i.x_windows;
+  assign last_job = v_job_q + 16'd1 == cmd_i.jobs;
   ioss_chunk_walker #(
     .ScaleLog2(0)
   ) u_vector_walker (
@@ -66,9 +58,9 @@ module top_core_vectors #(
     .rst_ni,
     .first_i (v_first_q),
     .step_i  (v_req && v_ready),
-    .k_len_i (k_chunk_i),
-    .chunk_i (member_len_i),
-    .slices_i(slices_i),
+    .k_len_i (chunk_i.k),
+    .chunk_i (chunk_i.member),
+    .slices_i(cmd_i.n_x),
     .member_o(v_member),
     .beat_o  (v_beat),
     .len_o   (v_len),
@@ -97,22 +89,22 @@ module top_core_vectors #(
       m_left_q  <= '0;
       lane_q    <= '0;
     end else begin
-      if (start_i) begin
-        v_addr_q <= {1'b0, vec_addr_i};
-        v_base_q <= {1'b0, vec_addr_i};
+      if (chunk_i.start) begin
+        v_addr_q <= {1'b0, cmd_i.x_addr};
+        v_base_q <= {1'b0, cmd_i.x_addr};
       end
-      if (chunk_i) begin
+      if (chunk_i.chunk) begin
         v_tile_q  <= '0;
         v_job_q   <= '0;
         v_first_q <= 1'b1;
         v_base_q  <= v_addr_q;
-        m_addr_q  <= {1'b0, mask_addr_i};
-        m_left_q  <= masks_i ? top_pkg::MasksW'(tiles_i) * top_pkg::MasksW'(jobs_i) : '0;
+        m_addr_q  <= {1'b0, cmd_i.m_addr};
+        m_left_q  <= cmd_i.mask ? top_pkg::MasksW'(tiles_i) * top_pkg::MasksW'(cmd_i.jobs) : '0;
         lane_q    <= '0;
       end
       if (v_req && v_ready) begin
         v_first_q <= v_last;
-        // The member_len_i's first vector again for the next tile; the next member_len_i's first after the last tile.
+        // The chunk's first vector again for the next tile; the next chunk's first after the last tile.
         v_addr_q  <= (v_last && last_job && v_tile_q + 13'd1 != tiles_i) ? v_base_q : v_addr_next;
         if (v_last) begin
           v_job_q <= last_job ? '0 : v_job_q + 16'd1;
@@ -124,7 +116,7 @@ module top_core_vectors #(
         m_addr_q <= m_addr_next;
         m_left_q <= (m_left_q < top_pkg::MasksW'(8)) ? '0 : m_left_q - top_pkg::MasksW'(8);
       end
-      if (masks_i && vec_valid_o && vec_ready_i && vec_last_o) lane_q <= lane_q + 3'd1;
+      if (cmd_i.mask && vec_valid_o && vec_ready_i && vec_last_o) lane_q <= lane_q + 3'd1;
     end
   end
   top_fetch #(
@@ -154,16 +146,16 @@ module top_core_vectors #(
   ) u_vector_window (
     .clk_i,
     .rst_ni,
-    .start_i,
-    .chunk_i,
-    .active_i        (v_active && windows_i),
+    .start_i         (chunk_i.start),
+    .chunk_i         (chunk_i.chunk),
+    .active_i        (v_active && cmd_i.x_windows),
     .last_pass_i     (v_tile_q + 13'd1 == tiles_i),
     .pass_o          (v_pass),
-    .first_i         (vec_addr_i),
-    .jobs_i,
-    .range_i         (13'(k_chunk_i) << ((slices_i <= 3'd1) ? 2'd0 : (slices_i == 3'd2) ? 2'd1 : 2'd2)),
-    .member_i        (13'(member_len_i) << ((slices_i <= 3'd1) ? 2'd0 : (slices_i == 3'd2) ? 2'd1 : 2'd2)),
-    .window_i,
+    .first_i         (cmd_i.x_addr),
+    .jobs_i          (cmd_i.jobs),
+    .range_i         (13'(chunk_i.k) << ((cmd_i.n_x <= 3'd1) ? 2'd0 : (cmd_i.n_x == 3'd2) ? 2'd1 : 2'd2)),
+    .member_i        (13'(chunk_i.member) << ((cmd_i.n_x <= 3'd1) ? 2'd0 : (cmd_i.n_x == 3'd2) ? 2'd1 : 2'd2)),
+    .window_i        (cmd_i.window),
     .lengths_i,
     .mem_req_o       (vw_mem_req),
     .mem_addr_o      (vw_mem_addr),
@@ -174,10 +166,10 @@ module top_core_vectors #(
     .out_data_o      (vw_data),
     .out_last_o      (vw_last)
   );
-  assign vec_take = vec_ready_i && (!masks_i || mask_valid);
-  assign fetched = windows_i ? vw_valid : v_valid;
-  assign vec_data_o = windows_i ? vw_data : v_data;
-  assign vec_last_o = windows_i ? vw_last : v_side;
+  assign vec_take = vec_ready_i && (!cmd_i.mask || mask_valid);
+  assign fetched = cmd_i.x_windows ? vw_valid : v_valid;
+  assign vec_data_o = cmd_i.x_windows ? vw_data : v_data;
+  assign vec_last_o = cmd_i.x_windows ? vw_last : v_side;
   top_mem #(
     .Words(XWords)
   ) u_x (
@@ -189,9 +181,9 @@ module top_core_vectors #(
     .wdata_i(load_data_i),
     .rdata_o(x_data)
   );
-  assign m_req = active_i && m_left_q != '0;
-  assign vec_valid_o = fetched && (!masks_i || mask_valid);
-  // A word of masks serves eight jobs; at a member_len_i's end what is left of one is dropped.
+  assign m_req = chunk_i.active && m_left_q != '0;
+  assign vec_valid_o = fetched && (!cmd_i.mask || mask_valid);
+  // A word of masks serves eight jobs; at a chunk's end what is left of one is dropped.
   assign mask_next = vec_valid_o && vec_ready_i && vec_last_o && lane_q == 3'd7;
   top_fetch #(
     .Words(MWords),
@@ -199,7 +191,7 @@ module top_core_vectors #(
   ) u_mask_fetch (
     .clk_i,
     .rst_ni,
-    .clear_i    (chunk_i),
+    .clear_i    (chunk_i.chunk),
     .req_valid_i(m_req),
     .req_ready_o(m_ready),
     .req_addr_i (m_addr_q),
@@ -225,8 +217,9 @@ module top_core_vectors #(
     .wdata_i(load_data_i),
     .rdata_o(m_data)
   );
-  assign vec_mask_o = masks_i ? mask_word[16*lane_q +: 16] : '0;
-  assign range_o = (v_valid && vec_take && v_range) || vw_range || (vec_valid_o && vec_ready_i && masks_i && m_range);
+  assign vec_mask_o = cmd_i.mask ? mask_word[16*lane_q +: 16] : '0;
+  assign range_o = (v_valid && vec_take && v_range) || vw_range ||
+      (vec_valid_o && vec_ready_i && cmd_i.mask && m_range);
 
   logic unused;
   assign unused = ^{v_member, v_beat, v_len, unused_side, unused_next_member, unused_next_beat};

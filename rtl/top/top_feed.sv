@@ -2,7 +2,9 @@
 
 // Places of the parameters of a pass that a product feeds (docs/top/feeding.md). Jobs end in any order: from a result's number follow its words in
 // the state and among the copies. The OPTC gives results in the order in which it took parameters, so places wait here meanwhile.
-module top_feed #(
+module top_feed
+  import top_pkg::place_t;
+#(
   parameter int Depth = 64             // a power of two above the OPTC's latency
 ) (
   input  logic                         clk_i,
@@ -13,12 +15,12 @@ module top_feed #(
   // the beat that is offered: beat `beat_i` of result `number_i`
   input  logic [top_pkg::JobW-1:0]     number_i,
   input  logic [1:0]                   beat_i,
-  output logic [top_pkg::PlaceW-1:0]   place_o,      // {part of the word of copies, that word, word of the state}
+  output place_t                       place_o,
   // places in the OPTC
   input  logic                         push_i,
-  input  logic [top_pkg::PlaceW-1:0]   place_i,
+  input  place_t                       place_i,
   input  logic                         pop_i,
-  output logic [top_pkg::PlaceW-1:0]   oldest_o
+  output place_t                       oldest_o
 );
   localparam int WordW = top_pkg::WordW;
   localparam int IndexW = $clog2(Depth);
@@ -47,8 +49,8 @@ module top_feed #(
   );
   assign place_o = {part, c_word, s_word};
 
-  logic [top_pkg::PlaceW-1:0] place_q [Depth];
-  logic [IndexW-1:0]          write_q, read_q;
+  place_t            place_q [Depth];
+  logic [IndexW-1:0] write_q, read_q;
   assign oldest_o = place_q[read_q];
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin

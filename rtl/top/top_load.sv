@@ -1,6 +1,8 @@
 // Load engine: words of the stream in to a buffer (docs/top/reference.md, LOAD). A command begins at its first cycle with `cmd_valid_i`, takes words
 // from the next one on, and is done a cycle after its last word.
-module top_load #(
+module top_load
+  import top_pkg::move_t;
+#(
   parameter int Cores = 1,
   parameter int XWords = 8192,
   parameter int WWords = 8192,
@@ -11,7 +13,9 @@ module top_load #(
   input  logic                      clk_i,
   input  logic                      rst_ni,
   input  logic                      cmd_valid_i,
-  input  logic [top_pkg::CmdW-1:0]  cmd_i,
+  /* verilator lint_off UNUSEDSIGNAL */  // spare bits, waits
+  input  move_t                     cmd_i,
+  /* verilator lint_on UNUSEDSIGNAL */
   output logic                      cmd_done_o,     // pulse
   output logic [top_pkg::CodeW-1:0] cmd_code_o,
   output logic                      busy_o,
@@ -31,9 +35,6 @@ module top_load #(
   logic [15:0] count_q;
   logic        range_q;
 
-  /* verilator lint_off UNUSEDSIGNAL */  // fields of other engines
-  logic [top_pkg::CmdW-1:0] cmd;
-  /* verilator lint_on UNUSEDSIGNAL */
   logic [2:0]  target;
   logic [15:0] words;
   logic [16:0] addr, size;
@@ -41,22 +42,21 @@ module top_load #(
   logic [3:0]  mask;
   /* verilator lint_on UNUSEDSIGNAL */
   logic        bad_op, bad_size, outside, take, last_word;
-  assign cmd = cmd_i;
-  assign target = cmd[6:4];
-  assign addr = {1'b0, cmd[47:32]} + {1'b0, count_q};
-  assign mask = cmd[51:48];
-  assign words = cmd[79:64];
-  assign bad_op = cmd[3:0] != 4'(top_pkg::OpLoad) || cmd[7] || target == 3'(top_pkg::BufA);
+  assign target = cmd_i.head.target;
+  assign addr = {1'b0, cmd_i.addr} + {1'b0, count_q};
+  assign mask = cmd_i.cores;
+  assign words = cmd_i.words;
+  assign bad_op = cmd_i.head.op != top_pkg::OpLoad || cmd_i.head.records || target == top_pkg::BufA;
   assign bad_size = words == '0 ||
-      ((target == 3'(top_pkg::BufW) || target == 3'(top_pkg::BufM)) && mask[Cores-1:0] == '0);
-  assign size = (target == 3'(top_pkg::BufX)) ? 17'(XWords) : (target == 3'(top_pkg::BufW)) ? 17'(WWords) :
-      (target == 3'(top_pkg::BufM)) ? 17'(MWords) : (target == 3'(top_pkg::BufY)) ? 17'(YWords) : 17'(SWords);
+      ((target == top_pkg::BufW || target == top_pkg::BufM) && mask[Cores-1:0] == '0);
+  assign size = (target == top_pkg::BufX) ? 17'(XWords) : (target == top_pkg::BufW) ? 17'(WWords) :
+      (target == top_pkg::BufM) ? 17'(MWords) : (target == top_pkg::BufY) ? 17'(YWords) : 17'(SWords);
   assign outside = addr >= size;
   assign last_word = count_q + 16'd1 == words;
 
   logic port_free;
-  assign port_free = (target == 3'(top_pkg::BufY)) ? y_free_i : (target == 3'(top_pkg::BufSw)) ? s_free_i[0] :
-      (target == 3'(top_pkg::BufSm)) ? s_free_i[1] : (target == 3'(top_pkg::BufSv)) ? s_free_i[2] : 1'b1;
+  assign port_free = (target == top_pkg::BufY) ? y_free_i : (target == top_pkg::BufSw) ? s_free_i[0] :
+      (target == top_pkg::BufSm) ? s_free_i[1] : (target == top_pkg::BufSv) ? s_free_i[2] : 1'b1;
   assign s_ready_o = (state_q == Run && port_free) || state_q == Swallow;
   assign take = s_valid_i && s_ready_o;
   assign addr_o = addr[top_pkg::AddrW-1:0];
@@ -80,15 +80,15 @@ module top_load #(
         Idle: if (cmd_valid_i) begin
           count_q <= '0;
           range_q <= 1'b0;
-          code_q  <= bad_op ? 4'(top_pkg::CmdOperation) : bad_size ? 4'(top_pkg::CmdSize) : 4'(top_pkg::CmdOk);
+          code_q  <= bad_op ? top_pkg::CmdOperation : bad_size ? top_pkg::CmdSize : top_pkg::CmdOk;
           state_q <= (bad_op || bad_size) ? Done : Run;
         end
         Run: if (take) begin
           count_q <= count_q + 16'd1;
           range_q <= range_q || outside;
           if (s_last_i || last_word) begin
-            code_q  <= (s_last_i != last_word) ? 4'(top_pkg::CmdFraming) :
-                (range_q || outside) ? 4'(top_pkg::CmdRange) : 4'(top_pkg::CmdOk);
+            code_q  <= (s_last_i != last_word) ? top_pkg::CmdFraming :
+                (range_q || outside) ? top_pkg::CmdRange : top_pkg::CmdOk;
             state_q <= s_last_i ? Done : Swallow;
           end
         end

@@ -1,7 +1,10 @@
 // Optimiser pass: state and gradients from the buffers through the OPTC and back (docs/top/reference.md, OPT). Four parameters a cycle.
 // Momentum has no second moment: Sv is neither read nor written, and its ports are free.
 // A pass that a product feeds (docs/top/feeding.md) is kept until then; its gradients come from the core, in any order.
-module top_opt #(
+module top_opt
+  import top_pkg::opt_t, top_pkg::fed_t, top_pkg::kept_t, top_pkg::place_t, top_pkg::write_t;
+  import optc_pkg::config_t, optc_pkg::record_t;
+#(
   parameter int YWords = 16384,
   parameter int SWords = 4096
 ) (
@@ -9,7 +12,7 @@ module top_opt #(
   input  logic rst_ni,
   input  logic                      start_i,       // pulse; the command is stable until `done_o`
   /* verilator lint_off UNUSEDSIGNAL */  // fields of other commands
-  input  logic [top_pkg::CmdW-1:0]  cmd_i,
+  input  opt_t                      cmd_i,
   /* verilator lint_on UNUSEDSIGNAL */
   input  logic                      keep_i,        // pulse: the command is kept for a product
   input  logic                      feed_start_i,  // pulse: what is kept begins
@@ -25,9 +28,7 @@ module top_opt #(
   // gradients of a pass that is fed
   input  logic                      f_valid_i,
   output logic                      f_ready_o,
-  input  logic [top_pkg::JobW-1:0]  f_number_i,
-  input  logic [1:0]                f_beat_i,
-  input  logic [top_pkg::BeatW-1:0] f_data_i,
+  input  fed_t                      f_i,
   // read ports: Sw, Sm, Sv, Y; all granted while this works
   output logic [3:0]                req_o,
   output logic [4*top_pkg::AddrW-1:0] addr_o,
@@ -36,9 +37,7 @@ module top_opt #(
   output logic [2:0]                s_we_o,        // Sw, Sm, Sv
   output logic [top_pkg::AddrW-1:0] s_addr_o,
   output logic [3*top_pkg::BeatW-1:0] s_data_o,
-  output logic [7:0]                y_we_o,
-  output logic [top_pkg::AddrW-1:0] y_addr_o,
-  output logic [top_pkg::BeatW-1:0] y_data_o,
+  output write_t                    y_o,
   output logic [255:0]              stat_o         // OPT_STAT of the last pass
 );
   localparam int WordW = top_pkg::WordW;
@@ -47,41 +46,34 @@ module top_opt #(
   logic [2:0]  state_q;
   logic        refused_q, range_q;
   logic [3:0]  code_q;
-  logic [optc_pkg::CfgW-1:0] cfg;
-  logic [optc_pkg::CfgDraw-1:0] cfg_kept;   // without the number of its draws
+  config_t cfg;
   logic momentum;
   logic [1:0] copy_format;
   logic [BeatsW-1:0] beats;
-  localparam int KeptW = optc_pkg::CfgDraw + 32;
-  localparam int PlaceW = top_pkg::PlaceW;
-  localparam int SideW = PlaceW + top_pkg::BeatW;
-  logic [KeptW-1:0] now, kept_q;         // {configuration, first words of copies and of the state}
-  logic             fed_q, kept;         // this pass is fed; it is what is kept
-  logic [15:0] s_addr, g_addr, c_addr;
-  assign now = {cmd_i[96 +: optc_pkg::CfgDraw], cmd_i[79:64], cmd_i[47:32]};
+  localparam int SideW = $bits(place_t) + top_pkg::BeatW;
+  kept_t now, kept_q, work;
+  logic  fed_q, kept;                    // this pass is fed; it is what is kept
+  assign now = {cmd_i.pass, cmd_i.c_addr, cmd_i.s_addr};
   assign kept = (state_q == Idle) ? feed_start_i : fed_q;
-  assign {cfg_kept, c_addr, s_addr} = kept ? kept_q : now;
-  assign cfg = {draw_i, cfg_kept};
-  assign kept_n_o = kept_q[32 + optc_pkg::CfgN +: optc_pkg::CountW];
-  assign kept_drawn_o = kept_q[32 + optc_pkg::CfgCopyRound +: 2] == 2'(ran_pkg::RoundStochastic);
-  assign momentum = !cfg[0];
-  assign copy_format = cfg[optc_pkg::CfgCopyFormat +: 2];
+  assign work = kept ? kept_q : now;
+  assign cfg = {draw_i, work.pass};
+  assign kept_n_o = kept_q.pass.n;
+  assign kept_drawn_o = kept_q.pass.copy_round == ran_pkg::RoundStochastic;
+  assign momentum = !work.pass.adam;
+  assign copy_format = work.pass.copy_format[1:0];
   top_beats u_beats (
-    .n_i    (cfg[optc_pkg::CfgN +: optc_pkg::CountW]),
+    .n_i    (work.pass.n),
     .beats_o(beats)
   );
-  assign g_addr = cmd_i[63:48];
 
   logic cfg_ready, rsp_valid, in_valid, in_ready, out_valid, out_last, stat_valid, optc_busy;
   logic [3:0]  rsp_code, valid, range, unused_side;
   logic [SideW-1:0] side;                // of a fed pass' word of Sw: its place, its gradients
-  logic [PlaceW-1:0] f_place, place, oldest;
+  place_t f_place, place, oldest, back;
   logic [511:0] fetched;
   logic [127:0] out_w, out_m, out_v;
   logic [63:0]  out_y;
-  logic [optc_pkg::CountW-1:0]   stat_values;
-  logic [6*optc_pkg::CountW-1:0] stat_counts;
-  logic [17:0]  stat_bits;
+  record_t      record;
 
   for (genvar f = 0; f < 4; f++) begin : gen_fetch
     logic [BeatsW-1:0] left_q;           // words not asked for yet
@@ -91,11 +83,11 @@ module top_opt #(
     assign more = state_q == Run && left_q != '0;
     assign fed = state_q == Run && fed_q && f_valid_i && f != 3 && !(f == 2 && momentum);
     assign ask = more || fed;
-    assign word = fed_q ? f_place[WordW-1:0] : word_q;
+    assign word = fed_q ? f_place.state : word_q;
     localparam int MineW = (f == 0) ? SideW : 1;
     logic [MineW-1:0] side_in, side_out;
     if (f == 0) begin : gen_side
-      assign side_in = {f_place, f_data_i};
+      assign side_in = {f_place, f_i.data};
       assign side = side_out;
       assign unused_side[f] = 1'b0;
     end else begin : gen_none
@@ -134,7 +126,7 @@ module top_opt #(
         word_q <= '0;
       end else if (start_i) begin
         left_q <= (f == 2 && momentum) ? '0 : beats;
-        word_q <= {1'b0, (f == 3) ? g_addr : s_addr};
+        word_q <= {1'b0, (f == 3) ? cmd_i.g_addr : work.s_addr};
       end else if (more && ready) begin
         left_q <= left_q - BeatsW'(1);
         word_q <= word_next;
@@ -144,15 +136,15 @@ module top_opt #(
   assign in_valid = (valid | {fed_q, momentum, 2'b00}) == '1;
   // All fetches of a pass move together: as much is asked for and taken of each.
   assign f_ready_o = state_q == Run && fed_q && gen_fetch[0].ready;
-  assign place = side[top_pkg::BeatW +: PlaceW];
+  assign place = side[top_pkg::BeatW +: $bits(place_t)];
   top_feed u_feed (
     .clk_i,
     .rst_ni,
-    .s_addr_i(s_addr),
-    .c_addr_i(c_addr),
+    .s_addr_i(work.s_addr),
+    .c_addr_i(work.c_addr),
     .format_i(copy_format),
-    .number_i(f_number_i),
-    .beat_i  (f_beat_i),
+    .number_i(f_i.number),
+    .beat_i  (f_i.beat),
     .place_o (f_place),
     .push_i  (fed_q && in_valid && in_ready),
     .place_i (place),
@@ -185,9 +177,9 @@ module top_opt #(
     .out_y_o           (out_y),
     .stat_valid_o      (stat_valid),
     .stat_ready_i      (1'b1),
-    .stat_values_o     (stat_values),
-    .stat_counts_o     (stat_counts),
-    .stat_bits_o       (stat_bits),
+    .stat_values_o     (record.values),
+    .stat_counts_o     ({record.w, record.m, record.v, record.copy, record.clipped, record.eps}),
+    .stat_bits_o       ({record.bits_v, record.bits_m, record.bits_w}),
     /* verilator lint_off PINCONNECTEMPTY */  // observation
     .obs_moment_valid_o(),
     .obs_moment_o      (),
@@ -213,20 +205,18 @@ module top_opt #(
     .by_i  (c_full),
     .word_o(c_word_next)
   );
-  logic [WordW-1:0] s_word, c_word;
-  logic [2:0]       c_part;
-  assign {c_part, c_word, s_word} = fed_q ? oldest : {c_part_q, c_word_q, s_word_q};
+  assign back = fed_q ? oldest : {c_part_q, c_word_q, s_word_q};
   // Four copies of 4, 8 or 16 bits.
   assign c_full = c_part_q == ((copy_format == 2'd0) ? 3'd7 : (copy_format == 2'd1) ? 3'd3 : 3'd1);
-  assign s_outside = s_word >= WordW'(SWords);
-  assign c_outside = c_word >= WordW'(YWords);
+  assign s_outside = back.state >= WordW'(SWords);
+  assign c_outside = back.copy >= WordW'(YWords);
   assign s_we_o = (out_valid && !s_outside) ? {!momentum, 2'b11} : '0;
-  assign s_addr_o = s_word[top_pkg::AddrW-1:0];
+  assign s_addr_o = back.state[top_pkg::AddrW-1:0];
   assign s_data_o = {out_v, out_m, out_w};
-  assign y_we_o = (!out_valid || c_outside) ? '0 : (copy_format == 2'd0) ? 8'h01 << c_part :
-      (copy_format == 2'd1) ? 8'h03 << {c_part[1:0], 1'b0} : c_part[0] ? 8'hf0 : 8'h0f;
-  assign y_addr_o = c_word[top_pkg::AddrW-1:0];
-  assign y_data_o = (copy_format == 2'd0) ? {8{out_y[51:48], out_y[35:32], out_y[19:16], out_y[3:0]}} :
+  assign y_o.we = (!out_valid || c_outside) ? '0 : (copy_format == 2'd0) ? 8'h01 << back.part :
+      (copy_format == 2'd1) ? 8'h03 << {back.part[1:0], 1'b0} : back.part[0] ? 8'hf0 : 8'h0f;
+  assign y_o.addr = back.copy[top_pkg::AddrW-1:0];
+  assign y_o.data = (copy_format == 2'd0) ? {8{out_y[51:48], out_y[35:32], out_y[19:16], out_y[3:0]}} :
       (copy_format == 2'd1) ? {4{out_y[55:48], out_y[39:32], out_y[23:16], out_y[7:0]}} : {2{out_y}};
 
   assign busy_o = state_q != Idle;
@@ -263,8 +253,8 @@ module top_opt #(
           fed_q     <= feed_start_i;
           refused_q <= 1'b0;
           range_q   <= 1'b0;
-          s_word_q  <= {1'b0, s_addr};
-          c_word_q  <= {1'b0, c_addr};
+          s_word_q  <= {1'b0, work.s_addr};
+          c_word_q  <= {1'b0, work.c_addr};
           c_part_q  <= '0;
           state_q   <= Offer;
         end
@@ -275,10 +265,7 @@ module top_opt #(
           state_q   <= (rsp_code != '0) ? Done : Run;
         end
         Run: if (stat_valid) begin
-          stat_o <= {14'd0, stat_bits,
-                     8'd0, stat_counts[120 +: 24], 8'd0, stat_counts[96 +: 24], 8'd0, stat_counts[72 +: 24],
-                     8'd0, stat_counts[48 +: 24], 8'd0, stat_counts[24 +: 24], 8'd0, stat_counts[0 +: 24],
-                     8'd0, stat_values};
+          stat_o  <= top_pkg::opt_stat_words(record);
           state_q <= Done;
         end
         default: state_q <= Idle;

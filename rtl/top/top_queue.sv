@@ -1,16 +1,18 @@
 // Queue of one engine's commands; its oldest one is offered when the done counters have reached what it waits for
 // (docs/top/README.md, Commands).
-module top_queue (
+module top_queue
+  import top_pkg::cmd_t;
+(
   input  logic                        clk_i,
   input  logic                        rst_ni,
   input  logic                        push_i,        // not when full
-  input  logic [top_pkg::CmdW-1:0]    push_cmd_i,
+  input  cmd_t                        push_cmd_i,
   input  logic [top_pkg::IdW-1:0]     push_id_i,
   output logic                        full_o,
   output logic [2:0]                  queued_o,
   input  logic [3*top_pkg::DoneW-1:0] done_i,        // of load, compute, store
   output logic                        valid_o,       // the oldest may start
-  output logic [top_pkg::CmdW-1:0]    cmd_o,         // stays until `pop_i`
+  output cmd_t                        cmd_o,         // stays until `pop_i`
   output logic [top_pkg::IdW-1:0]     id_o,
   input  logic                        pop_i
 );
@@ -28,7 +30,7 @@ module top_queue (
     /* verilator lint_off UNUSEDSIGNAL */
     logic [top_pkg::DoneW-1:0] ahead;
     /* verilator lint_on UNUSEDSIGNAL */
-    assign ahead = done_i[top_pkg::DoneW*e +: top_pkg::DoneW] - cmd_o[8 + 8*e +: 8];
+    assign ahead = done_i[top_pkg::DoneW*e +: top_pkg::DoneW] - cmd_o.head.waits[top_pkg::DoneW*e +: top_pkg::DoneW];
     assign reached[e] = !ahead[top_pkg::DoneW-1];
   end
   assign valid_o = count_q != '0 && reached == '1;

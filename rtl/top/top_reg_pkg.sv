@@ -4,16 +4,16 @@ package top_reg_pkg;
   /* verilator lint_off UNUSEDPARAM */  // whole tables, of which no module uses every entry
 
   // ID, read only
-  parameter int AddrId = 0;
-  parameter int ResetId = 'h54534c31;
-  parameter int MaskId = 'hffffffff;  // bits of fields
+  parameter logic [15:0] AddrId = 16'd0;
+  parameter logic [31:0] ResetId = 32'h54534c31;
+  parameter logic [31:0] MaskId = 32'hffffffff;  // bits of fields
   parameter int IdId = 0;  // 31:0
   parameter int IdIdW = 32;
 
   // PARAMS, read only
-  parameter int AddrParams = 4;
-  parameter int ResetParams = 0;
-  parameter int MaskParams = 'hffffffff;  // bits of fields
+  parameter logic [15:0] AddrParams = 16'd4;
+  parameter logic [31:0] ResetParams = 32'd0;
+  parameter logic [31:0] MaskParams = 32'hffffffff;  // bits of fields
   parameter int ParamsCores = 0;  // 7:0
   parameter int ParamsCoresW = 8;
   parameter int ParamsRows = 8;  // 15:8
@@ -22,11 +22,17 @@ package top_reg_pkg;
   parameter int ParamsLanesW = 8;
   parameter int ParamsLayers = 24;  // 31:24
   parameter int ParamsLayersW = 8;
+  typedef struct packed {
+    logic [7:0] layers;
+    logic [7:0] lanes;
+    logic [7:0] rows;
+    logic [7:0] cores;
+  } params_t;
 
   // STATUS, read only
-  parameter int AddrStatus = 8;
-  parameter int ResetStatus = 0;
-  parameter int MaskStatus = 'h777f;  // bits of fields
+  parameter logic [15:0] AddrStatus = 16'd8;
+  parameter logic [31:0] ResetStatus = 32'd0;
+  parameter logic [31:0] MaskStatus = 32'h777f;  // bits of fields
   parameter int StatusBusy = 0;  // 2:0
   parameter int StatusBusyW = 3;
   parameter int StatusRun = 3;  // 3
@@ -37,11 +43,21 @@ package top_reg_pkg;
   parameter int StatusComputeQueuedW = 3;
   parameter int StatusStoreQueued = 12;  // 14:12
   parameter int StatusStoreQueuedW = 3;
+  typedef struct packed {
+    logic [16:0] spare15;
+    logic [2:0] store_queued;
+    logic spare11;
+    logic [2:0] compute_queued;
+    logic spare7;
+    logic [2:0] load_queued;
+    logic run;
+    logic [2:0] busy;
+  } status_t;
 
   // IRQ_STATUS, read, write 1 to clear
-  parameter int AddrIrqStatus = 12;
-  parameter int ResetIrqStatus = 0;
-  parameter int MaskIrqStatus = 15;  // bits of fields
+  parameter logic [15:0] AddrIrqStatus = 16'd12;
+  parameter logic [31:0] ResetIrqStatus = 32'd0;
+  parameter logic [31:0] MaskIrqStatus = 32'd15;  // bits of fields
   parameter int IrqStatusLoad = 0;  // 0
   parameter int IrqStatusLoadW = 1;
   parameter int IrqStatusCompute = 1;  // 1
@@ -50,29 +66,42 @@ package top_reg_pkg;
   parameter int IrqStatusStoreW = 1;
   parameter int IrqStatusError = 3;  // 3
   parameter int IrqStatusErrorW = 1;
+  typedef struct packed {
+    logic [27:0] spare4;
+    logic error;
+    logic store;
+    logic compute;
+    logic load;
+  } irq_status_t;
 
   // IRQ_ENABLE, read, write
-  parameter int AddrIrqEnable = 16;
-  parameter int ResetIrqEnable = 0;
-  parameter int MaskIrqEnable = 15;  // bits of fields
+  parameter logic [15:0] AddrIrqEnable = 16'd16;
+  parameter logic [31:0] ResetIrqEnable = 32'd0;
+  parameter logic [31:0] MaskIrqEnable = 32'd15;  // bits of fields
   parameter int IrqEnableEnable = 0;  // 3:0
   parameter int IrqEnableEnableW = 4;
 
   // DONE, read only
-  parameter int AddrDone = 20;
-  parameter int ResetDone = 0;
-  parameter int MaskDone = 'hffffff;  // bits of fields
+  parameter logic [15:0] AddrDone = 16'd20;
+  parameter logic [31:0] ResetDone = 32'd0;
+  parameter logic [31:0] MaskDone = 32'hffffff;  // bits of fields
   parameter int DoneLoad = 0;  // 7:0
   parameter int DoneLoadW = 8;
   parameter int DoneCompute = 8;  // 15:8
   parameter int DoneComputeW = 8;
   parameter int DoneStore = 16;  // 23:16
   parameter int DoneStoreW = 8;
+  typedef struct packed {
+    logic [7:0] spare24;
+    logic [7:0] store;
+    logic [7:0] compute;
+    logic [7:0] load;
+  } done_t;
 
   // ERROR, read only
-  parameter int AddrError = 24;
-  parameter int ResetError = 0;
-  parameter int MaskError = 'hffff1f3f;  // bits of fields
+  parameter logic [15:0] AddrError = 16'd24;
+  parameter logic [31:0] ResetError = 32'd0;
+  parameter logic [31:0] MaskError = 32'hffff1f3f;  // bits of fields
   parameter int ErrorCode = 0;  // 3:0
   parameter int ErrorCodeW = 4;
   parameter int ErrorEngine = 4;  // 5:4
@@ -83,78 +112,92 @@ package top_reg_pkg;
   parameter int ErrorIdW = 8;
   parameter int ErrorCount = 24;  // 31:24
   parameter int ErrorCountW = 8;
+  typedef struct packed {
+    logic [7:0] count;
+    logic [7:0] id;
+    logic [2:0] spare13;
+    logic [4:0] detail;
+    logic [1:0] spare6;
+    logic [1:0] engine;
+    logic [3:0] code;
+  } error_t;
 
   // ERROR_CLEAR, write only
-  parameter int AddrErrorClear = 28;
-  parameter int ResetErrorClear = 0;
-  parameter int MaskErrorClear = 'hffffffff;  // bits of fields
+  parameter logic [15:0] AddrErrorClear = 16'd28;
+  parameter logic [31:0] ResetErrorClear = 32'd0;
+  parameter logic [31:0] MaskErrorClear = 32'hffffffff;  // bits of fields
   parameter int ErrorClearClear = 0;  // 31:0
   parameter int ErrorClearClearW = 32;
 
   // SEED, read, write
-  parameter int AddrSeed = 32;
-  parameter int ResetSeed = 1;
-  parameter int MaskSeed = 'hffffffff;  // bits of fields
+  parameter logic [15:0] AddrSeed = 16'd32;
+  parameter logic [31:0] ResetSeed = 32'd1;
+  parameter logic [31:0] MaskSeed = 32'hffffffff;  // bits of fields
   parameter int SeedSeed = 0;  // 31:0
   parameter int SeedSeedW = 32;
 
   // STEP, write only
-  parameter int AddrStep = 'h24;
-  parameter int ResetStep = 0;
-  parameter int MaskStep = 'hffffffff;  // bits of fields
+  parameter logic [15:0] AddrStep = 16'h24;
+  parameter logic [31:0] ResetStep = 32'd0;
+  parameter logic [31:0] MaskStep = 32'hffffffff;  // bits of fields
   parameter int StepStep = 0;  // 31:0
   parameter int StepStepW = 32;
 
   // PUSH, write only
-  parameter int AddrPush = 'h28;
-  parameter int ResetPush = 0;
-  parameter int MaskPush = 'hff;  // bits of fields
+  parameter logic [15:0] AddrPush = 16'h28;
+  parameter logic [31:0] ResetPush = 32'd0;
+  parameter logic [31:0] MaskPush = 32'hff;  // bits of fields
   parameter int PushId = 0;  // 7:0
   parameter int PushIdW = 8;
 
   // CYCLES, read only
-  parameter int AddrCycles = 'h2c;
-  parameter int ResetCycles = 0;
-  parameter int MaskCycles = 'hffffffff;  // bits of fields
+  parameter logic [15:0] AddrCycles = 16'h2c;
+  parameter logic [31:0] ResetCycles = 32'd0;
+  parameter logic [31:0] MaskCycles = 32'hffffffff;  // bits of fields
   parameter int CyclesCycles = 0;  // 31:0
   parameter int CyclesCyclesW = 32;
 
   // RUN, read, write
-  parameter int AddrRun = 'h30;
-  parameter int ResetRun = 0;
-  parameter int MaskRun = 'hff00ffff;  // bits of fields
+  parameter logic [15:0] AddrRun = 16'h30;
+  parameter logic [31:0] ResetRun = 32'd0;
+  parameter logic [31:0] MaskRun = 32'hff00ffff;  // bits of fields
   parameter int RunCount = 0;  // 15:0
   parameter int RunCountW = 16;
   parameter int RunId = 24;  // 31:24
   parameter int RunIdW = 8;
+  typedef struct packed {
+    logic [7:0] id;
+    logic [7:0] spare16;
+    logic [15:0] count;
+  } run_t;
 
   // CMD, read, write
-  parameter int AddrCmd = 'h40;
-  parameter int CountCmd = 16;
-  parameter int ResetCmd = 0;
-  parameter int MaskCmd = 'hffffffff;  // bits of fields
+  parameter logic [15:0] AddrCmd = 16'h40;
+  parameter logic [15:0] CountCmd = 16'd16;
+  parameter logic [31:0] ResetCmd = 32'd0;
+  parameter logic [31:0] MaskCmd = 32'hffffffff;  // bits of fields
   parameter int CmdWord = 0;  // 31:0
   parameter int CmdWordW = 32;
 
   // UPD, read, write
-  parameter int AddrUpd = 'h80;
-  parameter int CountUpd = 6;
-  parameter int ResetUpd = 0;
-  parameter int MaskUpd = 'hffffffff;  // bits of fields
+  parameter logic [15:0] AddrUpd = 16'h80;
+  parameter logic [15:0] CountUpd = 16'd6;
+  parameter logic [31:0] ResetUpd = 32'd0;
+  parameter logic [31:0] MaskUpd = 32'hffffffff;  // bits of fields
   parameter int UpdWord = 0;  // 31:0
   parameter int UpdWordW = 32;
 
   // UPD_PUSH, write only
-  parameter int AddrUpdPush = 'h98;
-  parameter int ResetUpdPush = 0;
-  parameter int MaskUpdPush = 'hffffffff;  // bits of fields
+  parameter logic [15:0] AddrUpdPush = 16'h98;
+  parameter logic [31:0] ResetUpdPush = 32'd0;
+  parameter logic [31:0] MaskUpdPush = 32'hffffffff;  // bits of fields
   parameter int UpdPushPush = 0;  // 31:0
   parameter int UpdPushPushW = 32;
 
   // UPD_ANSWER, read only
-  parameter int AddrUpdAnswer = 'h9c;
-  parameter int ResetUpdAnswer = 0;
-  parameter int MaskUpdAnswer = 'h7ffff;  // bits of fields
+  parameter logic [15:0] AddrUpdAnswer = 16'h9c;
+  parameter logic [31:0] ResetUpdAnswer = 32'd0;
+  parameter logic [31:0] MaskUpdAnswer = 32'h7ffff;  // bits of fields
   parameter int UpdAnswerFl = 0;  // 7:0
   parameter int UpdAnswerFlW = 8;
   parameter int UpdAnswerN = 8;  // 10:8
@@ -165,28 +208,36 @@ package top_reg_pkg;
   parameter int UpdAnswerCodeW = 2;
   parameter int UpdAnswerPending = 18;  // 18
   parameter int UpdAnswerPendingW = 1;
+  typedef struct packed {
+    logic [12:0] spare19;
+    logic pending;
+    logic [1:0] code;
+    logic [4:0] events;
+    logic [2:0] n;
+    logic [7:0] fl;
+  } upd_answer_t;
 
   // STAT, read only
-  parameter int AddrStat = 'ha0;
-  parameter int CountStat = 6;
-  parameter int ResetStat = 0;
-  parameter int MaskStat = 'hffffffff;  // bits of fields
+  parameter logic [15:0] AddrStat = 16'ha0;
+  parameter logic [15:0] CountStat = 16'd6;
+  parameter logic [31:0] ResetStat = 32'd0;
+  parameter logic [31:0] MaskStat = 32'hffffffff;  // bits of fields
   parameter int StatWord = 0;  // 31:0
   parameter int StatWordW = 32;
 
   // OPT_STAT, read only
-  parameter int AddrOptStat = 'hc0;
-  parameter int CountOptStat = 8;
-  parameter int ResetOptStat = 0;
-  parameter int MaskOptStat = 'hffffffff;  // bits of fields
+  parameter logic [15:0] AddrOptStat = 16'hc0;
+  parameter logic [15:0] CountOptStat = 16'd8;
+  parameter logic [31:0] ResetOptStat = 32'd0;
+  parameter logic [31:0] MaskOptStat = 32'hffffffff;  // bits of fields
   parameter int OptStatWord = 0;  // 31:0
   parameter int OptStatWordW = 32;
 
   // PLAN, read only
-  parameter int AddrPlan = 'h200;
-  parameter int CountPlan = 'h80;
-  parameter int ResetPlan = 0;
-  parameter int MaskPlan = 'hffffffff;  // bits of fields
+  parameter logic [15:0] AddrPlan = 16'h200;
+  parameter logic [15:0] CountPlan = 16'h80;
+  parameter logic [31:0] ResetPlan = 32'd0;
+  parameter logic [31:0] MaskPlan = 32'hffffffff;  // bits of fields
   parameter int PlanWord = 0;  // 31:0
   parameter int PlanWordW = 32;
 

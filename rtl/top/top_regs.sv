@@ -6,7 +6,10 @@
 // A request taken at A is answered at A + 1; what a write wrote is in force from A + 1, and pulses that it causes come at A + 1. A request
 // waits for nothing but LAPS' port, in LAPS' window. Reads see everything as at A. irq_o is a register: it follows IRQ_STATUS and IRQ_ENABLE
 // one cycle later. Events (done, failures) of the cycle in which a write clears them are kept.
-module top_regs #(
+module top_regs
+  import top_pkg::failure_t, top_pkg::answer_t, top_pkg::upd_t, top_pkg::upd_words_t, top_pkg::cmd_t;
+  import top_reg_pkg::status_t, top_reg_pkg::error_t, top_reg_pkg::run_t, top_reg_pkg::upd_answer_t;
+#(
   parameter int Cores = 1,
   parameter int Rows = 8,
   parameter int Lanes = 16,
@@ -83,11 +86,6 @@ module top_regs #(
   localparam logic [1:0] RespOkay = 2'd0;
   localparam logic [1:0] RespSlvErr = 2'd2;
   localparam logic [1:0] RespDecErr = 2'd3;
-  localparam logic [3:0] OpLoad = 4'd1;
-  localparam logic [3:0] OpStore = 4'd4;
-  localparam logic [1:0] EngineLoad = 2'd0;
-  localparam logic [1:0] EngineCompute = 2'd1;
-  localparam logic [1:0] EngineStore = 2'd2;
 
   // ---- decoding ----------------
   // Words from a register's address on, in the map's own part.
@@ -106,26 +104,26 @@ module top_regs #(
 
   logic at_id, at_params, at_status, at_irq_status, at_irq_enable, at_done, at_error, at_error_clear, at_seed, at_step;
   logic at_push, at_run, at_cycles, at_cmd, at_upd, at_upd_push, at_upd_answer, at_stat, at_opt_stat, at_plan;
-  assign at_id          = in_range(word, 16'(top_reg_pkg::AddrId), 16'd1);
-  assign at_params      = in_range(word, 16'(top_reg_pkg::AddrParams), 16'd1);
-  assign at_status      = in_range(word, 16'(top_reg_pkg::AddrStatus), 16'd1);
-  assign at_irq_status  = in_range(word, 16'(top_reg_pkg::AddrIrqStatus), 16'd1);
-  assign at_irq_enable  = in_range(word, 16'(top_reg_pkg::AddrIrqEnable), 16'd1);
-  assign at_done        = in_range(word, 16'(top_reg_pkg::AddrDone), 16'd1);
-  assign at_error       = in_range(word, 16'(top_reg_pkg::AddrError), 16'd1);
-  assign at_error_clear = in_range(word, 16'(top_reg_pkg::AddrErrorClear), 16'd1);
-  assign at_seed        = in_range(word, 16'(top_reg_pkg::AddrSeed), 16'd1);
-  assign at_step        = in_range(word, 16'(top_reg_pkg::AddrStep), 16'd1);
-  assign at_push        = in_range(word, 16'(top_reg_pkg::AddrPush), 16'd1);
-  assign at_run         = in_range(word, 16'(top_reg_pkg::AddrRun), 16'd1);
-  assign at_cycles      = in_range(word, 16'(top_reg_pkg::AddrCycles), 16'd1);
-  assign at_cmd         = in_range(word, 16'(top_reg_pkg::AddrCmd), 16'(top_reg_pkg::CountCmd));
-  assign at_upd         = in_range(word, 16'(top_reg_pkg::AddrUpd), 16'(top_reg_pkg::CountUpd));
-  assign at_upd_push    = in_range(word, 16'(top_reg_pkg::AddrUpdPush), 16'd1);
-  assign at_upd_answer  = in_range(word, 16'(top_reg_pkg::AddrUpdAnswer), 16'd1);
-  assign at_stat        = in_range(word, 16'(top_reg_pkg::AddrStat), 16'(top_reg_pkg::CountStat));
-  assign at_opt_stat    = in_range(word, 16'(top_reg_pkg::AddrOptStat), 16'(top_reg_pkg::CountOptStat));
-  assign at_plan        = in_range(word, 16'(top_reg_pkg::AddrPlan), 16'(top_reg_pkg::CountPlan));
+  assign at_id          = in_range(word, top_reg_pkg::AddrId, 16'd1);
+  assign at_params      = in_range(word, top_reg_pkg::AddrParams, 16'd1);
+  assign at_status      = in_range(word, top_reg_pkg::AddrStatus, 16'd1);
+  assign at_irq_status  = in_range(word, top_reg_pkg::AddrIrqStatus, 16'd1);
+  assign at_irq_enable  = in_range(word, top_reg_pkg::AddrIrqEnable, 16'd1);
+  assign at_done        = in_range(word, top_reg_pkg::AddrDone, 16'd1);
+  assign at_error       = in_range(word, top_reg_pkg::AddrError, 16'd1);
+  assign at_error_clear = in_range(word, top_reg_pkg::AddrErrorClear, 16'd1);
+  assign at_seed        = in_range(word, top_reg_pkg::AddrSeed, 16'd1);
+  assign at_step        = in_range(word, top_reg_pkg::AddrStep, 16'd1);
+  assign at_push        = in_range(word, top_reg_pkg::AddrPush, 16'd1);
+  assign at_run         = in_range(word, top_reg_pkg::AddrRun, 16'd1);
+  assign at_cycles      = in_range(word, top_reg_pkg::AddrCycles, 16'd1);
+  assign at_cmd         = in_range(word, top_reg_pkg::AddrCmd, top_reg_pkg::CountCmd);
+  assign at_upd         = in_range(word, top_reg_pkg::AddrUpd, top_reg_pkg::CountUpd);
+  assign at_upd_push    = in_range(word, top_reg_pkg::AddrUpdPush, 16'd1);
+  assign at_upd_answer  = in_range(word, top_reg_pkg::AddrUpdAnswer, 16'd1);
+  assign at_stat        = in_range(word, top_reg_pkg::AddrStat, top_reg_pkg::CountStat);
+  assign at_opt_stat    = in_range(word, top_reg_pkg::AddrOptStat, top_reg_pkg::CountOptStat);
+  assign at_plan        = in_range(word, top_reg_pkg::AddrPlan, top_reg_pkg::CountPlan);
 
   // Numbers within arrays; 0 elsewhere, so that no select leaves its vector.
   logic [3:0] cmd_at;
@@ -137,32 +135,47 @@ module top_regs #(
   assign plan_addr_o = 7'(word - 14'(top_reg_pkg::AddrPlan >> 2));
 
   // ---- registers ----------------
-  logic [3:0]   irq_status_q, irq_enable_q;
-  logic [3:0]   fail_code_q;
-  logic [1:0]   fail_engine_q;
-  logic [4:0]   fail_detail_q;
-  logic [7:0]   fail_id_q, fail_count_q;
+  logic [3:0]   irq_status, irq_enable;
+  failure_t     failure;
+  logic [7:0]   fail_count;
   logic [31:0]  seed_q, cycles_q;
   logic [511:0] cmd_q;
-  logic [191:0] upd_q, sent_q;                  // as written, and as pushed
-  logic [1:0]   upd_code_q;
-  logic [7:0]   upd_fl_q;
-  logic [2:0]   upd_n_q;
-  logic [4:0]   upd_events_q;
-  logic         upd_pending_q, upd_taken_q;     // the host's: pushed; taken by LAPS
+  /* verilator lint_off UNUSEDSIGNAL */
+  cmd_t         cmd;
+  /* verilator lint_on UNUSEDSIGNAL */
+  upd_words_t   upd_words;
+  answer_t      answer;
+  logic         pending;
 
   // ---- one access: what it may do, what it reads ----------------
   logic [1:0]  engine;
   logic        full, running, readable, writable, legal, write_ok, take, own_write;
   logic [31:0] mask, rdata;
-  always_comb begin
-    engine = EngineCompute;
-    if (cmd_q[3:0] == OpLoad) engine = EngineLoad;
-    if (cmd_q[3:0] == OpStore) engine = EngineStore;
-  end
+  status_t     status;
+  error_t      error;
+  upd_answer_t upd_answer;
+  assign cmd = cmd_q;
+  assign engine = top_pkg::engine_of(cmd.head.op);
   assign running = run_left_i != '0;
   assign full = push_full_i[engine] || running;
-
+  always_comb begin
+    status = '0;
+    status.busy = busy_i;
+    status.run = running;
+    {status.store_queued, status.compute_queued, status.load_queued} = queued_i;
+    error = '0;
+    error.code = failure.code;
+    error.engine = failure.engine;
+    error.detail = failure.detail;
+    error.id = failure.id;
+    error.count = fail_count;
+    upd_answer = '0;
+    upd_answer.fl = answer.fl;
+    upd_answer.n = answer.n;
+    upd_answer.events = answer.events;
+    upd_answer.code = answer.code;
+    upd_answer.pending = pending;
+  end
   always_comb begin
     mask = '1;
     rdata = '0;
@@ -174,27 +187,19 @@ module top_regs #(
     end else if (at_params) begin
       rdata = {8'(Layers), 8'(Lanes), 8'(Rows), 8'(Cores)};
     end else if (at_status) begin
-      rdata[top_reg_pkg::StatusBusy +: 3] = busy_i;
-      rdata[top_reg_pkg::StatusRun] = running;
-      rdata[top_reg_pkg::StatusLoadQueued +: 3] = queued_i[2:0];
-      rdata[top_reg_pkg::StatusComputeQueued +: 3] = queued_i[5:3];
-      rdata[top_reg_pkg::StatusStoreQueued +: 3] = queued_i[8:6];
+      rdata = status;
     end else if (at_irq_status) begin
       writable = 1'b1;
       mask = top_reg_pkg::MaskIrqStatus;
-      rdata = {28'd0, irq_status_q};
+      rdata = {28'd0, irq_status};
     end else if (at_irq_enable) begin
       writable = 1'b1;
       mask = top_reg_pkg::MaskIrqEnable;
-      rdata = {28'd0, irq_enable_q};
+      rdata = {28'd0, irq_enable};
     end else if (at_done) begin
       rdata = {8'd0, done_i};
     end else if (at_error) begin
-      rdata[top_reg_pkg::ErrorCode +: 4] = fail_code_q;
-      rdata[top_reg_pkg::ErrorEngine +: 2] = fail_engine_q;
-      rdata[top_reg_pkg::ErrorDetail +: 5] = fail_detail_q;
-      rdata[top_reg_pkg::ErrorId +: 8] = fail_id_q;
-      rdata[top_reg_pkg::ErrorCount +: 8] = fail_count_q;
+      rdata = error;
     end else if (at_error_clear || at_step || at_upd_push) begin
       readable = 1'b0;
       writable = 1'b1;
@@ -205,7 +210,7 @@ module top_regs #(
     end else if (at_run) begin
       writable = 1'b1;
       mask = top_reg_pkg::MaskRun;
-      rdata[top_reg_pkg::RunCount +: 16] = run_left_i;
+      rdata = {16'd0, run_left_i};
     end else if (at_seed) begin
       writable = 1'b1;
       rdata = seed_q;
@@ -216,13 +221,9 @@ module top_regs #(
       rdata = cmd_q[{cmd_at, 5'd0} +: 32];
     end else if (at_upd) begin
       writable = 1'b1;
-      rdata = upd_q[{upd_at, 5'd0} +: 32];
+      rdata = upd_words[{upd_at, 5'd0} +: 32];
     end else if (at_upd_answer) begin
-      rdata[top_reg_pkg::UpdAnswerFl +: 8] = upd_fl_q;
-      rdata[top_reg_pkg::UpdAnswerN +: 3] = upd_n_q;
-      rdata[top_reg_pkg::UpdAnswerEvents +: 5] = upd_events_q;
-      rdata[top_reg_pkg::UpdAnswerCode +: 2] = upd_code_q;
-      rdata[top_reg_pkg::UpdAnswerPending] = upd_pending_q;
+      rdata = upd_answer;
     end else if (at_stat) begin
       rdata = stat_i[{stat_at, 5'd0} +: 32];
     end else if (at_opt_stat) begin
@@ -235,7 +236,7 @@ module top_regs #(
     end
   end
   assign legal = (req_wdata_i & ~mask) == '0 && !(at_push && full) && !(at_run && running) &&
-      !(at_upd_push && upd_pending_q);
+      !(at_upd_push && pending);
   assign write_ok = writable && legal;
 
   // ---- taking and answering ----------------
@@ -272,68 +273,25 @@ module top_regs #(
     end
   end
   logic [1:0] laps_code;
-  assign laps_code = (laps_rsp_code_i == 2'(laps_pkg::RegOk)) ? RespOkay :
-      (laps_rsp_code_i == 2'(laps_pkg::RegAddress)) ? RespDecErr : RespSlvErr;
+  assign laps_code = (laps_rsp_code_i == laps_pkg::RegOk) ? RespOkay :
+      (laps_rsp_code_i == laps_pkg::RegAddress) ? RespDecErr : RespSlvErr;
   assign rsp_valid_o = taken_q;
   assign rsp_code_o = from_laps_q ? laps_code : code_q;
   assign rsp_data_o = from_laps_q ? laps_rsp_data_i : from_core_q ? ctr_data : data_q;
 
   // ---- interrupts, failures ----------------
-  logic [3:0] irq_set, irq_clear;
-  logic       fail_any, fail_clear, fail_first;
-  logic [1:0] fails;
-  logic [7:0] fail_count;
-  logic [8:0] fail_sum;
-  assign fail_any = fail_valid_i != '0;
-  assign fails = {1'b0, fail_valid_i[0]} + {1'b0, fail_valid_i[1]} + {1'b0, fail_valid_i[2]};
-  assign irq_set = {fail_any, done_valid_i};
-  assign irq_clear = (own_write && at_irq_status) ? req_wdata_i[3:0] : '0;
-  assign fail_clear = own_write && at_error_clear;
-  assign fail_count = fail_clear ? '0 : fail_count_q;
-  assign fail_sum = {1'b0, fail_count} + {7'd0, fails};
-  assign fail_first = fail_any && fail_count == '0;
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) begin
-      irq_status_q  <= '0;
-      irq_enable_q  <= 4'(top_reg_pkg::ResetIrqEnable);
-      irq_o         <= 1'b0;
-      fail_code_q   <= '0;
-      fail_engine_q <= '0;
-      fail_detail_q <= '0;
-      fail_id_q     <= '0;
-      fail_count_q  <= '0;
-    end else begin
-      irq_status_q <= (irq_status_q & ~irq_clear) | irq_set;
-      if (own_write && at_irq_enable) irq_enable_q <= req_wdata_i[3:0];
-      irq_o <= (irq_status_q & irq_enable_q) != '0;
-      fail_count_q <= fail_sum[8] ? '1 : fail_sum[7:0];
-      if (fail_first) begin
-        if (fail_valid_i[0]) begin
-          fail_engine_q <= EngineLoad;
-          fail_code_q   <= fail_code_i[3:0];
-          fail_detail_q <= fail_detail_i[4:0];
-          fail_id_q     <= fail_id_i[7:0];
-        end else if (fail_valid_i[1]) begin
-          fail_engine_q <= EngineCompute;
-          fail_code_q   <= fail_code_i[7:4];
-          fail_detail_q <= fail_detail_i[9:5];
-          fail_id_q     <= fail_id_i[15:8];
-        end else begin
-          fail_engine_q <= EngineStore;
-          fail_code_q   <= fail_code_i[11:8];
-          fail_detail_q <= fail_detail_i[14:10];
-          fail_id_q     <= fail_id_i[23:16];
-        end
-      end else if (fail_clear) begin
-        fail_code_q   <= '0;
-        fail_engine_q <= '0;
-        fail_detail_q <= '0;
-        fail_id_q     <= '0;
-      end
-    end
-  end
+  top_events u_events (
+    .clk_i, .rst_ni, .done_valid_i, .fail_valid_i, .fail_code_i, .fail_detail_i, .fail_id_i,
+    .status_write_i(own_write && at_irq_status), .enable_write_i(own_write && at_irq_enable),
+    .fail_clear_i(own_write && at_error_clear), .wdata_i(req_wdata_i[3:0]), .irq_status_o(irq_status),
+    .irq_enable_o(irq_enable), .failure_o(failure), .fail_count_o(fail_count), .irq_o
+  );
 
   // ---- commands, seed, step, cycles ----------------
+  /* verilator lint_off UNUSEDSIGNAL */
+  run_t run;
+  /* verilator lint_on UNUSEDSIGNAL */
+  assign run = req_wdata_i;
   assign push_cmd_o = cmd_q;
   assign seed_o = seed_q;
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -362,51 +320,30 @@ module top_regs #(
         push_id_o     <= req_wdata_i[7:0];
       end
       if (own_write && at_run) begin
-        run_count_o <= req_wdata_i[top_reg_pkg::RunCount +: 16];
-        run_id_o    <= req_wdata_i[top_reg_pkg::RunId +: 8];
+        run_count_o <= run.count;
+        run_id_o    <= run.id;
       end
     end
   end
 
   // ---- the host's statistics ----------------
-  logic upd_push;
-  assign upd_push = own_write && at_upd_push;
-  assign upd_valid_o    = upd_pending_q && !upd_taken_q;
-  assign upd_values_o   = sent_q[31:0];
-  assign upd_overflow_o = sent_q[63:32];
-  assign upd_zeros_o    = sent_q[95:64];
-  assign upd_sum_abs_o  = sent_q[143:96];
-  assign upd_class_o    = sent_q[161:160];
-  assign upd_layer_o    = sent_q[169:162];
-  assign upd_max_bit_o  = sent_q[175:170];
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) begin
-      upd_q         <= '0;
-      upd_pending_q <= 1'b0;
-      upd_taken_q   <= 1'b0;
-      upd_code_q    <= '0;
-      upd_fl_q      <= '0;
-      upd_n_q       <= '0;
-      upd_events_q  <= '0;
-    end else begin
-      if (own_write && at_upd) upd_q[{upd_at, 5'd0} +: 32] <= req_wdata_i;
-      // LAPS answers in the order in which it takes: an answer that comes before the host's update was taken is a GEMM's.
-      if (upd_push) upd_pending_q <= 1'b1;
-      else if (upd_rsp_valid_i && upd_taken_q) upd_pending_q <= 1'b0;
-      if (upd_valid_o && upd_ready_i) upd_taken_q <= 1'b1;
-      else if (upd_rsp_valid_i) upd_taken_q <= 1'b0;
-      if (upd_rsp_valid_i) begin
-        upd_code_q   <= upd_rsp_code_i;
-        upd_fl_q     <= upd_rsp_fl_i;
-        upd_n_q      <= upd_rsp_n_i;
-        upd_events_q <= upd_rsp_events_i;
-      end
-    end
-  end
-  always_ff @(posedge clk_i) if (upd_push) sent_q <= upd_q;
+  upd_t upd;
+  top_updates u_updates (
+    .clk_i, .rst_ni, .write_i(own_write && at_upd), .word_i(upd_at), .wdata_i(req_wdata_i),
+    .push_i(own_write && at_upd_push), .upd_words_o(upd_words), .answer_o(answer), .pending_o(pending), .upd_valid_o,
+    .upd_ready_i, .upd_o(upd), .upd_rsp_valid_i,
+    .upd_rsp_i({upd_rsp_code_i, upd_rsp_events_i, upd_rsp_n_i, upd_rsp_fl_i})
+  );
+  assign upd_layer_o    = upd.layer;
+  assign upd_class_o    = upd.cls;
+  assign upd_values_o   = upd.values;
+  assign upd_overflow_o = upd.overflow;
+  assign upd_zeros_o    = upd.zeros;
+  assign upd_max_bit_o  = upd.max_bit;
+  assign upd_sum_abs_o  = upd.sum_abs;
 
   logic unused;
-  assign unused = ^{req_addr_i[1:0], sent_q[159:144], sent_q[191:176]};
+  assign unused = ^req_addr_i[1:0];
 
   // LAPS answers its accesses, and nothing else, a cycle after it took them.
   `TS_ASSERT(LapsAnswers, laps_rsp_valid_i == (taken_q && from_laps_q))

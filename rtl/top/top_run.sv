@@ -1,6 +1,8 @@
 // Commands from the stream in (docs/top/run.md): while RUN is not 0 and no load waits or is carried out, four words make a command, which is pushed in the
 // cycle in which its fourth one is taken. That one waits for room in the queue of its engine.
-module top_run (
+module top_run
+  import top_pkg::cmd_t;
+(
   input  logic                       clk_i,
   input  logic                       rst_ni,
   input  logic                       run_valid_i,   // pulse, while left_o is 0
@@ -15,7 +17,7 @@ module top_run (
   output logic                       push_valid_o,  // pulse
   output logic [1:0]                 push_engine_o,
   output logic [top_pkg::IdW-1:0]    push_id_o,
-  output logic [top_pkg::CmdW-1:0]   push_cmd_o     // word 0 lowest
+  output cmd_t                       push_cmd_o
 );
   logic [15:0]                 left_q;
   logic [1:0]                  word_q;
@@ -24,8 +26,7 @@ module top_run (
 
   logic [1:0] engine;
   logic       take, last;
-  assign engine = (cmd_q[3:0] == 4'(top_pkg::OpLoad)) ? 2'(top_pkg::EngineLoad) :
-      (cmd_q[3:0] == 4'(top_pkg::OpStore)) ? 2'(top_pkg::EngineStore) : 2'(top_pkg::EngineCompute);
+  assign engine = top_pkg::engine_of(push_cmd_o.head.op);
   assign last = word_q == 2'd3;
   assign s_ready_o = left_q != '0 && load_idle_i && !(last && full_i[engine]);
   assign take = s_valid_i && s_ready_o;

@@ -1,6 +1,8 @@
 // Store engine: words of a buffer, or of the records, to the stream out (docs/top/reference.md, STORE). A command begins at its first cycle with `cmd_valid_i`, asks
 // for words from the next one on, and is done a cycle after its last word.
-module top_store #(
+module top_store
+  import top_pkg::move_t;
+#(
   parameter int YWords = 16384,
   parameter int AWords = 1024,
   parameter int SWords = 4096
@@ -8,7 +10,9 @@ module top_store #(
   input  logic                      clk_i,
   input  logic                      rst_ni,
   input  logic                      cmd_valid_i,
-  input  logic [top_pkg::CmdW-1:0]  cmd_i,
+  /* verilator lint_off UNUSEDSIGNAL */  // spare bits, waits
+  input  move_t                     cmd_i,
+  /* verilator lint_on UNUSEDSIGNAL */
   output logic                      cmd_done_o,     // pulse
   output logic [top_pkg::CodeW-1:0] cmd_code_o,
   output logic                      busy_o,
@@ -29,28 +33,25 @@ module top_store #(
   logic [15:0] count_q;
   logic        range_q;
 
-  /* verilator lint_off UNUSEDSIGNAL */  // fields of other engines
-  logic [top_pkg::CmdW-1:0] cmd;
-  /* verilator lint_on UNUSEDSIGNAL */
   logic [2:0]  target;
   logic [15:0] words;
   logic [16:0] size, limit, addr;
   logic        bad_op, records, more, req_ready, out_range, mem_req, grant;
   logic [top_pkg::BeatW-1:0] data;
-  assign cmd = cmd_i;
-  assign target = cmd[6:4];
-  assign words = cmd[79:64];
-  assign records = cmd[7];
-  assign bad_op = cmd[3:0] != 4'(top_pkg::OpStore) || (records ? target != '0 : target < 3'(top_pkg::BufY));
-  assign size = records ? 17'(top_pkg::RecordWords) : (target == 3'(top_pkg::BufY)) ? 17'(YWords) :
-      (target == 3'(top_pkg::BufA)) ? 17'(AWords) : 17'(SWords);
+  assign target = cmd_i.head.target;
+  assign words = cmd_i.words;
+  assign records = cmd_i.head.records;
+  assign bad_op = cmd_i.head.op != top_pkg::OpStore || (records ? target != '0 : target < top_pkg::BufY);
+  assign size = records ? 17'(top_pkg::RecordWords) : (target == top_pkg::BufY) ? 17'(YWords) :
+      (target == top_pkg::BufA) ? 17'(AWords) : 17'(SWords);
   // The fetch knows one size: an address past a smaller buffer's end is moved past it.
-  assign addr = {1'b0, cmd[47:32]} + {1'b0, count_q};
+  assign addr = {1'b0, cmd_i.addr} + {1'b0, count_q};
   assign limit = (addr >= size) ? 17'h1_0000 : addr;
   assign more = state_q == Run && count_q != words;
   assign grant = records || grant_i[target];
-  assign data = records ? record_i : (target == 3'd3) ? data_i[0 +: 128] : (target == 3'd4) ? data_i[128 +: 128] :
-      (target == 3'd5) ? data_i[256 +: 128] : (target == 3'd6) ? data_i[384 +: 128] : data_i[512 +: 128];
+  assign data = records ? record_i : (target == top_pkg::BufY) ? data_i[0 +: 128] :
+      (target == top_pkg::BufA) ? data_i[128 +: 128] : (target == top_pkg::BufSw) ? data_i[256 +: 128] :
+      (target == top_pkg::BufSm) ? data_i[384 +: 128] : data_i[512 +: 128];
   for (genvar b = 0; b < 8; b++) begin : gen_read
     assign read_o[b] = mem_req && !records && target == 3'(b);
   end
@@ -90,7 +91,7 @@ module top_store #(
         Idle: if (cmd_valid_i) begin
           count_q <= '0;
           range_q <= 1'b0;
-          code_q  <= bad_op ? 4'(top_pkg::CmdOperation) : (words == '0) ? 4'(top_pkg::CmdSize) : 4'(top_pkg::CmdOk);
+          code_q  <= bad_op ? top_pkg::CmdOperation : (words == '0) ? top_pkg::CmdSize : top_pkg::CmdOk;
           state_q <= (bad_op || words == '0) ? Done : Run;
         end
         Run: begin
@@ -98,7 +99,7 @@ module top_store #(
           if (m_valid_o && m_ready_i) begin
             range_q <= range_q || out_range;
             if (m_last_o) begin
-              if (range_q || out_range) code_q <= 4'(top_pkg::CmdRange);
+              if (range_q || out_range) code_q <= top_pkg::CmdRange;
               state_q <= Done;
             end
           end

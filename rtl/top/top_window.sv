@@ -3,7 +3,9 @@
 //
 // A pass is one tile's share of the stream. The images' words come in order, each once a pass, into a ring of sixteen, which holds all
 // that a window spans. Each cycle a piece of a window, in one row of the image, moves from there to the beat that is being filled.
-module top_window #(
+module top_window
+  import top_pkg::window_t, top_pkg::lengths_t;
+#(
   parameter int Words = 8192,
   parameter int Tile = 0
 ) (
@@ -21,9 +23,9 @@ module top_window #(
   input  logic [12:0] member_i,        // a beat ends after so much of a vector, after so many rows of a tile
   // geometry of windows
   /* verilator lint_off UNUSEDSIGNAL */  // spare bits
-  input  logic [95:0] window_i,        // words 10 .. 12 of the command
+  input  window_t     window_i,
   /* verilator lint_on UNUSEDSIGNAL */
-  input  logic [top_pkg::GeometryW-1:0] lengths_i,
+  input  lengths_t    lengths_i,
   // buffer
   output logic                      mem_req_o,
   output logic [top_pkg::AddrW-1:0] mem_addr_o,
@@ -35,13 +37,6 @@ module top_window #(
   output logic [top_pkg::BeatW-1:0] out_data_o,
   output logic                      out_last_o     // of a vector, of a tile
 );
-  logic [15:0] words;                  // of the images; what lies after is 0
-  logic [7:0]  columns, rows;
-  logic [3:0]  kernel_rows, kernel_columns, pad_rows, pad_columns, stride;
-  assign {columns, rows} = {window_i[16:9], window_i[24:17]};
-  assign {stride, pad_columns, pad_rows, kernel_columns, kernel_rows} = window_i[51:32];
-  assign words = window_i[79:64];
-
   // A position counts from Before words before the images, so that padding does not make it negative. It stays at Far, past every buffer.
   localparam int Before = top_pkg::WindowRing;
   localparam int PosW = 23;
@@ -53,37 +48,30 @@ module top_window #(
     far = (sum >= FarW'(Far)) ? Far : sum[PosW-1:0];
   endfunction
 
-  logic [14:0] step, segment, left;
-  logic [18:0] line;
-  logic [22:0] row_step;
-  logic [26:0] image;
-  logic [23:0] span;
-  logic [22:0] ahead;
-  logic [19:0] right;
-  assign {step, line, row_step, image, segment, span, ahead, left, right} = lengths_i;
-
   // ---- the window of a job: where it begins, padding around it ----------------
   logic [PosW-1:0] p_q, row_q, image_q, p_next, row_next, image_next, origin;
   logic [9:0]      x_q, y_q, x_next, y_next;       // column and row, padding included
   logic [14:0]     left_q, left_next;
   logic [19:0]     right_q, right_next;
   logic            last_column, last_row;
-  assign origin = PosW'(32 * Before) - ahead;
-  assign last_column = 11'(x_q) + 11'(stride) + 11'(kernel_columns) > 11'(columns) + {6'd0, pad_columns, 1'b0};
-  assign last_row = 11'(y_q) + 11'(stride) + 11'(kernel_rows) > 11'(rows) + {6'd0, pad_rows, 1'b0};
+  assign origin = PosW'(32 * Before) - lengths_i.ahead;
+  assign last_column = 11'(x_q) + 11'(window_i.stride) + 11'(window_i.kernel_columns) >
+      11'(window_i.columns) + {6'd0, window_i.pad_columns, 1'b0};
+  assign last_row = 11'(y_q) + 11'(window_i.stride) + 11'(window_i.kernel_rows) >
+      11'(window_i.rows) + {6'd0, window_i.pad_rows, 1'b0};
   always_comb begin
-    image_next = (last_column && last_row) ? far(FarW'(image_q) + FarW'(image)) : image_q;
-    row_next = !last_column ? row_q : last_row ? image_next : far(FarW'(row_q) + FarW'(row_step));
-    p_next = last_column ? row_next : far(FarW'(p_q) + FarW'(step));
-    x_next = last_column ? 10'd0 : x_q + 10'(stride);
-    y_next = !last_column ? y_q : last_row ? 10'd0 : y_q + 10'(stride);
-    left_next = last_column ? left : (left_q > step) ? left_q - step : 15'd0;
-    right_next = last_column ? right : right_q - 20'(step);
+    image_next = (last_column && last_row) ? far(FarW'(image_q) + FarW'(lengths_i.image)) : image_q;
+    row_next = !last_column ? row_q : last_row ? image_next : far(FarW'(row_q) + FarW'(lengths_i.row_step));
+    p_next = last_column ? row_next : far(FarW'(p_q) + FarW'(lengths_i.step));
+    x_next = last_column ? 10'd0 : x_q + 10'(window_i.stride);
+    y_next = !last_column ? y_q : last_row ? 10'd0 : y_q + 10'(window_i.stride);
+    left_next = last_column ? lengths_i.left : (left_q > lengths_i.step) ? left_q - lengths_i.step : 15'd0;
+    right_next = last_column ? lengths_i.right : right_q - 20'(lengths_i.step);
   end
   // Of a tile's rows, those of the next chunk begin where this one's end; the next tile of this chunk begins with the same.
   localparam int JobW = 3 * PosW + 20 + 15 + 20;
   logic [JobW-1:0] job_first, job_next, base_q;
-  assign job_first = {origin, origin, origin, 10'd0, 10'd0, left, right};
+  assign job_first = {origin, origin, origin, 10'd0, 10'd0, lengths_i.left, lengths_i.right};
   assign job_next = {p_next, row_next, image_next, x_next, y_next, left_next, right_next};
 
   // ---- the piece: as much of a kernel's row as fits the beat ----------------
@@ -99,8 +87,8 @@ module top_window #(
   logic [PosW:0]   from;
   logic [IndexW:0] to_word;
   assign room = 6'd32 - 6'(fill_q);
-  assign last_segment = g_q + 4'd1 == kernel_rows;
-  assign rest = (20'(segment) > o_q) ? 20'(segment) - o_q : 20'd0;
+  assign last_segment = g_q + 4'd1 == window_i.kernel_rows;
+  assign rest = (20'(lengths_i.segment) > o_q) ? 20'(lengths_i.segment) - o_q : 20'd0;
   always_comb begin
     len = room;
     if (range_q < 13'(len)) len = range_q[5:0];
@@ -110,14 +98,15 @@ module top_window #(
   assign need = (rest < 20'(len)) ? rest[5:0] : len;
   assign from = (PosW + 1)'(p_q) + (PosW + 1)'(gl_q) + (PosW + 1)'(o_q);
   assign to_word = (IndexW + 1)'((from + (PosW + 1)'(need) - 1'b1) >> 5);
-  assign row_inside = 11'(y_q) + 11'(g_q) >= 11'(pad_rows) && 11'(y_q) + 11'(g_q) < 11'(rows) + 11'(pad_rows);
+  assign row_inside = 11'(y_q) + 11'(g_q) >= 11'(window_i.pad_rows) &&
+      11'(y_q) + 11'(g_q) < 11'(window_i.rows) + 11'(window_i.pad_rows);
   assign job_end = range_q == 13'(len);
   assign pass_end = job_end && jobs_q == 16'd1;
   assign member_end = (Tile == 0) ? (job_end || member_q == 13'(len)) :
       (job_end && (member_q == 13'd1 || jobs_q == 16'd1));
   assign beat_end = len == room || member_end;
   assign g_after = (!last_segment && 20'(len) == rest) ? g_q + 4'd1 : g_q;
-  assign gl_after = (!last_segment && 20'(len) == rest) ? gl_q + PosW'(line) : gl_q;
+  assign gl_after = (!last_segment && 20'(len) == rest) ? gl_q + PosW'(lengths_i.line) : gl_q;
   assign o_after = (!last_segment && 20'(len) == rest) ? 20'd0 : o_q + 20'(len);
 
   // ---- words ----------------
@@ -135,10 +124,10 @@ module top_window #(
     word = IndexW'(begin_ >> 5);
     begin_of = (word < IndexW'(Before)) ? IndexW'(Before) : word;
   endfunction
-  assign horizon_last = end_of(p_q, span);
-  assign horizon = (jobs_q == 16'd1) ? horizon_last : end_of(p_next, span);
+  assign horizon_last = end_of(p_q, lengths_i.span);
+  assign horizon = (jobs_q == 16'd1) ? horizon_last : end_of(p_next, lengths_i.span);
   assign ask = active_i && ask_q <= horizon && ask_q < p_q[PosW-1:5] + IndexW'(top_pkg::WindowRing);
-  assign past = ask_q >= IndexW'(Before) + IndexW'(words);
+  assign past = ask_q >= IndexW'(Before) + IndexW'(window_i.words);
   assign address = 18'(first_i) + ask_q - 18'(Before);
   assign outside = address >= 18'(Words);
   assign mem_req_o = ask && !past && !outside;

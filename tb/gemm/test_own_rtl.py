@@ -55,7 +55,7 @@ def test_it_does_not_pass_by_cycle() -> None:
 @pytest.mark.parametrize(
     ("source", "right", "broken", "boundary"),
     [
-        ("rtl/gemm/gemm_core.sv", ".desc_relu_i(held_cfg[ran_pkg::CfgRelu]),", ".desc_relu_i(1'b0),", "statistic"),
+        ("rtl/gemm/gemm_core.sv", ".desc_relu_i(held_cfg.relu),", ".desc_relu_i(1'b0),", "statistic"),
         pytest.param("rtl/gemm/gemm_desc.sv", "<= code;", "<= code ^ 5'd16;", "joint", marks=pytest.mark.late),
         pytest.param(
             "rtl/ioss/ioss_row.sv", "? -half : half;", "? -half : half + 2;", "product", marks=pytest.mark.late

@@ -58,15 +58,13 @@ class RunSpec:
 @dataclass(frozen=True)
 class Proof:
     """A module of assumptions, assertions and covers around RTL: `sources` in compile order, `depth` of the induction,
-    `cover_depth`: clocks within which every cover must be reached; `inside`: it names
-    registers of its instances, by wires with the attribute hierconn."""
+    `cover_depth`: clocks within which every cover must be reached."""
 
     name: str
     top: str
     sources: tuple[str, ...]
     depth: int = 3
     cover_depth: int = 12
-    inside: bool = False
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ module ran_psum_memory #(
       for (int n = 0; n < Jobs; n++) owner[n][16] = 1'b0;
     end else begin
       // Remember.
-      if (out_valid_i && out_ready_i && out_bits_i >= 3'(ran_pkg::YRaw32)) begin
+      if (out_valid_i && out_ready_i && out_bits_i >= ran_pkg::YRaw32) begin
         collect = (collected == 0) ? (Lanes*64)'(out_data_i) : collect | ((Lanes*64)'(out_data_i) << {collected, 7'd0});
         collected = collected + 6'd1;
         if (out_last_i) begin

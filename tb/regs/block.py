@@ -13,7 +13,14 @@ from tb.regs.coverage import functional_coverage
 from tb.regs.testlist import TESTS
 
 HERE = Path(__file__).parent
-RTL = ("rtl/laps/laps_pkg.sv", "rtl/top/top_reg_pkg.sv", "rtl/top/top_axil.sv", "rtl/top/top_regs.sv")
+PACKAGES = (
+    "rtl/common/trainslice_pkg.sv",
+    "rtl/laps/laps_pkg.sv",
+    "rtl/optc/optc_pkg.sv",
+    "rtl/top/top_reg_pkg.sv",
+    "rtl/top/top_pkg.sv",
+)
+RTL = ("rtl/top/top_axil.sv", "rtl/top/top_events.sv", "rtl/top/top_updates.sv", "rtl/top/top_regs.sv")
 BENCH = ("tb/lib/sv/ts_axil_trace.sv", "tb/regs/regs_trace.sv", "tb/regs/tb_regs.sv")
 
 
@@ -30,7 +37,7 @@ def check() -> list[str]:
 BLOCK = Block(
     name="regs",
     title="registers of the processor",
-    rtl=RTL,
+    rtl=(*PACKAGES, *RTL),
     tb_sources=(*TRANSACTORS, *BENCH),
     include_dirs=INCLUDE_DIRS,
     rtl_top="top_regs",
@@ -51,6 +58,7 @@ BLOCK = Block(
     lint_params=({"CORES": 2}, {"CORES": 4, "LAYERS": 64}),
     tests=TESTS,
     coverage_runs=block_runs(TESTS, "verilator", default_params_only=True),
+    coverage_files=RTL,
     coverage_goals=COVERAGE_GOALS,
     proofs=(
         Proof(
@@ -59,7 +67,6 @@ BLOCK = Block(
             ("rtl/common/ts_assert.svh", "rtl/top/top_axil.sv", "tb/regs/formal/top_axil_proof.sv"),
             depth=4,
             cover_depth=16,
-            inside=True,
         ),
     ),
     no_value_check="what a read returns depends on the cycle of the events",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from tb.lib.contract import Block, Option, Param, Proof
 from tb.lib.errors import UserError
 from tb.lib.testlist import block_runs
 from tb.optc.block import RTL as OPTC_RTL
+from tb.regs.block import PACKAGES
 from tb.regs.block import RTL as REGS_RTL
 from tb.top.abuse.draw import MIXES
 from tb.top.abuse.program import ProgramError, read_program
@@ -24,10 +24,8 @@ from tb.top.report import print_report
 from tb.top.testlist import SMALL, TESTS, UNRULY_TESTS
 
 HERE = Path(__file__).parent
-PACKAGES = ("rtl/optc/optc_pkg.sv", "rtl/laps/laps_pkg.sv", "rtl/top/top_reg_pkg.sv", "rtl/top/top_pkg.sv")
 RTL = (
-    "rtl/top/top_axil.sv",
-    "rtl/top/top_regs.sv",
+    *REGS_RTL,
     "rtl/top/top_mem.sv",
     "rtl/top/top_fetch.sv",
     "rtl/top/top_feed.sv",
@@ -38,6 +36,7 @@ RTL = (
     "rtl/top/top_update.sv",
     "rtl/top/top_queue.sv",
     "rtl/top/top_run.sv",
+    "rtl/top/top_commands.sv",
     "rtl/top/top_load.sv",
     "rtl/top/top_records.sv",
     "rtl/top/top_store.sv",
@@ -46,24 +45,13 @@ RTL = (
     "rtl/top/top_core_psums.sv",
     "rtl/top/top_core_results.sv",
     "rtl/top/top_core.sv",
+    "rtl/top/top_tiles.sv",
+    "rtl/top/top_plans.sv",
     "rtl/top/top_compute.sv",
     "rtl/top/top_beats.sv",
     "rtl/top/top_opt.sv",
+    "rtl/top/top_buffers.sv",
     "rtl/top/trainslice_top.sv",
-)
-
-# What top_compute needs, for a proof about its tiles.
-TILES = (
-    "rtl/common/trainslice_pkg.sv",
-    "rtl/ioss/ioss_pkg.sv",
-    "rtl/ran/ran_pkg.sv",
-    "rtl/laps/laps_pkg.sv",
-    "rtl/optc/optc_pkg.sv",
-    "rtl/ioss/ioss_desc_check.sv",
-    "rtl/ran/ran_desc_check.sv",
-    "rtl/common/stat_join.sv",
-    "rtl/top/top_geometry.sv",
-    "rtl/top/top_compute.sv",
 )
 
 
@@ -76,7 +64,7 @@ def _ordered(*groups: tuple[str, ...]) -> tuple[str, ...]:
 def _proof(module: str, *sources: str) -> Proof:
     """Of a module, in tb/top/formal."""
     proof = f"{module}_proof"
-    return Proof(module, proof, ("rtl/top/top_pkg.sv", *sources, f"tb/top/formal/{proof}.sv"))
+    return Proof(module, proof, (*PACKAGES, *sources, f"tb/top/formal/{proof}.sv"))
 
 
 def _abuse_options(options: dict[str, Any]) -> dict[str, Any]:
@@ -156,11 +144,11 @@ BLOCK = Block(
     bench="flow.bench.top",
     proofs=(
         _proof("top_word", "rtl/top/top_word.sv"),
-        _proof("top_number", "rtl/common/trainslice_pkg.sv", "rtl/common/ts_assert.svh", "rtl/top/top_number.sv"),
+        _proof("top_number", "rtl/common/ts_assert.svh", "rtl/top/top_number.sv"),
         _proof("top_update", "rtl/top/top_update.sv"),
-        replace(_proof("top_run", "rtl/top/top_run.sv"), inside=True),
-        _proof("top_beats", "rtl/optc/optc_pkg.sv", "rtl/top/top_beats.sv"),
-        _proof("top_tiles", *TILES),
+        _proof("top_run", "rtl/top/top_run.sv"),
+        _proof("top_beats", "rtl/top/top_beats.sv"),
+        _proof("top_tiles", "rtl/top/top_tiles.sv"),
     ),
     no_value_check="what the host reads, and so does next, depends on cycles",
     check=partial(plan_findings, HERE, TESTS),

@@ -95,7 +95,10 @@ module laps_entry_proof (
   end
 
   // ---- what is promised ----------------
-  always @(posedge clk_i) fresh: assert (started || (!changed_q && !settled_q));
+  always @(posedge clk_i) begin
+    not_changed_yet: assert (started || !changed_q);
+    not_settled_yet: assert (started || !settled_q);
+  end
   always @(posedge clk_i) if (started) begin
     // Slices: legal, one at a time, and never sooner than the dwell.
     slices_legal: assert (n_q >= 3'd1 && n_q <= 3'd4);

@@ -1,5 +1,7 @@
 // Another quant register of the RAN (docs/ran/reference.md, Drain), a lane a module; quant.f names its files.
-module ran_quant #(
+module ran_quant
+  import ran_pkg::way_t;
+#(
   parameter int Lanes = 16,
   parameter int AccW = 40
 ) (
@@ -8,7 +10,7 @@ module ran_quant #(
   input  logic                      fill_i,
   input  logic                      empty_i,
   input  logic [Lanes*AccW-1:0]     sum_i,
-  input  logic [ran_pkg::CfgW-1:0]  cfg_i,
+  input  way_t                      cfg_i,
   input  logic [15:0]               tag_i,
   input  logic [Lanes-1:0]          dead_i,
   input  logic [ran_pkg::SlotW-1:0] slot_i,
@@ -21,8 +23,8 @@ module ran_quant #(
   output logic                      draw_o
 );
   logic relu;
-  assign relu = cfg_i[ran_pkg::CfgRelu];
-  assign draw_o = fill_i && cfg_i[ran_pkg::CfgRound +: 2] == 2'd2;
+  assign relu = cfg_i.relu;
+  assign draw_o = fill_i && cfg_i.round == 2'd2;
 
   logic [Lanes*AccW-1:0] z;
   logic [Lanes-1:0]      off;
@@ -37,9 +39,9 @@ module ran_quant #(
     ) u_lane (
       .word_i,
       .sum_i      (sum),
-      .shift_i    (cfg_i[ran_pkg::CfgShift +: 6]),
-      .round_i    (cfg_i[ran_pkg::CfgRound +: 2]),
-      .rand_bits_i(cfg_i[ran_pkg::CfgRand +: 2]),
+      .shift_i    (cfg_i.shift),
+      .round_i    (cfg_i.round),
+      .rand_bits_i(cfg_i.rand_bits),
       .relu_i     (relu),
       .z_o        (rounded)
     );

@@ -1,11 +1,13 @@
 // Saturation and statistics of two lanes against their definition (docs/ran/README.md: Saturation, Formats, Statistics), for every sum.
-module ran_saturate_proof (
+module ran_saturate_proof
+  import ran_pkg::way_t;
+(
   input logic clk_i
 );
   localparam int AccW = 40;
   localparam int Lanes = 2;
   (* anyseq *) logic [Lanes*AccW-1:0]    z;
-  (* anyseq *) logic [ran_pkg::CfgW-1:0] cfg;
+  (* anyseq *) way_t cfg;
   logic [Lanes*64-1:0] packed_y;
   logic [5:0]  overflow, zeros, max_bit, lanes;
   logic [20:0] sum_abs;
@@ -17,10 +19,10 @@ module ran_saturate_proof (
   logic       is_unsigned, raw;
   logic [6:0] bits;                      // of a result
   logic signed [65:0] low, high, given0, given1, want0, want1, size0, size1, result0, result1;
-  assign format = cfg[ran_pkg::CfgBits +: 3];
-  assign is_unsigned = cfg[ran_pkg::CfgUnsigned];
-  assign lanes = cfg[ran_pkg::CfgLanes +: 6];
-  assign raw = format >= 3'(ran_pkg::YRaw32);
+  assign format = cfg.y_bits;
+  assign is_unsigned = cfg.y_unsigned;
+  assign lanes = cfg.lanes;
+  assign raw = format >= ran_pkg::YRaw32;
   always_comb begin
     case (format)
       3'd0: bits = 7'd4;
@@ -52,7 +54,7 @@ module ran_saturate_proof (
   end
   always @(posedge clk_i) begin
     // Raw sums are signed; lanes that are not live hold 0.
-    assume (format <= 3'(ran_pkg::YRaw64) && !(raw && is_unsigned));
+    assume (format <= ran_pkg::YRaw64 && !(raw && is_unsigned));
     assume ((lanes == 6'd1 && given1 == 0) || lanes == 6'd2);
     lane_0: assert (result0 == want0);
     lane_1: assert (result1 == want1);
@@ -63,7 +65,7 @@ module ran_saturate_proof (
                           size1 >= (66'sd1 <<< (max_bit - 6'd1)));
     magnitudes: assert (66'(sum_abs) ==
                         (raw ? 66'sd0 : ((want0 < 0) ? -want0 : want0) + ((want1 < 0) ? -want1 : want1)));
-    lowest: cover (given0 == -(66'sd1 <<< (AccW - 1)) && !is_unsigned && format == 3'(ran_pkg::Y16));
+    lowest: cover (given0 == -(66'sd1 <<< (AccW - 1)) && !is_unsigned && format == ran_pkg::Y16);
     both_ways: cover (given0 > high && given1 < low);
   end
 endmodule

@@ -22,9 +22,8 @@ module top_axil_proof (
     .req_write_o(req_write), .req_addr_o(req_addr), .req_wdata_o(req_wdata), .rsp_valid_i(rsp_valid),
     .rsp_code_i(rsp_code), .rsp_data_i(rsp_data)
   );
-  (* hierconn *) wire [1:0] \u_axil.state_q ;
   logic [1:0] state;
-  assign state = \u_axil.state_q ;
+  assign state = u_axil.state_q;
 
   // ---- what was taken and not answered ----------------
   logic [2:0]  aw_q, w_q, ar_q;

@@ -251,7 +251,7 @@ def test_every_kind_of_item_is_played() -> None:
 
 # ---- faults ----------------------------------------------------------------------------------------------------------
 HANG = ("top_load.sv", "Swallow: if (take && s_last_i) state_q", "Swallow: if (take && s_last_i && !range_q) state_q")
-CODE = ("top_store.sv", "(words == '0) ? 4'(top_pkg::CmdSize)", "(words == '0) ? 4'(top_pkg::CmdRange)")
+CODE = ("top_store.sv", "(words == '0) ? top_pkg::CmdSize", "(words == '0) ? top_pkg::CmdRange")
 
 
 @pytest.mark.late

@@ -26,13 +26,10 @@ module top_run_proof (
     .load_idle_i(load_idle), .full_i(full), .s_valid_i(s_valid), .s_ready_o(s_ready), .s_data_i(s_data),
     .push_valid_o(push_valid), .push_engine_o(push_engine), .push_id_o(push_id), .push_cmd_o(push_cmd)
   );
-  (* hierconn *) wire [1:0] \u_run.word_q ;
-  (* hierconn *) wire [7:0] \u_run.id_q ;
-  (* hierconn *) wire [383:0] \u_run.cmd_q ;
   logic [1:0]   at;
   logic [7:0]   next_id;
   logic [383:0] held;
-  assign {at, next_id, held} = {\u_run.word_q , \u_run.id_q , \u_run.cmd_q };
+  assign {at, next_id, held} = {u_run.word_q, u_run.id_q, u_run.cmd_q};
   assign take = s_valid && s_ready;
   logic [1:0] engine;
   assign engine = (push_cmd[3:0] == 4'd1) ? 2'd0 : (push_cmd[3:0] == 4'd4) ? 2'd2 : 2'd1;

@@ -5,25 +5,12 @@ module top_tiles_proof (
 );
   localparam int Cores = 4;
   (* anyseq *) logic [15:0] columns;
-  logic [top_pkg::CmdW-1:0] cmd;
+  logic [12:0]         tiles_all;
   logic [Cores*13-1:0] tiles;
   logic [Cores-1:0]    has_last;
   logic [5:0]          last_lanes;
-  always_comb begin
-    cmd = '0;
-    cmd[3:0] = 4'(top_pkg::OpGemm);
-    cmd[79:64] = columns;
-  end
-  top_compute #(.Cores(Cores)) u_compute (
-    .clk_i, .rst_ni(1'b1), .cmd_valid_i(1'b0), .cmd_i(cmd), .cmd_done_o(), .cmd_code_o(), .cmd_detail_o(), .busy_o(),
-    .gemm_o(), .start_o(), .core_done_i('0), .core_range_i('0), .core_stat_i('0), .tiles_o(tiles),
-    .has_last_o(has_last), .last_lanes_o(last_lanes), .n_x_o(), .n_w_o(), .min_order_o(), .y_bits_o(),
-    .shift_o(), .stat_o(), .upd_valid_o(), .upd_ready_i(1'b0), .upd_ref_o(), .upd_rsp_valid_i(1'b0),
-    .upd_rsp_code_i('0), .ord_valid_o(), .ord_ready_i(1'b0),
-    .ord_x_o(), .ord_w_o(), .ord_y_o(), .ord_k_o(), .ord_rsp_valid_i(1'b0), .ord_rsp_code_i('0), .ord_rsp_plan_i('0),
-    .plan_addr_i('0), .plan_data_o(), .opt_start_o(), .opt_done_i(1'b0), .opt_refused_i(1'b0), .opt_code_i('0),
-    .opt_range_i(1'b0), .opt_keep_o(), .feed_start_o(), .feed_ready_i(1'b0), .feed_o(),
-    .kept_n_i('0), .kept_drawn_i(1'b0)
+  top_tiles #(.Cores(Cores)) u_tiles (
+    .columns_i(columns), .tiles_o(tiles_all), .core_tiles_o(tiles), .has_last_o(has_last), .last_lanes_o(last_lanes)
   );
   logic [31:0] all, most, least;
   always_comb begin
@@ -38,6 +25,7 @@ module top_tiles_proof (
   end
   always @(posedge clk_i) assume (columns != '0);
   always @(posedge clk_i) begin
+    all_shared_out: assert (all == {19'd0, tiles_all});
     columns_fit: assert ((all - 32'd1) * 32'd16 + {26'd0, last_lanes} == {16'd0, columns});
     lanes: assert (last_lanes >= 6'd1 && last_lanes <= 6'd16);
     even: assert (most - least <= 32'd1);
