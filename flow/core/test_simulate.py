@@ -106,7 +106,8 @@ def test_a_forked_run_is_the_run_of_a_simulation_of_its_own(toy, sim):
     assert len(server._servers) == 1
     # Other sources: what has imported the old ones goes.
     tests = Path(toy.rtl[0]).parents[1] / "flow_toy_tests.py"
-    tests.write_text(tests.read_text(encoding="utf-8").replace('finish("pass", report', 'finish("no", report'))
+    text = tests.read_text(encoding="utf-8").replace('finish("pass", report', 'finish("no", report')
+    tests.write_text(text, encoding="utf-8")
     assert run(toy, sim, "good", 8, {"WIDTH": 4}, forked="now").passed
     assert run(toy, sim, "good", 8, {"WIDTH": 4}, forked="later").error == "the test's status is 'no'"
     assert len(server._servers) == 1

@@ -132,7 +132,7 @@ def test_train_simulates_the_segment_of_a_capture_again(tmp_path: Path, monkeypa
         if "capture" in args[5]:
             Path(args[5]["capture"]).mkdir()
             Path(args[5]["capture"], "fp1.npz").write_bytes(b"what was captured")
-        result = {"cycles": 10, "seconds": {"simulate": 1.0}, "report": report}
+        result = {"cycles": 10, "seconds": {"simulate": 1.0}, "report": report, "peak_mib": 1}
         return SimpleNamespace(passed=True, result=result, run_dir=tmp_path / "run")
 
     monkeypatch.setattr(flow, "run", simulated)
