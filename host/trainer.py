@@ -967,11 +967,11 @@ def drive(work: Batches, backend: Backend) -> Any:
 
 
 class Driven:
-    """A trainer and its backend as a network, for `train` and `accuracy`."""
+    """A trainer and its backend as a network, for `train` and `accuracy`; `resumed`: the trainer has begun before."""
 
-    def __init__(self, trainer: OnProcessor, backend: Backend, seed: int = 1) -> None:
+    def __init__(self, trainer: OnProcessor, backend: Backend, seed: int = 1, resumed: bool = False) -> None:
         self.trainer, self.backend = trainer, backend
-        drive(trainer.start(seed), backend)
+        drive(trainer.resume(seed) if resumed else trainer.start(seed), backend)
 
     def step(self, pixels: FloatArray, labels: npt.NDArray[np.integer]) -> Step:
         """One iteration."""

@@ -223,12 +223,12 @@ def _resumed(keep: Path | None) -> _UnderWay | None:
     return state if isinstance(state, _UnderWay) else None
 
 
-def share_of(network: Network, data: Digits) -> float:
-    """Share of test images whose largest output is their label; few at a time, for memory."""
+def share_of(network: Network, data: Digits, batch: int = TEST_BATCH) -> float:
+    """Share of test images whose largest output is their label; `batch` at a time, for memory."""
     right = 0
-    for at in range(0, len(data.test_labels), TEST_BATCH):
-        labels = data.test_labels[at : at + TEST_BATCH]
-        right += round(accuracy(network, data.test_pixels[at : at + TEST_BATCH], labels) * len(labels))
+    for at in range(0, len(data.test_labels), batch):
+        labels = data.test_labels[at : at + batch]
+        right += round(accuracy(network, data.test_pixels[at : at + batch], labels) * len(labels))
     return right / len(data.test_labels)
 
 

@@ -37,8 +37,7 @@ from flow.core.options import Option, command
 from flow.core.output import wide, write_report
 from flow.core.processes import locked, run_all
 from flow.core.simulate import RunResult, run
-from flow.core.tools import SIMULATORS, require_programs
-from flow.core.values import Choice
+from flow.core.tools import require_programs
 from tb.lib.contract import Block
 from tb.lib.errors import UserError
 from tb.lib.paths import BUILD, REPORTS, ROOT, shown, source_files
@@ -218,7 +217,7 @@ def try_faults(
 @command(
     "faults",
     options.BLOCK,
-    Option("SIM", Choice(SIMULATORS), "simulator", "verilator"),
+    options.SIM,
     Option("FAULT", click.STRING, "faults to plant: name[,name] or 'pattern*' (default: all)"),
     options.REPORT,
     options.jobs(),

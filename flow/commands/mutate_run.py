@@ -15,7 +15,6 @@ import dataclasses
 import hashlib
 import json
 import math
-import os
 import re
 import shutil
 import time
@@ -37,7 +36,7 @@ from flow.commands.regress_run import Steps, alone
 from flow.core.building import Build, build
 from flow.core.cluster import ClusterLost, connect, why
 from flow.core.jobs import portable, read_json, write_json
-from flow.core.server import Ended, Server, server
+from flow.core.server import Ended, server
 from flow.core.simulate import judge, transaction_logs
 from flow.core.tools import tool_versions
 from tb.lib.contract import Block, RunSpec
@@ -106,15 +105,10 @@ class Outcome:
     logs: Mapping[str, str] = field(default_factory=dict)
 
 
-def _server(stage: Stage) -> Server:
-    """The simulation of a stage that belongs to this process: one at a time."""
-    return server(stage.block, stage.built, folder=stage.folder / "runs" / f"{os.getpid()}-{stage.built.path.name}")
-
-
 def mutant_run(stage: Stage, name: str, number: int, digest_logs: bool = False) -> Outcome:
     """One run with the mutant of this number (0: none)."""
     spec, clean = stage.specs[name], stage.clean.get(name)
-    forks = _server(stage)
+    forks = server(stage.block, stage.built)
     folder = forks.folder / "run"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -132,11 +126,7 @@ def mutant_run(stage: Stage, name: str, number: int, digest_logs: bool = False) 
 
 
 def _judged(ended: Ended, folder: Path, test: str, digest_logs: bool) -> Outcome:
-    log = folder / "sim.log"
-    lines = log.read_text(errors="replace", encoding="utf-8").splitlines() if log.is_file() else []
-    result, error, _ = judge(
-        ended, "verilator", folder / "results.xml", folder / "result.json", lines, test, ended.seconds
-    )
+    result, error, _ = judge(ended, folder, test, ended.seconds)
     result = result or {}
     late = ended.timed_out or OUT_OF_BOUND in error
     first = result.get("first_divergence")

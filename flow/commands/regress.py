@@ -8,15 +8,15 @@ from flow.core import blocks, options
 from flow.core.options import Option, command
 from flow.core.output import wide, write_report
 from flow.core.processes import DEFAULT_TIMEOUT
-from flow.core.tools import SIMULATORS, ensure_simulator
-from flow.core.values import Blocks, Choice, Count, Flag
+from flow.core.tools import ensure_simulator
+from flow.core.values import Blocks, Count, Flag
 from tb.lib.errors import UserError
 
 
 @command(
     "regress",
     Option("BLOCK", Blocks(), "blocks to run", "all"),
-    Option("SIM", Choice(SIMULATORS), "simulator", SIMULATORS[0]),
+    options.SIM,
     Option("SEEDS", Count(100_000), "seeds 1..SEEDS of every test that is not directed (default: the lists')"),
     options.jobs("worker processes, each with a simulation,"),
     options.minutes("job"),

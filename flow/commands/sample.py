@@ -29,7 +29,7 @@ from rich import box
 from rich.table import Table
 
 from flow.commands.train import Job, TrainError, Where, kept, record_of
-from flow.commands.train_report import PRODUCTS, energy_counts
+from flow.commands.train_report import energy_counts, whole_cycles
 from flow.core import progress
 from flow.core.blocks import get_block
 from flow.core.building import build
@@ -39,10 +39,11 @@ from flow.core.simulate import run
 from host.digits import Digits
 from host.energy import Energies, dense_energy, processor_energy
 from host.mapper import ModelBackend
-from host.trainer import drive
+from host.trainer import Driven, drive
 from models.common.files import FileError, write_whole
 from models.top.config import TopParams
 from models.top.value import Processor
+from studies.measure import share_of
 from tb.lib.errors import UserError
 from tb.top.training import TEST_BATCH, batch_of, load_checkpoint, same_state, save_checkpoint, segment_seed
 
@@ -155,13 +156,8 @@ def run_ahead(job: Job, data: Digits, per_epoch: int, folder: Path) -> list[floa
 
 def accuracy_of(job: Job, data: Digits, checkpoint: Path) -> float:
     """Share of the test images that the training ahead gets right at `checkpoint`, in the value model."""
-    trainer, backend = load_checkpoint(checkpoint), ModelBackend(Processor(TopParams(cores=job.params["CORES"])))
-    drive(trainer.resume(job.plan.seed), backend)
-    right = 0
-    for at in range(0, len(data.test_labels), TEST_BATCH):
-        logits = drive(trainer.logits(data.test_pixels[at : at + TEST_BATCH]), backend)
-        right += int((logits.argmax(axis=1) == data.test_labels[at : at + TEST_BATCH]).sum())
-    return right / len(data.test_labels)
+    backend = ModelBackend(Processor(TopParams(cores=job.params["CORES"])))
+    return share_of(Driven(load_checkpoint(checkpoint), backend, job.plan.seed, resumed=True), data, TEST_BATCH)
 
 
 def _ahead(folder: Path) -> list[float]:
@@ -325,14 +321,11 @@ def figures(of: Mapping[int, Mapping[str, Any]], iterations: int, params: Mappin
     counts = [energy_counts([record]) for record in records]
     ours = [sum(processor_energy(each, energies, top).values()) for each in counts]
     fp16 = [sum(dense_energy(each, energies, top, True).values()) for each in counts]
-    host = [record["train_cycles"] - sum(record["phases"][name] for name in PRODUCTS) for record in records]
     dense = [sum(step["dense16"] for step in record["steps"]) for record in records]
+    whole = [whole_cycles(record, top) for record in records]
     pairs = {
         "speedup": (dense, busy),
-        "speedup_whole": (
-            [slots / (top.rows * top.cores) + more for slots, more in zip(dense, host, strict=True)],
-            [record["train_cycles"] for record in records],
-        ),
+        "speedup_whole": ([theirs for theirs, _ in whole], [ours for _, ours in whole]),
         "average_bits": tuple(
             [sum(step[name] for step in record["steps"]) for record in records] for name in ("bit_macs", "macs")
         ),

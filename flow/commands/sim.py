@@ -17,7 +17,6 @@ from flow.core.options import Option, command
 from flow.core.output import verdict, write_report
 from flow.core.ownrtl import OwnRtl
 from flow.core.simulate import CHECKS
-from flow.core.tools import SIMULATORS
 from flow.core.values import Choice, File, Flag
 from models.common.files import FileError, read_array, read_json, save_array
 from tb.lib.contract import Block
@@ -36,7 +35,7 @@ def sim_options(block: Block) -> list[Option]:
     named = "test to run, or several: name[,name] or 'pattern*' (make list shows them)"
     return [
         options.BLOCK,
-        Option("SIM", Choice(SIMULATORS), "simulator", SIMULATORS[0]),
+        options.SIM,
         Option("TEST", click.STRING, named, shell_complete=tests),
         options.SEED,
         Option("WAVES", Flag(), "record waveforms", False),

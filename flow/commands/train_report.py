@@ -88,16 +88,22 @@ def phases(records: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     return {name: sum(record["phases"][name] for record in records) for name in records[0]["phases"]}
 
 
-def whole_speedup(records: Sequence[Mapping[str, Any]], params: TopParams) -> float:
-    """Cycles of whole iterations with a dense 16b x 16b array over those of the processor.
+def whole_cycles(record: Mapping[str, Any], params: TopParams) -> tuple[float, int]:
+    """Cycles of a segment's whole iterations, with a dense 16b x 16b array and of the processor.
 
     Both count the host's commands, loads, stores, the optimiser and plans as the processor was seen to spend on them
     beside its products; the dense array's products take the cycles of as many arrays of the same size, always busy.
     """
-    ours = sum(record["train_cycles"] for record in records)
-    products = sum(record["phases"][name] for record in records for name in PRODUCTS)
-    dense = sum(step["dense16"] for record in records for step in record["steps"]) / (params.rows * params.cores)
-    return (dense + ours - products) / ours
+    ours = record["train_cycles"]
+    products = sum(record["phases"][name] for name in PRODUCTS)
+    dense = sum(step["dense16"] for step in record["steps"]) / (params.rows * params.cores)
+    return dense + ours - products, ours
+
+
+def whole_speedup(records: Sequence[Mapping[str, Any]], params: TopParams) -> float:
+    """How many times less cycles the processor takes for whole iterations."""
+    cycles = [whole_cycles(record, params) for record in records]
+    return sum(dense for dense, _ in cycles) / sum(ours for _, ours in cycles)
 
 
 def words(records: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:

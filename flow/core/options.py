@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from flow.core.makevars import clean_environment
 from flow.core.progress import speaking
+from flow.core.tools import SIMULATORS
 from flow.core.values import (
     Address,
     BlockName,
@@ -77,6 +78,7 @@ def said(ctx: click.Context | None, param: click.Parameter) -> str:
 DEFAULT_BLOCK = "ioss"
 BLOCK = Option("BLOCK", BlockName(), "block under test", DEFAULT_BLOCK)
 REPORT = Option("REPORT", File(output=True), "write the results to this JSON file")
+SIM = Option("SIM", Choice(SIMULATORS), "simulator", SIMULATORS[0])
 SEED = Option("SEED", Seed(), "seed of everything that is random", 1)
 SCHEDULER = Option("SCHEDULER", Address(), "run on this Dask cluster instead of JOBS processes here")
 NETWORK = (

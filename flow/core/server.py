@@ -174,11 +174,10 @@ Key = tuple[int, str, Path]
 _servers: dict[Key, Server] = {}  # by thread, state of the sources and build; the one used last at the end
 
 
-def server(block: Block, built: Build, state: str = "", folder: Path | None = None, most: int = 1) -> Server:
+def server(block: Block, built: Build, state: str = "", most: int = 1) -> Server:
     """The simulation of `built` that belongs to this thread, which keeps at most `most` of them.
 
-    `state` names the Python sources that it has imported: another state, another simulation. `folder` is where it
-    waits.
+    `state` names the Python sources that it has imported: another state, another simulation.
     """
     key = (threading.get_ident(), state, built.path)
     found = _servers.pop(key, None)
@@ -191,7 +190,7 @@ def server(block: Block, built: Build, state: str = "", folder: Path | None = No
         for each in {*old, *own[: max(0, len(own) - most + 1)]}:
             _servers.pop(each).close()
         _sweep()
-        found = Server(block, built, folder or SERVERS / f"{os.getpid()}-{key[0]}-{built.path.name}")
+        found = Server(block, built, SERVERS / f"{os.getpid()}-{key[0]}-{built.path.name}")
     _servers[key] = found
     return found
 

@@ -36,6 +36,7 @@ from tb.lib.replay import definition
 
 MAX_SEED = 2**31 - 1
 LEAST_SPACE = 1 << 20  # bytes on the disk, below which a failure is no surprise
+LOG, RESULTS = "sim.log", "results.xml"  # in a run's folder
 SERVERS = 2  # simulations that a thread keeps for forked runs
 CHECKS = ("cycle", "value")  # what CHECK= takes: everything in its cycle; values and order at the outputs alone
 
@@ -210,7 +211,7 @@ class _Simulation:
     def started(self, config: Path, check: str, tick: Callable[[float], None]) -> Ended:
         """How a simulation of its own ended."""
         runner: FlowRunner = VerilatorRunner() if self.built.sim == "verilator" else IcarusRunner()
-        runner.flow_log, runner.flow_waves, runner.flow_timeout = self._log, self.built.waves, self.timeout
+        runner.flow_log, runner.flow_waves, runner.flow_timeout = self.run_dir / LOG, self.built.waves, self.timeout
         runner.flow_tick = tick
         test_args, plusargs = _arguments(self.built, self.seed, self.waves, check)
         start = time.monotonic()
@@ -228,7 +229,7 @@ class _Simulation:
                 test_args=test_args,
                 plusargs=plusargs,
                 waves=self.built.waves,
-                results_xml=str(self._results),
+                results_xml=str(self.run_dir / RESULTS),
                 timescale=None,
             )
         return Ended(runner.exit_status, runner.timed_out, 0.0, time.monotonic() - start)
@@ -243,19 +244,9 @@ class _Simulation:
         except ServerDied:  # for want of memory, say
             return Ended(-signal.SIGKILL, False, 0.0, time.monotonic() - start)
 
-    @property
-    def _log(self) -> Path:
-        return self.run_dir / "sim.log"
-
-    @property
-    def _results(self) -> Path:
-        return self.run_dir / "results.xml"
-
     def judged(self, ended: Ended) -> RunResult:
         """What the run says."""
-        lines = self._log.read_text(errors="replace", encoding="utf-8").splitlines() if self._log.is_file() else []
-        said = self.run_dir / "result.json"
-        result, error, show_tail = judge(ended, self.built.sim, self._results, said, lines, self.test, self.timeout)
+        result, error, tail = judge(ended, self.run_dir, self.test, self.timeout)
         if error and shutil.disk_usage(self.run_dir).free < LEAST_SPACE:
             error = f"the disk that holds {shown(BUILD)} is full: {error}"
         coverage, waves = self.run_dir / "coverage.dat", self.waves
@@ -269,10 +260,10 @@ class _Simulation:
             exit_status=ended.exit_status,
             timed_out=ended.timed_out,
             error=error,
-            log_tail=tuple(lines[-TAIL_LINES:]) if show_tail else (),
+            log_tail=tail,
             result=result,
             run_dir=self.run_dir,
-            log=self._log,
+            log=self.run_dir / LOG,
             seconds=ended.seconds,
             replay=self.replay,
             waves=waves if waves and waves.is_file() else None,
@@ -281,35 +272,44 @@ class _Simulation:
         )
 
 
-def judge(
-    ended: Ended, sim: str, results_xml: Path, result_json: Path, lines: list[str], test: str, timeout: float
-) -> tuple[dict[str, Any] | None, str, bool]:
-    """(result.json, error line or '', whether the log's end belongs to the message). Every doubt is a failure."""
+def judge(ended: Ended, run_dir: Path, test: str, timeout: float) -> tuple[dict[str, Any] | None, str, tuple[str, ...]]:
+    """(result.json, error line or '', the log's end if it belongs to the message) of a run. Every doubt is a
+    failure."""
     result: dict[str, Any] | None = None
     with contextlib.suppress(OSError, ValueError):
-        loaded = json.loads(result_json.read_text(encoding="utf-8"))
+        loaded = json.loads((run_dir / "result.json").read_text(encoding="utf-8"))
         result = loaded if isinstance(loaded, dict) else None
+    log = run_dir / LOG
+    lines = log.read_text(errors="replace", encoding="utf-8").splitlines() if log.is_file() else []
+    error, show_tail = _error(ended, result, run_dir / RESULTS, lines, test, timeout)
+    return result, error, tuple(lines[-TAIL_LINES:]) if show_tail else ()
+
+
+def _error(
+    ended: Ended, result: Mapping[str, Any] | None, results_xml: Path, lines: list[str], test: str, timeout: float
+) -> tuple[str, bool]:
+    """(what is wrong or '', whether the log's end belongs to it)."""
     if ended.timed_out:
-        return result, f"no end after {timeout:.0f} s: killed", True
+        return f"no end after {timeout:.0f} s: killed", True
     if ended.exit_status < 0:
-        return result, f"the simulator died of {signal.Signals(-ended.exit_status).name}", True
+        return f"the simulator died of {signal.Signals(-ended.exit_status).name}", True
     ran, failures = _results(results_xml)
     if failures:
-        return result, str((result or {}).get("error") or failures[0]), False
+        return str((result or {}).get("error") or failures[0]), False
     if ended.exit_status > 0:
-        return result, f"the simulator ended with status {ended.exit_status}", True
+        return f"the simulator ended with status {ended.exit_status}", True
     if ran == 0:
         missing = any("No tests" in line or "filtered" in line for line in lines)
-        return result, f"no test '{test}' ran" if missing else "the simulator left no results", True
+        return f"no test '{test}' ran" if missing else "the simulator left no results", True
     # Assertions only print (rtl/common/ts_assert.svh), and $error does not change the exit status of Icarus.
     errors = [line for line in lines if re.match(r"TS_ASSERT |(ERROR|FATAL): ", line)]
     if errors:
-        return result, errors[0], False
+        return errors[0], False
     if result is None:
-        return None, "the test left no result.json", True
+        return "the test left no result.json", True
     if result.get("status") != "pass":
-        return result, str(result.get("error") or f"the test's status is {result.get('status')!r}"), False
-    return result, "", False
+        return str(result.get("error") or f"the test's status is {result.get('status')!r}"), False
+    return "", False
 
 
 def transaction_logs(run_dir: Path) -> dict[str, str]:
