@@ -3,8 +3,8 @@
 All mutants of a block are in one build (mutants.py); a mutant costs runs, each a process forked from a simulation that
 has imported everything (flow/core/server.py). A mutant's runs go in the order that has killed fastest so far, the first
 that fails ends it. What the quick runs leave is compared with the RTL as it is (equivalence.py); what differs meets the
-others. Runs with the default parameters go first, what survives them meets those with other parameters, which have
-builds of their own. Engine and bookkeeping are those of `make regress`:
+proofs on its file (mutate_proofs.py) and the other runs. Runs with the default parameters go first, what survives them
+meets those with other parameters, which have builds of their own. Engine and bookkeeping are those of `make regress`:
 dask.distributed, a record for each mutant, kept as it comes and valid as long as the digest of all that decides it is
 the same.
 """
@@ -31,6 +31,7 @@ from rich.console import Console
 
 from flow.commands.equivalence import equivalent
 from flow.commands.mutants import FILE, Mutant, Schema, make_schema
+from flow.commands.mutate_proofs import PREFIX, broken
 from flow.commands.operators import OPERATORS
 from flow.commands.regress_run import Steps, alone
 from flow.core.building import Build, build
@@ -333,12 +334,19 @@ def chosen(schema: Schema, request: Request) -> list[Mutant]:
 
 
 def prepare(
-    block: Block, params: Mapping[str, int], store: Path, jobs: int = 2, quick: bool = False
+    block: Block,
+    params: Mapping[str, int],
+    store: Path,
+    jobs: int = 2,
+    quick: bool = False,
+    operators: Sequence[str] = tuple(OPERATORS),
 ) -> tuple[Schema, Build, Path]:
-    """Schema and build of a block with one set of parameters, and the folder of both. `quick` as in `build`."""
-    schema = make_schema(block, params)
+    """Schema and build of a block with one set of parameters, and the folder of both: with the mutants of these
+    operators only, which for a few builds in a fraction of the time. `quick` as in `build`."""
+    schema = make_schema(block, params, operators)
     name = "-".join(f"{each}{value}" for each, value in params.items()) or "default"
-    folder = store / block.name / "schema" / name
+    some = "" if set(operators) == set(OPERATORS) else "-" + "-".join(sorted(operators))
+    folder = store / block.name / "schema" / f"{name}{some}"
     # Lines get long and arms redundant; nothing of it is a mistake of the sources.
     quiet = ("-Wno-fatal", "-Wno-lint", "-Wno-style")
     mutated = dataclasses.replace(block, rtl=schema.write(folder), verilator_args=(*block.verilator_args, *quiet))
@@ -450,7 +458,8 @@ def mutate_block(request: Request, block: Block, cluster: Any, console: Console,
     mutants: list[Mutant] = []
     records: dict[str, dict[str, Any]] = {}
     runs: dict[str, float] = {}
-    first: Schema | None = None
+    first: Schema | None = None  # with all mutants
+    operators: tuple[str, ...] = ()
     tests = runs_digest(block)
     reasons = load_reasons(block)
     learnt_path = request.store / block.name / "learnt.json"
@@ -470,12 +479,14 @@ def mutate_block(request: Request, block: Block, cluster: Any, console: Console,
                 todo = [each for each in todo if each.key not in reasons]
             if not todo:
                 continue
-        console.print(f"{block.name}: building all mutants{'' if usual else f' with {_shown(block, params)}'}")
-        schema, built, folder = prepare(block, params, request.store, request.workers, request.quick)
         if first is None:
-            first = schema
-            digest = hashlib.sha256(f"{schema.digest()}{tests}".encode()).hexdigest()[:20]
-            todo = mutants = chosen(schema, request)
+            # A result does not depend on which other mutants are in the build.
+            first = make_schema(block, params)
+            digest = hashlib.sha256(f"{first.digest()}{tests}".encode()).hexdigest()[:20]
+            todo = mutants = chosen(first, request)
+            operators = tuple({each.operator for each in mutants}) if request.keys else request.operators
+        console.print(f"{block.name}: building the mutants{'' if usual else f' with {_shown(block, params)}'}")
+        schema, built, folder = prepare(block, params, request.store, request.workers, request.quick, operators)
         numbers = {each.key: each for each in schema.mutants}
         stage = Stage(portable(block), built, specs, folder, learnt=read_json(learnt_path) or {})
         stage = work.clean(stage, f"{schema.digest()}{tests}")
@@ -487,6 +498,7 @@ def mutate_block(request: Request, block: Block, cluster: Any, console: Console,
             if usual and not request.every:
                 work.run(stage, pending, digest, records, "mutants, quick runs", quick_runs(stage))
                 prove_equivalence(work, schema, pending, digest, records)
+                meet_proofs(work, schema, pending, records)
             left = [each for each in pending if _open(records.get(each.key), set(specs), request.every, usual)]
             work.run(stage, left, digest, records, "mutants")
         finally:
@@ -523,6 +535,24 @@ def prove_equivalence(
         records[key] = {**records[key], "proof": proof}
         write_json(record_path(block, key, store), records[key])
     work.console.print(f"{block.name}: {len(proofs)} of {len(some)} are proved to change nothing")
+
+
+def meet_proofs(work: _Work, schema: Schema, mutants: Sequence[Mutant], records: dict[str, dict[str, Any]]) -> None:
+    """Tries the proofs on the file of each of `mutants` that is open so far; what breaks one is noticed."""
+    block, store = work.block, work.request.store
+    some = [each for each in mutants if (found := records.get(each.key)) and _open(found, {PREFIX}, False, True)]
+    if not some or work.over():
+        return
+    fails = broken(schema, some, store / block.name / "proofs")
+    for each in some:
+        record = records[each.key]
+        record["tried"][PREFIX] = SURVIVED
+        if each.key in fails:
+            name, what = fails[each.key]
+            record["tried"] |= {name: KILLED}
+            record |= {"status": KILLED, "by": name, "boundary": "", "error": f"{what} does not hold"}
+        write_json(record_path(block, each.key, store), record)
+    work.console.print(f"{block.name}: {len(fails)} of {len(some)} break a proof")
 
 
 def judge_reasons(score: Score, schema: Schema, reasons: Mapping[str, str]) -> None:
@@ -575,17 +605,18 @@ def mutate(request: Request, console: Console) -> list[Score]:
 
 
 def ranking(score: Score) -> dict[str, Any]:
-    """What the matrix says of the runs: kills, those that alone kill something (of mutants that met every run), and a
-    small set that kills all that is known to be killed: greedily, most kills a second first."""
+    """What the matrix says of runs and proofs: kills, those that alone kill something (of mutants that met every run),
+    and a small set that kills all that is known to be killed: greedily, most kills a second first."""
     matrix = {
         key: {run for run, status in record["tried"].items() if status != SURVIVED}
         for key, record in score.records.items()
         if record["status"] != SURVIVED
     }
     complete = {key for key in matrix if set(score.runs) <= set(score.records[key]["tried"])}
-    kills: dict[str, int] = dict.fromkeys(score.runs, 0)
-    first: dict[str, int] = dict.fromkeys(score.runs, 0)
-    only: dict[str, int] = dict.fromkeys(score.runs, 0)
+    seconds = {run: 0.0 for killers in matrix.values() for run in killers} | score.runs
+    kills: dict[str, int] = dict.fromkeys(seconds, 0)
+    first: dict[str, int] = dict.fromkeys(seconds, 0)
+    only: dict[str, int] = dict.fromkeys(seconds, 0)
     for key, killers in matrix.items():
         first[score.records[key]["by"]] = first.get(score.records[key]["by"], 0) + 1
         for run in killers:
@@ -605,7 +636,7 @@ def ranking(score: Score) -> dict[str, Any]:
         "complete": len(complete),
         "runs": {
             run: {"first": first[run], "kills": kills[run], "only": only[run], "seconds": round(cost, 2)}
-            for run, cost in score.runs.items()
+            for run, cost in seconds.items()
         },
         "set": chosen_runs,
     }
@@ -702,5 +733,6 @@ def _facts(score: Score, mutant: Mutant) -> dict[str, Any]:
     record = score.records.get(mutant.key, {})
     return {
         "key": mutant.key, "file": mutant.file, "line": mutant.line, "module": mutant.module,
-        "operator": mutant.operator, "what": mutant.what, "diff": mutant.diff(), "runs": len(record.get("tried", {})),
+        "operator": mutant.operator, "what": mutant.what, "diff": mutant.diff(),
+        "runs": sum(not run.startswith(PREFIX) for run in record.get("tried", {})),
     }  # fmt: skip

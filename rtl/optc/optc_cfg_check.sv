@@ -24,11 +24,12 @@ module optc_cfg_check
   assign fl_g = pass_i.fl_g;
   assign step_exp = pass_i.step.exp;
 
-  logic signed [8:0] align;
-  logic signed [9:0] square_shift, step_shift;
-  assign align = 9'(fl_m) - 9'(fl_g);
-  assign square_shift = 10'(fl_g) + 10'(fl_g) - 10'(fl_v);
-  assign step_shift = $signed({2'b00, step_exp}) + (adam ? 10'sd16 : 10'(fl_m)) - 10'(fl_w);
+  // Of fraction lengths within -64..63: others are refused first. The shifts wrap, but into 0..63 only what is there already.
+  logic signed [7:0] align, square_shift;  // -127..127; -191..190
+  logic signed [8:0] step_shift;           // -127..382
+  assign align = fl_m - fl_g;
+  assign square_shift = fl_g + fl_g - fl_v;
+  assign step_shift = $signed({1'b0, step_exp}) + (adam ? 9'sd16 : 9'(fl_m)) - 9'(fl_w);
 
   assign align_o = align[5:0];
   assign square_shift_o = square_shift[5:0];
@@ -45,9 +46,9 @@ module optc_cfg_check
   logic bad_fl, bad_align, bad_square, bad_step, bad_scalar, bad_eps, bad_clip, bad_copy;
   assign bad_fl = far(fl_w[7:6]) || far(fl_m[7:6]) || far(fl_v[7:6]) || far(fl_g[7:6]) ||
                   (adam && (fl_v[0] || pass_i.pre_v[0]));
-  assign bad_align = align < -9'sd31 || align > 9'sd7;
-  assign bad_square = adam && (square_shift < 10'sd0 || square_shift > 10'sd63);
-  assign bad_step = step_shift < 10'sd0 || step_shift > 10'sd63;
+  assign bad_align = align < -8'sd31 || align > 8'sd7;
+  assign bad_square = adam && (square_shift < 8'sd0 || square_shift > 8'sd63);
+  assign bad_step = step_shift < 9'sd0 || step_shift > 9'sd63;
   assign bad_scalar = above_one(pass_i.c1) || above_one(pass_i.c2) ||
                       above_one(pass_i.wd) || step_exp > 8'd63;
   assign bad_eps = adam && (!pass_i.eps.mant[15] || pass_i.eps.exp > 8'd15);

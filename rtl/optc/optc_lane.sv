@@ -35,12 +35,10 @@ module optc_lane
   // Nearest integer of x / 2^by, ties to even.
   function automatic logic signed [63:0] nearest(input logic signed [63:0] x, input logic [5:0] by);
     logic               odd;
-    logic signed [64:0] sum;
+    logic signed [63:0] sum;  // |x| is at most 2^62
     odd = 1'(x >>> by);
-    sum = $signed({x[63], x}) + ((by == '0) ? 65'sd0 :
-          $signed((65'd1 << (by - 6'd1)) - 65'd1 + {64'd0, odd}));
-    sum = sum >>> by;
-    return sum[63:0];
+    sum = x + ((by == '0) ? 64'sd0 : $signed((64'd1 << (by - 6'd1)) - 64'd1 + {63'd0, odd}));
+    return sum >>> by;
   endfunction
   // {saturated, value} as a signed, as an unsigned number of 32 bits.
   function automatic logic [32:0] sat_s(input logic signed [63:0] x);
@@ -52,14 +50,14 @@ module optc_lane
   endfunction
   // Moves a state's fraction length.
   function automatic logic signed [63:0] rescaled(input logic signed [63:0] x, input logic signed [2:0] pre);
-    return pre[2] ? nearest(x, 6'd0 - {{3{pre[2]}}, pre}) : x <<< pre[1:0];
+    return pre[2] ? nearest(x, {3'd0, 3'd0 - pre}) : x <<< pre[1:0];
   endfunction
 
   logic adam, en_adam;
   logic [15:0] c1, c2, step, wd, eps;
   logic [5:0]  c1_exp, c2_exp, wd_exp;
   logic [3:0]  eps_exp;
-  logic signed [7:0] fl_m, fl_v;
+  logic signed [6:0] fl_m, fl_v;
   assign adam = (Modes == 3) ? pass_i.adam : (Modes == optc_pkg::HasAdam);
   assign en_adam = en_i && adam;
   assign c1 = pass_i.c1.mant;
@@ -71,8 +69,8 @@ module optc_lane
   assign c2_exp = pass_i.c2.exp[5:0];
   assign wd_exp = pass_i.wd.exp[5:0];
   assign eps_exp = pass_i.eps.exp[3:0];
-  assign fl_m = pass_i.fl_m;
-  assign fl_v = pass_i.fl_v;
+  assign fl_m = pass_i.fl_m[6:0];
+  assign fl_v = pass_i.fl_v[6:0];
 
   // ---- 1: rescale ----------------
   logic [31:0] w1, m1, v1, g1;
@@ -83,30 +81,31 @@ module optc_lane
 
   // ---- 2: align and square ----------------
   logic [31:0] m2, v2;
-  logic signed [39:0] gm2;
+  logic signed [38:0] gm2;
   logic signed [63:0] sq2;
-  logic signed [39:0] gm;
-  assign gm = align_i[5] ? 40'(nearest(64'($signed(g1)), 6'd0 - align_i)) : 40'($signed(g1)) <<< align_i[2:0];
+  logic signed [38:0] gm;
+  assign gm = align_i[5] ? 39'(nearest(64'($signed(g1)), {1'b0, 5'd0 - align_i[4:0]})) :
+                           39'($signed(g1)) <<< align_i[2:0];
 
   // ---- 3: the square on v's grid; what c1 multiplies, and what is added to it ----------------
   logic [31:0] v3;
-  logic signed [40:0] x3, base3;
+  logic signed [39:0] x3, base3;
   logic signed [63:0] gs;
   logic [SquareW-1:0] gs3;
   assign gs = nearest(sq2, square_shift_i);
 
   // ---- 4: first moment's product ----------------
   logic [31:0] v4;
-  logic signed [40:0] base4;
-  logic signed [63:0] p4;
+  logic signed [39:0] base4;
+  logic signed [55:0] p4;
   logic signed [SquareW:0] d4;
 
   // ---- 5, 6: first and second moment ----------------
   logic [31:0] m5, v5, m6, v6;
-  logic signed [63:0] p5;
+  logic signed [60:0] p5;
   logic [32:0] m_sat, v_sat;
-  assign m_sat = sat_s(64'(base4) + nearest(p4, c1_exp));
-  assign v_sat = adam ? sat_u($signed({32'd0, v5}) + nearest(p5, c2_exp)) : {1'b0, v5};
+  assign m_sat = sat_s(64'(base4) + nearest(64'(p4), c1_exp));
+  assign v_sat = adam ? sat_u($signed({32'd0, v5}) + nearest(64'(p5), c2_exp)) : {1'b0, v5};
   assign moment_m_o = m6;
   assign moment_v_o = v6;
 
@@ -154,18 +153,18 @@ module optc_lane
   assign w46 = w_line[32*(46 - 2) +: 32];
 
   // ---- 25: dividend ----------------
-  logic signed [8:0] shift;
+  logic signed [6:0] shift;   // -22..62: RspAlign and RspSquare refuse what goes farther
   logic [31:0] abs_m;
-  logic [66:0] left;
+  logic [65:0] left;
   logic [NumW-1:0] num25;
   logic [15:0] d25;
   logic        big25, big;
-  assign shift = $signed({5'd0, k24}) + 9'sd16 + 9'(fl_v >>> 1) - 9'(fl_m);
+  assign shift = $signed({3'd0, k24}) + 7'sd16 + (fl_v >>> 1) - fl_m;
   assign abs_m = m24[31] ? 32'd0 - m24 : m24;
-  assign left = 67'(abs_m) << shift[5:0];
-  assign big = !shift[8] && (shift >= 9'sd35 ? abs_m != '0 : left[66:NumW] != '0);
-  logic [8:0] right;
-  assign right = 9'd0 - shift;
+  assign left = 66'(abs_m) << shift[5:0];
+  assign big = !shift[6] && (shift >= 7'sd35 ? abs_m != '0 : left[65:NumW] != '0);
+  logic [4:0] right;
+  assign right = 5'd0 - shift[4:0];
 
   // ---- 26..45: quotient ----------------
   logic [optc_pkg::DivStages-1:0] quo;
@@ -180,11 +179,11 @@ module optc_lane
 
   // ---- 46..48: update, its products, weight ----------------
   logic [31:0] u46, w48;
-  logic signed [63:0] ps47, pw47;
+  logic signed [47:0] ps47, pw47;
   logic [31:0] w47;
   logic clip46, eps46, clip47, eps47, clip48, eps48, ow48;
   logic [32:0] w_sat;
-  assign w_sat = sat_s(64'($signed(w47)) - nearest(ps47, step_shift_i) - nearest(pw47, wd_exp));
+  assign w_sat = sat_s(64'($signed(w47)) - nearest(64'(ps47), step_shift_i) - nearest(64'(pw47), wd_exp));
   assign update_o = u46;
   assign w_o = w48;
   assign m_o = m_line[32*MomentLine-1 -: 32];
@@ -206,11 +205,11 @@ module optc_lane
       v2  <= v1;
       gm2 <= gm;
       v3  <= v2;
-      x3  <= adam ? 41'(gm2) - 41'($signed(m2)) : -41'($signed(m2));
-      base3 <= adam ? 41'($signed(m2)) : 41'($signed(m2)) + 41'(gm2);
+      x3  <= adam ? 40'(gm2) - 40'($signed(m2)) : -40'($signed(m2));
+      base3 <= adam ? 40'($signed(m2)) : 40'($signed(m2)) + 40'(gm2);
       base4 <= base3;
       v4  <= v3;
-      p4  <= 64'(x3) * $signed({48'd0, c1});
+      p4  <= 56'(x3) * $signed({40'd0, c1});
       m5  <= m_sat[31:0];
       v5  <= v4;
       m6  <= m5;
@@ -219,8 +218,8 @@ module optc_lane
       v_line <= {v_line[32*(MomentLine-1)-1:0], v6};
       w_line <= {w_line[32*(WeightLine-1)-1:0], w1};
       u46 <= adam ? (m45[31] ? 32'd0 - 32'(limited) : 32'(limited)) : m45;
-      ps47 <= 64'($signed(u46)) * $signed({48'd0, step});
-      pw47 <= 64'($signed(w46)) * $signed({48'd0, wd});
+      ps47 <= 48'($signed(u46)) * $signed({32'd0, step});
+      pw47 <= 48'($signed(w46)) * $signed({32'd0, wd});
       w47 <= w46;
       {ow48, w48} <= w_sat;
       clip46 <= adam && clipped;
@@ -236,7 +235,7 @@ module optc_lane
       gs3 <= (gs[63:SquareW] != '0) ? '1 : gs[SquareW-1:0];
       ov3 <= gs[63:SquareW] != '0;
       d4  <= $signed({1'b0, gs3}) - $signed({13'd0, v3});
-      p5  <= 64'(d4) * $signed({48'd0, c2});
+      p5  <= 61'(d4) * $signed({45'd0, c2});
       n7  <= pairs(v6);
       scaled7 <= v6 << {pairs(v6), 1'b0};
       zero7 <= v6 == '0;
@@ -244,7 +243,7 @@ module optc_lane
       d24 <= use_eps ? eps : root;
       k24 <= use_eps ? eps_exp : n23;
       eps24 <= use_eps;
-      num25 <= shift[8] ? NumW'(abs_m >> ((right > 9'd32) ? 9'd32 : right)) : left[NumW-1:0];
+      num25 <= shift[6] ? NumW'(abs_m >> right) : left[NumW-1:0];
       d25 <= d24;
       big25 <= big;
       eps25 <= eps24;

@@ -10,9 +10,10 @@ module optc_root (
   for (genvar s = 0; s < Stages; s++) begin : gen_stage
     /* verilator lint_off UNUSEDSIGNAL */  // the last stage leaves a remainder
     logic [31:0] digits, digits_q;
-    logic [17:0] rest, rest_q;     // remainder, at most twice the root
+    logic [15:0] rest, rest_q;     // remainder, at most twice the root, which has 15 bits at most before the last stage
     /* verilator lint_on UNUSEDSIGNAL */
-    logic [15:0] root, root_q;
+    logic [14:0] root;
+    logic [15:0] root_q;
     if (s == 0) begin : gen_first
       assign digits = radicand_i;
       assign rest   = '0;
@@ -20,16 +21,17 @@ module optc_root (
     end else begin : gen_next
       assign digits = gen_stage[s-1].digits_q;
       assign rest   = gen_stage[s-1].rest_q;
-      assign root   = gen_stage[s-1].root_q;
+      assign root   = gen_stage[s-1].root_q[14:0];
     end
-    logic [19:0] next, trial;
+    logic [17:0] next;
+    logic [16:0] trial;
     assign next  = {rest, digits[31:30]};
-    assign trial = {2'b00, root, 2'b01};
+    assign trial = {root, 2'b01};
     always_ff @(posedge clk_i) begin
       if (en_i) begin
         digits_q <= digits << 2;
-        rest_q   <= (next >= trial) ? 18'(next - trial) : 18'(next);
-        root_q   <= {root[14:0], next >= trial};
+        rest_q   <= (next >= {1'b0, trial}) ? 16'(next - {1'b0, trial}) : 16'(next);
+        root_q   <= {root, next >= {1'b0, trial}};
       end
     end
   end

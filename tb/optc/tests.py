@@ -132,6 +132,9 @@ class refused_configurations(OptcTest):
         bad = [
             {"n": 0}, {"fl_v": 31}, {"fl_w": 64}, {"fl_w": -65}, {"fl_m": 64}, {"fl_g": -65}, {"pre_v": 1},
             {"fl_v": 64}, {"fl_v": -66}, {"fl_m": 37}, {"fl_m": -3}, {"fl_v": 60}, {"fl_v": -6},
+            # Far beyond, where a narrower difference would be legal again.
+            {"fl_m": 63, "fl_g": -64}, {"fl_m": -64, "fl_g": 63}, {"step": Scalar(1, 255), "fl_w": -20},
+            {"fl_m": 60, "fl_g": 60, "fl_v": -20}, {"fl_m": -20, "fl_g": -20, "fl_v": 40},
             {"step": Scalar(1, 11)}, {"step": Scalar(1, 64)},
             {"step": Scalar(9, 63), "fl_w": 10}, {"c1": Scalar(3, 1)}, {"c2": Scalar(3, 1)}, {"c1": Scalar(1, 48)},
             {"wd": Scalar(1, 48)}, {"wd": Scalar(2, 0)}, {"eps_mant": 32767}, {"eps_exp": 16}, {"clip": 0},
@@ -380,7 +383,8 @@ class corner_configurations(OptcTest):
 
 @pyuvm.test()
 class corner_values(OptcTest):
-    """Every combination of corner values of w, m, v and g in both modes. Config: `configs`."""
+    """Every combination of corner values of w, m, v and g in both modes; the widest numbers that there are inside.
+    Config: `configs`."""
 
     async def body(self) -> None:
         rng = self.run_info.rng()
@@ -395,7 +399,22 @@ class corner_values(OptcTest):
         zero = np.zeros(5, np.int64)
         for mode in Mode:
             program.tensor(replace(PLAIN, mode=mode, n=5), (zero, zero, zero, zero))
+        self.widest(program)
         await self.play(program)
+
+    def widest(self, program: Program) -> None:
+        """Gradients aligned seven places to the left, their differences to m, squares before 0 and 62 places to the
+        right, and every product, at their largest and smallest."""
+        ends = [-(1 << 31), (1 << 31) - 1]
+        state = np.meshgrid(ends, ends, [0, (1 << 32) - 1], ends)
+        w, m, v, g = (axis.ravel().astype(np.int64) for axis in state)
+        for mode, exp, fl_v in itertools.product(Mode, (16, 47), (40, -22)):
+            most = Scalar(0xFFFF, exp)
+            config = replace(
+                PLAIN, mode=mode, n=len(w), fl_w=20, fl_m=27, fl_v=fl_v, fl_g=20, c1=most, c2=most, wd=most,
+                step=Scalar(0xFFFF, 30),
+            )  # fmt: skip
+            program.tensor(config, (w, m, v, g))
 
 
 @pyuvm.test()
