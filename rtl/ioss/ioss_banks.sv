@@ -43,6 +43,7 @@ module ioss_banks
   output logic        active_o       // a bank is not free
 );
   localparam int FlightW = $clog2(2 * Rows + 1);
+  localparam int RowsW = $clog2(Rows + 1);
 
   logic [1:0] busy_q, ready_q, bad_q;
   logic       wb_q, jb_q;
@@ -55,8 +56,8 @@ module ioss_banks
 
   logic        rf_change;
   logic [15:0] chunk;
-  logic [FlightW-1:0] ends [2];
-  logic [FlightW-1:0] starts;
+  logic [RowsW-1:0] ends [2];
+  logic [RowsW-1:0] starts;
 
   assign rf_change = pend_i.reduce_factor != rf_q;
   assign open_o    = pend_valid_i && !loading_q && !busy_q[wb_q] && (!rf_change || (drained_i && busy_q == 2'b00));
@@ -87,9 +88,9 @@ module ioss_banks
     job_o.desc.reduce_factor = rf_q;
   end
 
-  assign ends[0] = FlightW'($countones(row_end_i & ~row_end_bank_i));
-  assign ends[1] = FlightW'($countones(row_end_i & row_end_bank_i));
-  assign starts  = (job_end_i && job_commit_i) ? FlightW'(rf_q) : '0;
+  assign ends[0] = RowsW'($countones(row_end_i & ~row_end_bank_i));
+  assign ends[1] = RowsW'($countones(row_end_i & row_end_bank_i));
+  assign starts  = (job_end_i && job_commit_i) ? RowsW'(rf_q) : '0;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -108,7 +109,7 @@ module ioss_banks
       end
     end else begin
       for (int b = 0; b < 2; b++) begin
-        flight_q[b] <= flight_q[b] - ends[b] + ((1'(b) == jb_q) ? starts : '0);
+        flight_q[b] <= flight_q[b] - FlightW'(ends[b]) + ((1'(b) == jb_q) ? FlightW'(starts) : '0);
         if (ready_q[b] && jobs_left_q[b] == 16'd0 && flight_q[b] == '0) begin
           busy_q[b]  <= 1'b0;
           ready_q[b] <= 1'b0;
@@ -137,6 +138,6 @@ module ioss_banks
   end
 
   `TS_ASSERT(JobOnlyWhenReady, !job_end_i || job_ready_o)
-  `TS_ASSERT(Flight0Enough, flight_q[0] >= ends[0])
-  `TS_ASSERT(Flight1Enough, flight_q[1] >= ends[1])
+  `TS_ASSERT(Flight0Enough, flight_q[0] >= FlightW'(ends[0]))
+  `TS_ASSERT(Flight1Enough, flight_q[1] >= FlightW'(ends[1]))
 endmodule

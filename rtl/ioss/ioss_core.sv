@@ -359,7 +359,8 @@ module ioss_core
 
   // ---- counters ----------------
   ioss_counters #(
-    .Rows(Rows)
+    .Rows (Rows),
+    .Depth(Depth)
   ) u_counters (
     .clk_i,
     .rst_ni,

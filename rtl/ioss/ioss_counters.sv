@@ -4,7 +4,8 @@
 // accumulator of its row, and the accumulators of a group are added to the counters when the job turns out good, or dropped when it is
 // refused.
 module ioss_counters #(
-  parameter int Rows = 8
+  parameter int Rows = 8,
+  parameter int Depth = 128
 ) (
   input  logic clk_i,
   input  logic rst_ni,
@@ -41,8 +42,8 @@ module ioss_counters #(
   localparam int Causes = ioss_pkg::SkipCauses;
   localparam int BeatW = trainslice_pkg::BeatW;
   localparam int Values = trainslice_pkg::BeatValues;
-  localparam int CountW = 10;
-  localparam int AccW = 14;   // pairs of one member of one job: 512 elements, 16 pairs each
+  localparam int CountW = ioss_pkg::CountW;
+  localparam int AccW = $clog2(16 * Depth + 1);   // pairs of one member of one job: 16 of each element
 
   // ---- skips ----------------
   logic [BeatW-1:0]  nz_q, map_q;

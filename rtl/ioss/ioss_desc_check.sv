@@ -11,11 +11,7 @@ module ioss_desc_check
   output logic [ioss_pkg::CodeW-1:0] code_o
 );
 
-  logic             reduce_ok;
-  logic [19:0]      k_max;
-
-  // Depth * reduce_factor; meaningful only where reduce_factor is legal, which is checked first.
-  assign k_max = 20'(Depth) * 20'(desc_i.reduce_factor);
+  logic reduce_ok;
   assign reduce_ok = ((desc_i.reduce_factor == 4'd1) || (desc_i.reduce_factor == 4'd2) ||
                       (desc_i.reduce_factor == 4'd4) || (desc_i.reduce_factor == 4'd8)) &&
                      (32'(desc_i.reduce_factor) <= Rows);
@@ -27,7 +23,7 @@ module ioss_desc_check
       code_o = ioss_pkg::RspWSlices;
     end else if (!reduce_ok) begin
       code_o = ioss_pkg::RspReduce;
-    end else if (desc_i.k_len == 16'd0 || 20'(desc_i.k_len) > k_max) begin
+    end else if (desc_i.k_len == 16'd0 || desc_i.k_len > (16'(desc_i.reduce_factor) << $clog2(Depth))) begin
       code_o = ioss_pkg::RspKLen;
     end else if (4'(desc_i.min_order) + 4'd2 > 4'(desc_i.x_slices) + 4'(desc_i.w_slices)) begin
       code_o = ioss_pkg::RspOrder;

@@ -21,6 +21,7 @@ package ioss_pkg;
   parameter int CtrW = 32;
   parameter int CtrAddrW = 9;
   parameter int SkipCauses = 4;  // mask, x, w, order
+  parameter int CountW = 8;      // pairs of a beat: at most 32 * 4 (4 bits) or 8 * 16 (16 bits), 128
   /* verilator lint_on UNUSEDPARAM */
 
   // What a bank holds of its tile's descriptor; a member's share of K.

@@ -8,14 +8,15 @@ module ioss_skip_count (
   input  logic [2:0] w_slices_i,
   input  logic [2:0] min_order_i,
   input  logic       masked_i,                           // every lane is masked
-  output logic [ioss_pkg::SkipCauses*10-1:0] count_o     // {order, w, x, mask}, 10 bits each
+  output logic [ioss_pkg::SkipCauses*ioss_pkg::CountW-1:0] count_o  // {order, w, x, mask}
 );
   localparam int Values = trainslice_pkg::BeatValues;
   localparam int Slices = trainslice_pkg::MaxSlices;
-  localparam int CountW = 10;   // at most 32 * 4 (4 bits) or 8 * 16 (16 bits) pairs a beat, 128
+  localparam int CountW = ioss_pkg::CountW;
 
-  logic [CountW-1:0] elements, x_found, both, below, total, dense;
-  logic [5:0]        pairs;
+  logic [CountW-1:0] both, below, total, dense;
+  logic [5:0]        elements, x_found;   // 32 elements at 4 bits, 8 of four slices at 16
+  logic [4:0]        pairs;
 
   // Ones of 32 bits by halves: added one after the other they would be a chain of 31 adders.
   function automatic logic [5:0] ones(input logic [Values-1:0] bits);
@@ -30,15 +31,15 @@ module ioss_skip_count (
     ones = 6'(halves[4:0]) + 6'(halves[9:5]);
   endfunction
 
-  // The sum of 16 numbers, by halves.
+  // The sum of 16 numbers, by halves; of all of them, 128 at most.
   function automatic logic [CountW-1:0] sum(input logic [6*16-1:0] numbers);
     logic [7*8-1:0] of_two;
     logic [8*4-1:0] of_four;
-    logic [9*2-1:0] of_eight;
+    logic [8*2-1:0] of_eight;
     for (int n = 0; n < 8; n++) of_two[7*n +: 7] = 7'(numbers[12*n +: 6]) + 7'(numbers[12*n+6 +: 6]);
     for (int n = 0; n < 4; n++) of_four[8*n +: 8] = 8'(of_two[14*n +: 7]) + 8'(of_two[14*n+7 +: 7]);
-    for (int n = 0; n < 2; n++) of_eight[9*n +: 9] = 9'(of_four[16*n +: 8]) + 9'(of_four[16*n+8 +: 8]);
-    sum = CountW'(of_eight[8:0]) + CountW'(of_eight[17:9]);
+    for (int n = 0; n < 2; n++) of_eight[8*n +: 8] = of_four[16*n +: 8] + of_four[16*n+8 +: 8];
+    sum = of_eight[7:0] + of_eight[15:8];
   endfunction
 
   logic [6*16-1:0] met, met_below, x_met;   // of each pair of slices; of each slice of x
@@ -56,13 +57,13 @@ module ioss_skip_count (
     end
   end
   assign x_met[6*16-1:6*Slices] = '0;
-  assign elements = CountW'(ones(live_i));
-  assign x_found  = sum(x_met);
+  assign elements = ones(live_i);
+  assign x_found  = 6'(sum(x_met));
   assign both     = sum(met);
   assign below    = sum(met_below);
-  assign pairs = 6'(x_slices_i) * 6'(w_slices_i);
-  assign total = elements * CountW'(pairs);
-  assign dense = CountW'(w_slices_i) * x_found;
+  assign pairs = 5'(x_slices_i) * 5'(w_slices_i);
+  assign total = CountW'(elements) * CountW'(pairs);
+  assign dense = CountW'(w_slices_i) * CountW'(x_found);
 
   assign count_o = masked_i ? {{(3 * CountW) {1'b0}}, total} : {below, dense - both, total - dense, {CountW{1'b0}}};
 endmodule

@@ -8,12 +8,12 @@ module optc_root (
   localparam int Stages = optc_pkg::RootStages;
   // Of each stage: what is left of the radicand's digits (2 bits a stage), remainder, root so far.
   for (genvar s = 0; s < Stages; s++) begin : gen_stage
-    /* verilator lint_off UNUSEDSIGNAL */  // the last stage leaves a remainder
+    /* verilator lint_off UNUSEDSIGNAL */  // the last stage leaves a remainder, and it alone has a root of 16 bits
     logic [31:0] digits, digits_q;
     logic [15:0] rest, rest_q;     // remainder, at most twice the root, which has 15 bits at most before the last stage
-    /* verilator lint_on UNUSEDSIGNAL */
     logic [14:0] root;
     logic [15:0] root_q;
+    /* verilator lint_on UNUSEDSIGNAL */
     if (s == 0) begin : gen_first
       assign digits = radicand_i;
       assign rest   = '0;

@@ -13,18 +13,18 @@ module ran_desc_check
   output logic [ran_pkg::CodeW-1:0] code_o,
   output logic [AccW-2:0]           limit_o   // largest magnitude of a start value; meaningful if the code is RspOk
 );
-  localparam int BoundW = 64;
+  localparam int BoundW = 49;   // 17 bits of terms, 32 places
   localparam logic [AccW-2:0] Largest = '1;
 
   logic [16:0]       terms;
-  logic [5:0]        x_exp, w_exp;
+  logic [4:0]        x_exp, w_exp;
   logic [BoundW-1:0] bound;
   logic              raw, reduce_ok, slices_ok;
 
   assign terms = 17'(desc_i.k_len) + (desc_i.compensate ? (17'(desc_i.k_len) + 17'd15) >> 4 : 17'd0);
-  assign x_exp = {1'b0, desc_i.x_slices, 2'b00} - 6'(!desc_i.x_unsigned);
-  assign w_exp = {1'b0, desc_i.w_slices, 2'b00} - 6'(!desc_i.w_unsigned);
-  assign bound = BoundW'(terms) << (x_exp + w_exp);
+  assign x_exp = {desc_i.x_slices, 2'b00} - 5'(!desc_i.x_unsigned);
+  assign w_exp = {desc_i.w_slices, 2'b00} - 5'(!desc_i.w_unsigned);
+  assign bound = BoundW'(terms) << (6'(x_exp) + 6'(w_exp));
   assign limit_o = Largest - bound[AccW-2:0];
 
   assign raw = (way_i.y_bits == ran_pkg::YRaw32) || (way_i.y_bits == ran_pkg::YRaw64);

@@ -46,7 +46,7 @@ module ran_pack #(
   endfunction
 
   logic       same, free, emit, last, load;
-  logic [7:0] place_at;          // bit of the merging job's first value
+  logic [6:0] place_at;          // bit of the merging job's first value
   assign same = quant_valid_i && valid_q && quant_bits_i == bits_q;
   assign merge_o = same && jobs_q < places_of(bits_q);
   assign free = !out_valid_o || out_ready_i;
@@ -54,7 +54,7 @@ module ran_pack #(
   assign last = beats_q == 5'd1;
   assign load = quant_valid_i && (!valid_q || (emit && last));
   assign quant_take_o = load || merge_o;
-  assign place_at = (bits_q == ran_pkg::Y4) ? 8'(Lanes * 4) * 8'(jobs_q) : 8'(Lanes * 8) * 8'(jobs_q);
+  assign place_at = (bits_q == ran_pkg::Y4) ? 7'(Lanes * 4) * 7'(jobs_q) : 7'(Lanes * 8) * 7'(jobs_q);
   assign busy_o = valid_q || out_valid_o;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin

@@ -5,6 +5,7 @@ package ran_pkg;
   parameter int DrainDepth = 4;     // jobs in the drain queue
   parameter int BypassDepth = 4;    // bypassed jobs in the order queue
   parameter int MaxJobs = 16383;    // of a descriptor: tags of all slots stay distinct
+  parameter int JobsW = 14;
   parameter int SlotW = 2;
 
   parameter int ShiftW = 33;        // a product after the shift: (10 bits << 24) / 2, signed

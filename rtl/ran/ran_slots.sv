@@ -65,6 +65,7 @@ module ran_slots
 );
   localparam int Slots = ran_pkg::Slots;
   localparam int SlotW = ran_pkg::SlotW;
+  localparam int JobsW = ran_pkg::JobsW;
   localparam int CodeW = ran_pkg::CodeW;
 
   logic [SlotW-1:0]    oldest_q, newest;   // newest: the next free one
@@ -79,7 +80,8 @@ module ran_slots
   logic [AccW-2:0]     limit_q [Slots];
   logic [Lanes*32-1:0] bias_q [Slots];
   logic [31:0]         draw_q [Slots];   // number of the first job's draws
-  logic [16*Slots-1:0] first_q, jobs_q, left_q;  // first tag, jobs, jobs not finished
+  logic [16*Slots-1:0] first_q;          // first tag
+  logic [JobsW*Slots-1:0] jobs_q, left_q;  // jobs, jobs not finished
 
   // ---- descriptors ----------------
   logic [CodeW-1:0] code;
@@ -108,9 +110,10 @@ module ran_slots
 
   // ---- slot of a tag ----------------
   function automatic logic [Slots-1:0] slot_of(input logic [15:0] tag, input logic [Slots-1:0] occupied,
-                                               input logic [16*Slots-1:0] first, input logic [16*Slots-1:0] jobs);
+                                               input logic [16*Slots-1:0] first,
+                                               input logic [JobsW*Slots-1:0] jobs);
     logic [Slots-1:0] hit;
-    for (int s = 0; s < Slots; s++) hit[s] = occupied[s] && (16'(tag - first[16*s +: 16]) < jobs[16*s +: 16]);
+    for (int s = 0; s < Slots; s++) hit[s] = occupied[s] && (16'(tag - first[16*s +: 16]) < 16'(jobs[JobsW*s +: JobsW]));
     return hit;
   endfunction
 
@@ -160,7 +163,7 @@ module ran_slots
   assign oldest_cfg = cfg_q[oldest_q];
   assign retire_last_o = oldest_cfg.stat_last;
   assign retire_slot_o = oldest_q;
-  assign retire_o = (count_q != '0) && (left_q[16*oldest_q +: 16] == '0) && loaded_q[oldest_q] &&
+  assign retire_o = (count_q != '0) && (left_q[JobsW*oldest_q +: JobsW] == '0) && loaded_q[oldest_q] &&
                     (!retire_last_o || record_free_i);
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -181,7 +184,7 @@ module ran_slots
       end
       if (retire_o) begin
         oldest_q <= oldest_q + 1'b1;
-        base_q   <= base_q + jobs_q[16*oldest_q +: 16];
+        base_q   <= base_q + 16'(jobs_q[JobsW*oldest_q +: JobsW]);
       end
       count_q <= count_q + (SlotW+1)'(accept_o) - (SlotW+1)'(retire_o);
     end
@@ -200,8 +203,8 @@ module ran_slots
         bias_q[s]           <= '0;
         draw_q[s]           <= '0;
         first_q[16*s +: 16] <= '0;
-        jobs_q[16*s +: 16]  <= '0;
-        left_q[16*s +: 16]  <= '0;
+        jobs_q[JobsW*s +: JobsW] <= '0;
+        left_q[JobsW*s +: JobsW] <= '0;
       end else if (take) begin
         occupied_q[s]       <= 1'b1;
         loaded_q[s]         <= desc_cfg_i.start != ran_pkg::StartBias;
@@ -209,16 +212,16 @@ module ran_slots
         limit_q[s]          <= limit;
         draw_q[s]           <= desc_draw_i;
         first_q[16*s +: 16] <= next_q;
-        jobs_q[16*s +: 16]  <= desc_i.n_jobs;
-        left_q[16*s +: 16]  <= desc_i.n_jobs;
+        jobs_q[JobsW*s +: JobsW] <= desc_i.n_jobs[JobsW-1:0];
+        left_q[JobsW*s +: JobsW] <= desc_i.n_jobs[JobsW-1:0];
       end else begin
         if (retire_o && oldest_q == SlotW'(s)) occupied_q[s] <= 1'b0;
         if (bias_here) begin
           loaded_q[s] <= 1'b1;
           bias_q[s]   <= bias_words_i;
         end
-        left_q[16*s +: 16] <= left_q[16*s +: 16] - 16'(cancel_hit[s]) -
-                              16'(job_done_i && quant_slot_i == SlotW'(s));
+        left_q[JobsW*s +: JobsW] <= left_q[JobsW*s +: JobsW] - JobsW'(cancel_hit[s]) -
+                                    JobsW'(job_done_i && quant_slot_i == SlotW'(s));
       end
     end
   end

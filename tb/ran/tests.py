@@ -207,8 +207,8 @@ class format_transitions(RanTest):
 
 @pyuvm.test()
 class reduce_factors(RanTest):
-    """Every reduce factor and every change; members of a group end in every order, or have nothing at all.
-    Config: `rounds`, `jobs`."""
+    """Every reduce factor and every change; members of a group end in every order, or have nothing at all; the largest
+    products of all members at once. Config: `rounds`, `jobs`."""
 
     async def body(self) -> None:
         rng, lanes = self.run_info.rng(), self.params.lanes
@@ -238,6 +238,19 @@ class reduce_factors(RanTest):
                     parts = [products(rng, lanes, int(count), (0, 4)) for count in counts]
                     program.job(number + at, at % groups, parts, int(rng.integers(1 << lanes)) if at % 3 == 0 else 0)
             await self.play(program)
+        # Twice the largest product of the highest order from every member, and the smallest, in the same cycles.
+        program = self.program()
+        data = np.repeat(np.where(np.arange(lanes) % 2, 465, -465)[None], 2, axis=0)
+        for factor in factors:
+            desc = RanDescriptor(
+                YBits.RAW64, lanes=lanes, reduce_factor=factor, n_jobs=2, k_len=127, x_slices=4, w_slices=4,
+                x_unsigned=True, w_unsigned=True,
+            )  # fmt: skip
+            number = program.descriptor(desc)
+            for job, sign in enumerate((1, -1)):
+                part = ((sign * data).astype(np.int16), np.full(2, 6))
+                program.job(number + job, 0, [part] * factor)
+        await self.play(program)
 
 
 @pyuvm.test()
@@ -416,7 +429,7 @@ class bypass_and_cancel(RanTest):
 
 @pyuvm.test()
 class illegal_descriptors(RanTest):
-    """Every illegal field alone, and the largest legal values; work between them goes on."""
+    """Every illegal field alone, a bound of more bits than K, and the largest legal values; work goes on."""
 
     async def body(self) -> None:
         rng, params = self.run_info.rng(), self.params
@@ -434,6 +447,12 @@ class illegal_descriptors(RanTest):
                 program.descriptor(illegal_descriptor(params, base, int(entry)), int(rng.integers(3)))
             desc = legal[int(entry) % len(legal)]
             dense_jobs(rng, program, desc, rng.integers(1, 4, desc.n_jobs))
+        # 65,537 terms of 32 bits, which have a bit more than K and the widest legal sum: one term would be legal.
+        wide = dataclasses.replace(
+            base, k_len=61681, compensate=True, x_slices=4, w_slices=4, x_unsigned=True, w_unsigned=True
+        )
+        program.descriptor(wide)
+        dense_jobs(rng, program, base, rng.integers(1, 4, base.n_jobs))
         await self.play(program)
 
 
