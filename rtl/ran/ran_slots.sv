@@ -113,7 +113,9 @@ module ran_slots
                                                input logic [16*Slots-1:0] first,
                                                input logic [JobsW*Slots-1:0] jobs);
     logic [Slots-1:0] hit;
-    for (int s = 0; s < Slots; s++) hit[s] = occupied[s] && (16'(tag - first[16*s +: 16]) < 16'(jobs[JobsW*s +: JobsW]));
+    for (int s = 0; s < Slots; s++) begin
+      hit[s] = occupied[s] && (16'(tag - first[16*s +: 16]) < 16'(jobs[JobsW*s +: JobsW]));
+    end
     return hit;
   endfunction
 
