@@ -17,7 +17,11 @@ NARROW_BEATS = ("top_pkg::BeatsW'(n_i[1:0] != '0)", "{1'b0, n_i[1:0] != '0 && n_
 NARROW_TILES = ("13'((17'(columns_i) + 17'd15) >> 4)", "13'((16'(columns_i) + 16'd15) >> 4)")
 NARROW_LEFT = ("left_o - CountW'(Lanes);", "CountW'(23'(left_o - CountW'(Lanes)));")
 NARROW = ("all_q[c] + CtrW'(event_i[6*c +: 6]);", "{1'b0, all_q[c][CtrW-2:0] + 31'(event_i[6*c +: 6])};")
-NARROW_SKIPS = ("skip_q[c] <= skip_q[c] + acc_q[c];", "skip_q[c] <= CtrW'(31'(skip_q[c] + acc_q[c]));")
+NARROW_SKIPS = ("skip_q[c] + CtrW'(acc_q[c]);", "CtrW'(31'(skip_q[c] + CtrW'(acc_q[c])));")
+NARROW_COUNTS = (
+    "= counted[CountW*c +: CountW] + CountW'(add[6*l + c] && lanes[l]);",
+    "= {1'b0, counted[CountW*c +: CountW-1] + (CountW-1)'(add[6*l + c] && lanes[l])};",
+)
 
 WRITE_FREE = ("write_complete && (!axil_bvalid_o || axil_bready_i);", "write_complete;")
 ANSWER_LOST = ("if (answered && !req_write_o) begin", "if (answered && !req_write_o && rsp_code_i != 2'd3) begin")
@@ -33,6 +37,7 @@ SOURCE = {"top_axil": "top/top_axil"}  # where it is not of block and proof
         ("top", "top_word", WRAPS, "beyond"),
         ("top", "top_update", REPLACED, "payload_stays"),
         ("optc", "optc_left", NARROW_LEFT, "together"),
+        ("optc", "optc_counts", NARROW_COUNTS, "counts_all"),
         ("top", "top_beats", NARROW_BEATS, "enough"),
         ("top", "top_tiles", NARROW_TILES, "columns_fit"),
         ("ran", "ran_counters", NARROW, "counts"),

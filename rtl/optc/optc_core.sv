@@ -201,15 +201,15 @@ module optc_core
   );
 
   function automatic logic [16:0] copied(input logic signed [31:0] x, input logic [1:0] format);
-    logic signed [31:0] most;
-    most = (32'sd8 << {format, 2'b00}) - 32'sd1;
-    return (x > most) ? {1'b1, most[15:0]} : (x < ~most) ? {1'b1, ~most[15:0]} : {1'b0, x[15:0]};
+    logic signed [15:0] most, least;
+    most = 16'sh7fff >>> {2'd3 - format, 2'b00};
+    least = ~most;
+    return (x > 32'(most)) ? {1'b1, most} : (x < 32'(least)) ? {1'b1, least} : {1'b0, x[15:0]};
   endfunction
 
   // ---- results and statistics ----------------
   logic [Lanes-1:0]     live;
   logic [Lanes*6-1:0]   flags_q;
-  logic [6*CountW-1:0]  count_q, count_d;
   logic [Lanes*32-1:0]  w_q, m_q, v_q;
   logic [Lanes*16-1:0]  y_q;
   logic [31:0]          bits_w_q, bits_m_q, bits_v_q, bits_w, bits_m, bits_v;
@@ -233,15 +233,17 @@ module optc_core
     assign out_y_o[16*l +: 16] = live[l] ? y_q[16*l +: 16] : '0;
   end
 
-  function automatic logic [6*CountW-1:0] counted(input logic [6*CountW-1:0] count, input logic [Lanes*6-1:0] add,
-                                                  input logic [Lanes-1:0] lanes);
-    counted = count;
-    for (int l = 0; l < Lanes; l++) begin
-      for (int c = 0; c < 6; c++) begin
-        counted[CountW*c +: CountW] = counted[CountW*c +: CountW] + CountW'(add[6*l + c] && lanes[l]);
-      end
-    end
-  endfunction
+  optc_counts #(
+    .Lanes(Lanes)
+  ) u_counts (
+    .clk_i,
+    .rst_ni,
+    .clear_i(cfg_good),
+    .take_i (out_take),
+    .flags_i(flags_q),
+    .live_i (live),
+    .count_o(stat_counts_o)
+  );
   // The longest of several is as long as their OR.
   function automatic logic [31:0] joined(input logic [31:0] bits, input logic [Lanes*32-1:0] x, input logic is_signed);
     joined = bits;
@@ -253,26 +255,22 @@ module optc_core
     length = '0;
     for (int i = 0; i < 32; i++) if (x[i]) length = 6'(i + 1);
   endfunction
-  assign count_d = counted(count_q, flags_q, live);
   assign bits_w = joined(bits_w_q, out_w_o, 1'b1);
   assign bits_m = joined(bits_m_q, out_m_o, 1'b1);
   assign bits_v = joined(bits_v_q, out_v_o, 1'b0);
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      count_q       <= '0;
       bits_w_q      <= '0;
       bits_m_q      <= '0;
       bits_v_q      <= '0;
       stat_valid_o  <= 1'b0;
     end else if (cfg_good) begin
-      count_q  <= '0;
       bits_w_q <= '0;
       bits_m_q <= '0;
       bits_v_q <= '0;
     end else begin
       if (out_take) begin
-        count_q  <= count_d;
         bits_w_q <= bits_w;
         bits_m_q <= bits_m;
         bits_v_q <= bits_v;
@@ -282,6 +280,5 @@ module optc_core
     end
   end
   assign stat_values_o = pass_q.n;
-  assign stat_counts_o = count_q;
   assign stat_bits_o = {length(bits_v_q), length(bits_m_q), length(bits_w_q)};
 endmodule

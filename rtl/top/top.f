@@ -46,6 +46,7 @@ rtl/optc/optc_root.sv
 rtl/optc/optc_div.sv
 rtl/optc/optc_lane.sv
 rtl/optc/optc_left.sv
+rtl/optc/optc_counts.sv
 rtl/optc/optc_core.sv
 rtl/laps/laps_log2.sv
 rtl/laps/laps_limit.sv

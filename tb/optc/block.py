@@ -30,6 +30,7 @@ RTL = (
     "rtl/optc/optc_div.sv",
     "rtl/optc/optc_lane.sv",
     "rtl/optc/optc_left.sv",
+    "rtl/optc/optc_counts.sv",
     "rtl/optc/optc_core.sv",
 )
 
@@ -71,10 +72,13 @@ BLOCK = Block(
     faults_dir="tb/optc/faults",
     options=OPTIONS,
     proofs=(
-        Proof(
-            "optc_left",
-            "optc_left_proof",
-            ("rtl/optc/optc_pkg.sv", "rtl/optc/optc_left.sv", "tb/optc/formal/optc_left_proof.sv"),
+        *(
+            Proof(
+                name,
+                f"{name}_proof",
+                ("rtl/optc/optc_pkg.sv", f"rtl/optc/{name}.sv", f"tb/optc/formal/{name}_proof.sv"),
+            )
+            for name in ("optc_left", "optc_counts")
         ),
     ),
     sim_options=sim_options,
