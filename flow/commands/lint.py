@@ -22,7 +22,7 @@ from pathlib import Path
 
 import hjson
 
-from flow.commands import filelists, limits, wordmap
+from flow.commands import benchports, filelists, limits, wordmap
 from flow.commands.dense import DENSE
 from flow.commands.regmap import stale_files
 from flow.core.blocks import all_blocks
@@ -229,6 +229,7 @@ def checks() -> list[tuple[str, Callable[[], list[str]]]]:
         ("sources", lambda: lint_sources(blocks)),
         ("registers", stale_files),
         ("file lists", filelists.stale_files),
+        ("ports of benches", benchports.findings),
         ("limits", limits.findings),
         ("words", wordmap.stale_page),
         ("pages", lint_pages),

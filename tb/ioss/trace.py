@@ -1,4 +1,4 @@
-"""Binary traces of tb_ioss.sv as tables of the model's types (formats: header of tb_ioss.sv)."""
+"""Binary traces of ioss_trace.svh as tables of the model's types (formats: its header)."""
 
 from __future__ import annotations
 

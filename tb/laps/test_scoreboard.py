@@ -122,6 +122,6 @@ def test_work_that_is_left_fails() -> None:
 
 
 def test_reads_of_the_traces_are_as_wide_as_the_bench_writes() -> None:
-    text = (Path(__file__).parent / "laps_trace.sv").read_text(encoding="utf-8")
-    for name, variable in (("reg_rsp", "reg"), ("upd_rsp", "upd"), ("ord_rsp", "ord"), ("obs", "obs")):
-        assert f"`TS_TRACE({variable}_fd, {variable}_record, {DTYPES[name].itemsize // 4})" in text
+    text = (Path(__file__).parent / "laps_trace.svh").read_text(encoding="utf-8")
+    for name in ("reg_rsp", "upd_rsp", "ord_rsp", "obs"):
+        assert f'`TS_FILE({name}, "{name}", {DTYPES[name].itemsize // 4})' in text

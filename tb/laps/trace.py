@@ -1,4 +1,4 @@
-"""Binary traces of laps_trace.sv: their records (formats: its header) and the tables that the model's answers give."""
+"""Binary traces of laps_trace.svh: their records (formats: its header) and the tables that the model's answers give."""
 
 from __future__ import annotations
 

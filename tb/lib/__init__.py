@@ -14,5 +14,5 @@ def sv_folder() -> Path:
 
 
 def sv_sources() -> list[Path]:
-    """Every module in it; they may be compiled in any order."""
-    return sorted(sv_folder().glob("*.sv"))
+    """Every package in it, then every module: they may be compiled in this order."""
+    return sorted(sv_folder().glob("*.sv"), key=lambda path: (not path.stem.endswith("_pkg"), path.name))

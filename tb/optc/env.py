@@ -20,7 +20,7 @@ from tb.optc.scoreboard import STAT_DTYPE, OptcScoreboard, lane_dtype, out_dtype
 
 
 def trace_dtypes(lanes: int) -> dict[str, np.dtype]:
-    """Records of the traces of a bench with an OPTC in it (optc_trace.sv), by name."""
+    """Records of the traces of a bench with an OPTC in it (optc_trace.svh), by name."""
     return {
         "moment": np.dtype([("cycle", "<u4"), ("mv", "<u4", (lanes, 2))]),
         "denom": lane_dtype(lanes, "d"),

@@ -1,4 +1,4 @@
-"""Binary traces of ran_trace.sv and ran_psum_memory.sv as tables of the model's types (formats: their headers)."""
+"""Binary traces of ran_trace.svh and ran_psum_memory.sv as tables of the model's types (formats: their headers)."""
 
 from __future__ import annotations
 

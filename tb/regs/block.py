@@ -21,7 +21,7 @@ PACKAGES = (
     "rtl/top/top_pkg.sv",
 )
 RTL = ("rtl/top/top_axil.sv", "rtl/top/top_events.sv", "rtl/top/top_updates.sv", "rtl/top/top_regs.sv")
-BENCH = ("tb/lib/sv/ts_axil_trace.sv", "tb/regs/regs_trace.sv", "tb/regs/tb_regs.sv")
+BENCH = ("tb/lib/sv/ts_axil_pkg.sv", "tb/lib/sv/ts_axil_trace.sv", "tb/regs/tb_regs.sv")
 
 
 def sim_options(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -39,7 +39,7 @@ BLOCK = Block(
     title="registers of the processor",
     rtl=(*PACKAGES, *RTL),
     tb_sources=(*TRANSACTORS, *BENCH),
-    include_dirs=INCLUDE_DIRS,
+    include_dirs=(*INCLUDE_DIRS, "tb/regs"),
     rtl_top="top_regs",
     tb_top="tb_regs",
     test_module="tb.regs.tests",

@@ -138,7 +138,7 @@ class PairProgram:
 
 
 def _descriptor(word: int) -> tuple[Descriptor, RanDescriptor]:
-    """Both parts' descriptors of the tap's payload (tb_top.sv), lowest field first."""
+    """Both parts' descriptors of the tap's payload (tb/gemm/gemm_desc.svh), lowest field first."""
     widths = (
         ("min_order", 3), ("w_slices", 3), ("x_slices", 3), ("compensate", 1), ("w_unsigned", 1), ("x_unsigned", 1),
         ("reduce_factor", 4), ("k_len", 16), ("n_jobs", 16), ("y_bits", 3), ("y_unsigned", 1), ("relu", 1),

@@ -3,39 +3,26 @@
 // Binary trace of an AXI4-Lite port, and its handshake checks. File `<Name>.bin`: four 32-bit words a transfer, lowest first: cycle of
 // the offer, cycle of the transfer, {16 bits 0, 8 bits code, 8 bits channel}, address or data. Channels: 0 AW, 1 W, 2 B, 3 AR, 4 R; code: strobe
 // of W, answer of B and R, else 0. Of several in a cycle the channel with the lowest number is first.
-module ts_axil_trace #(
+module ts_axil_trace
+  import ts_axil_pkg::axil_req_t, ts_axil_pkg::axil_rsp_t;
+#(
   parameter Name = "axil"
 ) (
   input logic        clk_i,
   input logic        rst_ni,
   input logic [31:0] cycle_i,
   input logic        flush_i,
-  input logic        awvalid_i,
-  input logic        awready_i,
-  input logic [15:0] awaddr_i,
-  input logic        wvalid_i,
-  input logic        wready_i,
-  input logic [31:0] wdata_i,
-  input logic [3:0]  wstrb_i,
-  input logic        bvalid_i,
-  input logic        bready_i,
-  input logic [1:0]  bresp_i,
-  input logic        arvalid_i,
-  input logic        arready_i,
-  input logic [15:0] araddr_i,
-  input logic        rvalid_i,
-  input logic        rready_i,
-  input logic [31:0] rdata_i,
-  input logic [1:0]  rresp_i
+  input axil_req_t   req_i,
+  input axil_rsp_t   rsp_i
 );
   localparam int Channels = 5;
   logic [Channels-1:0] valid, ready;
   logic [32*Channels-1:0] since, data;
   logic [8*Channels-1:0] code;
-  assign valid = {rvalid_i, arvalid_i, bvalid_i, wvalid_i, awvalid_i};
-  assign ready = {rready_i, arready_i, bready_i, wready_i, awready_i};
-  assign data = {rdata_i, 16'd0, araddr_i, 32'd0, wdata_i, 16'd0, awaddr_i};
-  assign code = {6'd0, rresp_i, 8'd0, 6'd0, bresp_i, 4'd0, wstrb_i, 8'd0};
+  assign valid = {rsp_i.rvalid, req_i.arvalid, rsp_i.bvalid, req_i.wvalid, req_i.awvalid};
+  assign ready = {req_i.rready, rsp_i.arready, req_i.bready, rsp_i.wready, rsp_i.awready};
+  assign data = {rsp_i.rdata, 16'd0, req_i.araddr, 32'd0, req_i.wdata, 16'd0, req_i.awaddr};
+  assign code = {6'd0, rsp_i.rresp, 8'd0, 6'd0, rsp_i.bresp, 4'd0, req_i.wstrb, 8'd0};
 
   for (genvar c = 0; c < Channels; c++) begin : gen_channel
     ts_since u_since (

@@ -1,4 +1,4 @@
-// Stream sink transactor: plays a `ready` waveform that Python has written to a file (docs/environment.md, Transactors).
+// Stream sink transactor: plays a `ready` waveform that Python has written to a file (docs/bench.md, Transactors).
 //
 // File `<Name>_<Index>.in.bin`: records of two 16-bit numbers, most significant byte first: cycles ready, cycles not ready. Without
 // credit `ready_o` is high. Log `<Name>_<Index>.log.bin`: a 32-bit word at each change, {new value, number of the first cycle that has it}.

@@ -1,4 +1,4 @@
-// Stream source transactor: plays whole bursts of beats that Python has written to a file (docs/environment.md, Transactors).
+// Stream source transactor: plays whole bursts of beats that Python has written to a file (docs/bench.md, Transactors).
 //
 // File `<Name>.in.bin`, or `<Name>_<Index>.in.bin` for one of several: records of 2 bytes of gap and PayloadBytes of payload, most significant byte first. `credit_i` is the number
 // of records that may be played; Python raises it after writing them. A record is offered `gap` idle cycles after the one before it was

@@ -1,6 +1,6 @@
 `include "ts_trace.svh"
 
-// Listens to a stream inside a device and writes what a source and a sink of that stream would have logged (docs/environment.md, Transactors):
+// Listens to a stream inside a device and writes what a source and a sink of that stream would have logged (docs/bench.md, Transactors):
 // `<Name>.log.bin`, two words a record, the cycle of its offer and of its transfer (NEVER if a reset or its source dropped it); `<Name>_0.log.bin`,
 // changes of ready; and `<Name>.data.bin`, the payload of every offer, lowest word first. It watches the handshake law too.
 module ts_tap #(

@@ -12,28 +12,15 @@
 // {data, response}, 6 word out (kind bit 31: last): transfers; 7 {new value of the reset}; 8 {channel}: an answer or word that broke the handshake law
 // or was not known; 9 {busy, out of bound}: the end.
 `include "ts_trace.svh"
-module ts_unruly_host (
+module ts_unruly_host
+  import ts_axil_pkg::axil_req_t, ts_axil_pkg::axil_rsp_t;
+(
   input  logic         clk_i,
   input  logic [31:0]  go_i,
   output logic [31:0]  done_o,
   output logic         rst_no,
-  output logic         awvalid_o,
-  input  logic         awready_i,
-  output logic [15:0]  awaddr_o,
-  output logic         wvalid_o,
-  input  logic         wready_i,
-  output logic [31:0]  wdata_o,
-  output logic [3:0]   wstrb_o,
-  input  logic         bvalid_i,
-  output logic         bready_o,
-  input  logic [1:0]   bresp_i,
-  output logic         arvalid_o,
-  input  logic         arready_i,
-  output logic [15:0]  araddr_o,
-  input  logic         rvalid_i,
-  output logic         rready_o,
-  input  logic [31:0]  rdata_i,
-  input  logic [1:0]   rresp_i,
+  output axil_req_t    axil_o,
+  input  axil_rsp_t    axil_i,
   output logic         s_valid_o,
   input  logic         s_ready_i,
   output logic [127:0] s_data_o,
@@ -98,12 +85,12 @@ module ts_unruly_host (
       level[w] = 1'b0;
     end
     for (int k = 0; k < 3; k++) waiting[k] = 1'b0;
-    awvalid_o = 1'b0;
-    wvalid_o  = 1'b0;
-    arvalid_o = 1'b0;
+    axil_o.awvalid = 1'b0;
+    axil_o.wvalid  = 1'b0;
+    axil_o.arvalid = 1'b0;
     s_valid_o = 1'b0;
-    bready_o  = 1'b0;
-    rready_o  = 1'b0;
+    axil_o.bready  = 1'b0;
+    axil_o.rready  = 1'b0;
     m_ready_o = 1'b0;
     rst_no    = 1'b0;
   end
@@ -114,9 +101,9 @@ module ts_unruly_host (
     if (playing) begin
       // ---- what happened in this cycle ----------------
       event_now = 1'b0;
-      ready[0] = awready_i;
-      ready[1] = wready_i;
-      ready[2] = arready_i;
+      ready[0] = axil_i.awready;
+      ready[1] = axil_i.wready;
+      ready[2] = axil_i.arready;
       ready[3] = s_ready_i;
       if (level[3]) begin
         for (int c = 0; c < Offers; c++) begin
@@ -127,11 +114,11 @@ module ts_unruly_host (
             `TS_TRACE(log_fd, entry, 6)
           end
         end
-        seen[0] = PayloadW'(bresp_i);
-        seen[1] = PayloadW'({rdata_i, rresp_i});
+        seen[0] = PayloadW'(axil_i.bresp);
+        seen[1] = PayloadW'({axil_i.rdata, axil_i.rresp});
         seen[2] = PayloadW'({m_last_i, m_data_i});
-        seen_valid[0] = bvalid_i;
-        seen_valid[1] = rvalid_i;
+        seen_valid[0] = axil_i.bvalid;
+        seen_valid[1] = axil_i.rvalid;
         seen_valid[2] = m_valid_i;
         for (int k = 0; k < 3; k++) begin
           if (waiting[k] && (!seen_valid[k] || seen[k] != held[k])) begin
@@ -245,16 +232,16 @@ module ts_unruly_host (
       for (int w = 0; w < Waves; w++) level[w] = 1'b1;
     end
     // Only what leaves is assigned without blocking.
-    awvalid_o <= valid[0];
-    awaddr_o  <= payload[0][15:0];
-    wvalid_o  <= valid[1];
-    {wstrb_o, wdata_o} <= payload[1][35:0];
-    arvalid_o <= valid[2];
-    araddr_o  <= payload[2][15:0];
+    axil_o.awvalid <= valid[0];
+    axil_o.awaddr  <= payload[0][15:0];
+    axil_o.wvalid  <= valid[1];
+    {axil_o.wstrb, axil_o.wdata} <= payload[1][35:0];
+    axil_o.arvalid <= valid[2];
+    axil_o.araddr  <= payload[2][15:0];
     s_valid_o <= valid[3];
     {s_last_o, s_data_o} <= payload[3][128:0];
-    bready_o  <= level[0];
-    rready_o  <= level[1];
+    axil_o.bready  <= level[0];
+    axil_o.rready  <= level[1];
     m_ready_o <= level[2];
     rst_no    <= level[3];
   end

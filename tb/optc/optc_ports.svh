@@ -1,0 +1,32 @@
+// verilog_syntax: parse-as-module-body
+// The ports of optc_core that are none of tb_optc. Made from rtl/optc/optc_core.sv by `make regs`.
+logic cfg_valid_i;
+logic cfg_ready_o;
+config_t cfg_i;
+logic rsp_valid_o;
+logic [3:0] rsp_code_o;
+logic in_valid_i;
+logic in_ready_o;
+logic [Lanes*32-1:0] in_w_i;
+logic [Lanes*32-1:0] in_m_i;
+logic [Lanes*32-1:0] in_v_i;
+logic [Lanes*32-1:0] in_g_i;
+logic out_valid_o;
+logic out_ready_i;
+logic out_last_o;
+logic [Lanes*32-1:0] out_w_o;
+logic [Lanes*32-1:0] out_m_o;
+logic [Lanes*32-1:0] out_v_o;
+logic [Lanes*16-1:0] out_y_o;
+logic stat_valid_o;
+logic stat_ready_i;
+logic [optc_pkg::CountW-1:0] stat_values_o;
+logic [6*optc_pkg::CountW-1:0] stat_counts_o;
+logic [17:0] stat_bits_o;
+logic obs_moment_valid_o;
+logic [Lanes*64-1:0] obs_moment_o;
+logic obs_denom_valid_o;
+logic [Lanes*20-1:0] obs_denom_o;
+logic obs_update_valid_o;
+logic [Lanes*32-1:0] obs_update_o;
+logic busy_o;
