@@ -21,6 +21,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -44,6 +45,9 @@ from tb.lib.paths import BUILD, REPORTS, ROOT, shown, source_files
 from tb.lib.testlist import block_runs
 
 _HEADER = re.compile(r"^#\s*(\w+)\s*:\s*(.*?)\s*$")
+_NAME = re.compile(r"\b[A-Za-z_]\w*")
+# Comments, strings, numbers, members of records and of packages, ports that are connected, macros, system tasks.
+_NO_NAME = re.compile(r"//[^\n]*|/\*.*?\*/|\"[^\"]*\"|\d*'s?[bodh]\w+|(?:\.|::|[`$])\s*\w+", re.DOTALL | re.IGNORECASE)
 _say = partial(print, flush=True)
 
 
@@ -108,6 +112,19 @@ def load_faults(block: Block) -> list[Fault]:
     return faults
 
 
+def undeclared(old: str, new: str) -> list[str]:
+    """Names that stand in a changed source once, and did not before: nothing declares them.
+
+    Simulators refuse such a name, or take it as a wire that nothing drives. Members of records do not count.
+    """
+
+    def names(text: str) -> Counter[str]:
+        return Counter(_NAME.findall(_NO_NAME.sub(" ", text)))
+
+    before = names(old)
+    return [name for name, count in names(new).items() if count == 1 and name not in before]
+
+
 def plant(fault: Fault, folder: Path, root: Path = ROOT) -> None:
     """Makes `folder`/rtl a copy of `root`/rtl with the fault in it. `UserError` if the patch does not apply exactly."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -131,8 +148,15 @@ def plant(fault: Fault, folder: Path, root: Path = ROOT) -> None:
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or ["git apply failed"])[0]
         raise UserError(f"{shown(fault.path)} does not apply: {reason.removeprefix('error: ')}")
-    if before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}:
+    changed = [path for path, text in before.items() if path.read_bytes() != text]
+    if not changed:
         raise UserError(f"{shown(fault.path)} changes nothing in rtl/")
+    for path in changed:
+        old, new = before[path].decode("utf-8"), path.read_text(encoding="utf-8")
+        for name in undeclared(old, new):
+            raise UserError(
+                f"{shown(fault.path)} names {name}, which {path.name} does not declare: no fault, but a wire"
+            )
 
 
 def runs_on(block: Block, fault: Fault, sim: str) -> bool:

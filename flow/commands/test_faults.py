@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flow.commands.faults import Fault, load_faults, plant, try_fault
+from flow.commands.faults import Fault, load_faults, plant, try_fault, undeclared
 from flow.core.blocks import all_blocks
 from tb.lib.contract import Block
 
@@ -54,3 +54,10 @@ def test_every_fault_applies(block: Block, tmp_path) -> None:
     assert len(faults) >= LEAST.get(block.name, 30)
     for fault in faults:
         plant(fault, tmp_path / fault.name)
+
+
+def test_a_fault_that_names_what_is_not_there_is_none() -> None:
+    old = "module a (input logic b_i);\n  assign c = b_i;\nendmodule\n"
+    assert undeclared(old, old.replace("= b_i", "= n_max_q")) == ["n_max_q"]
+    assert undeclared(old, old.replace("= b_i", "= b_i && 4'hf == b_i.x  // nothing")) == []
+    assert undeclared(old, old.replace("assign c", "logic d_q;\n  assign d_q = 1;\n  assign c")) == []

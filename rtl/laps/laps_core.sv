@@ -56,10 +56,6 @@ module laps_core
   output logic        obs_over_o,
   output logic        busy_o
 );
-  localparam int SignalW = laps_pkg::SignalW;
-  localparam int LogW = laps_pkg::LogW;
-  localparam int TolW = laps_pkg::TolW;
-
   // ---- machine ----------------
   logic [1:0] phase_q;      // 0: idle; 1 .. 3: cycles A + 1 .. A + 3
   logic       query_q;      // what it is busy with
@@ -180,152 +176,31 @@ module laps_core
     end
   end
 
-  // ---- A: what the update works on ----------------
-  stat_t      stat_q;
-  entry_t     entry_q;
-  band_t      band_q;
-  /* verilator lint_off UNUSEDSIGNAL */  // bits that are always 0
-  rules_t     rules_q;
-  limits_t    limits_q;
-  tolerance_t tolerance_q;
-  /* verilator lint_on UNUSEDSIGNAL */
-  always_ff @(posedge clk_i) begin
-    if (upd_take) begin
-      ref_q       <= upd_ref;
-      stat_q      <= stat;
-      entry_q     <= entry;
-      band_q      <= band;
-      rules_q     <= rules;
-      limits_q    <= limits;
-      tolerance_q <= tolerance;
-    end
-  end
-
-  // ---- A + 1: logarithms, tolerance ----------------
-  logic [LogW-1:0] log_sum, log_count, log_sum_q, log_count_q;
-  logic [TolW-1:0] tol_q;
-  /* verilator lint_off UNUSEDSIGNAL */  // of a draw the upper 8 bits count; 8 bits of fraction are dropped
-  logic [trainslice_pkg::DrawW-1:0] draw;
-  logic [24:0] tol_random;
-  /* verilator lint_on UNUSEDSIGNAL */
-  logic        draw_take;
-  assign draw_take = phase_q == 2'd1 && !query_q && good && tolerance_q.random;
-  laps_log2 #(.W(48)) u_log_sum (.a_i(stat_q.sum_abs), .log_o(log_sum));
-  laps_log2 #(.W(32)) u_log_count (
-    .a_i(rules_q.nonzero ? stat_q.values - stat_q.zeros : stat_q.values), .log_o(log_count)
+  // ---- updates ----------------
+  logic [laps_pkg::SignalW-1:0] upd_mean;
+  logic [laps_pkg::TolW-1:0]    upd_tol;
+  logic                         upd_over;
+  always_ff @(posedge clk_i) if (upd_take) ref_q <= upd_ref;
+  laps_update u_update (
+    .clk_i,
+    .rst_ni,
+    .take_i      (upd_take),
+    .phase_i     (phase_q),
+    .good_i      (phase_q == 2'd1 && !query_q && good),
+    .stat_i      (stat),
+    .entry_i     (entry),
+    .band_i      (band),
+    .rules_i     (rules),
+    .limits_i    (limits),
+    .tolerance_i (tolerance),
+    .seed_valid_i(seed_valid),
+    .seed_i      (reg_wdata_i),
+    .entry_o     (entry_d),
+    .events_o    (events),
+    .mean_o      (upd_mean),
+    .tolerance_o (upd_tol),
+    .over_o      (upd_over)
   );
-  logic [31:0] number_q, draw_word;
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) number_q <= laps_pkg::ResetSeed;
-    else if (seed_valid) number_q <= reg_wdata_i;
-    else if (draw_take) number_q <= number_q + 32'd1;
-  end
-  draw_mix u_mix (
-    .number_i(number_q),
-    .word_o  (draw_word)
-  );
-  draw_lanes #(
-    .Lanes(1)
-  ) u_lanes (
-    .word_i(draw_word),
-    .draw_o(draw)
-  );
-  assign tol_random = {9'd0, tolerance_q.tolerance} * {16'd0, draw[trainslice_pkg::DrawW-1 -: 8], 1'b1};
-  always_ff @(posedge clk_i) begin
-    if (phase_q == 2'd1) begin
-      log_sum_q   <= log_sum;
-      log_count_q <= log_count;
-      tol_q       <= tolerance_q.random ? tol_random[24:8] : {1'b0, tolerance_q.tolerance};
-    end
-  end
-
-  // ---- A + 2: over, smoothed signal ----------------
-  logic        over, over_q, any, sig_valid_q;
-  logic [48:0] permitted;
-  logic signed [SignalW-1:0] mean, mean_q;
-  logic signed [SignalW:0]   signal, step, smoothed, smoothed_q;
-  assign permitted = {17'd0, stat_q.values} * {32'd0, tol_q};
-  assign over = {1'b0, stat_q.overflow, 16'd0} > permitted;
-  assign any = stat_q.zeros != stat_q.values;
-  assign mean = $signed({2'b00, log_sum_q}) - $signed({2'b00, log_count_q});
-  assign signal = $signed({entry_q.signal[SignalW-1], entry_q.signal});
-  assign step = $signed({mean[SignalW-1], mean}) - signal;
-  // One bit wider than the signal until FL's move is in it.
-  assign smoothed = !any ? signal :
-      !entry_q.sig_valid ? $signed({mean[SignalW-1], mean}) :
-      signal + (step >>> rules_q.smooth);
-  always_ff @(posedge clk_i) begin
-    if (phase_q == 2'd2) begin
-      over_q      <= over;
-      mean_q      <= any ? mean : '0;
-      smoothed_q  <= smoothed;
-      sig_valid_q <= any || entry_q.sig_valid;
-    end
-  end
-
-  // ---- A + 3: FL, then n ----------------
-  logic [7:0] fl, fl1, fl2, quiet, dwell;
-  logic [2:0] n;
-  logic [SignalW-1:0] signal1, signal2;
-  logic       fl_limited, n_limited, n_up, n_down;
-  logic signed [8:0]  fl_move;
-  logic signed [18:0] moved;
-  assign fl = entry_q.fl;
-  laps_fl_rule u_fl_rule (
-    .fl_i         (fl),
-    .n_i          (entry_q.n),
-    .is_unsigned_i(entry_q.is_unsigned),
-    .pin_fl_i     (entry_q.pin_fl),
-    .quiet_i      (entry_q.quiet),
-    .over_i       (over_q),
-    .max_bit_i    (stat_q.max_bit),
-    .hold_i       (rules_q.hold),
-    .fl_min_i     (limits_q.fl_min),
-    .fl_max_i     (limits_q.fl_max),
-    .fl_o         (fl1),
-    .quiet_o      (quiet),
-    .limited_o    (fl_limited)
-  );
-  assign fl_move = $signed({fl1[7], fl1}) - $signed({fl[7], fl});
-  assign moved = $signed({{2{smoothed_q[SignalW]}}, smoothed_q}) + $signed({{2{fl_move[8]}}, fl_move, 8'd0});
-  laps_limit #(
-    .W(19)
-  ) u_limit (
-    .x_i(sig_valid_q ? moved : {{2{smoothed_q[SignalW]}}, smoothed_q}),
-    .y_o(signal1)
-  );
-  laps_n_rule u_n_rule (
-    .fl_i       (fl1),
-    .n_i        (entry_q.n),
-    .pinned_i   (entry_q.pin_n || entry_q.pin_fl),
-    .sig_valid_i(sig_valid_q),
-    .signal_i   (signal1),
-    .dwell_i    (entry_q.dwell),
-    .dwell_min_i(rules_q.dwell_min),
-    .low_i      (band_q.low),
-    .high_i     (band_q.high),
-    .n_min_i    (limits_q.bounds.n_min),
-    .n_max_i    (limits_q.bounds.n_max),
-    .fl_min_i   (limits_q.fl_min),
-    .fl_max_i   (limits_q.fl_max),
-    .fl_o       (fl2),
-    .n_o        (n),
-    .signal_o   (signal2),
-    .dwell_o    (dwell),
-    .up_o       (n_up),
-    .down_o     (n_down),
-    .limited_o  (n_limited)
-  );
-  always_comb begin
-    entry_d = entry_q;
-    entry_d.signal = signal2;
-    entry_d.dwell = dwell;
-    entry_d.quiet = quiet;
-    entry_d.sig_valid = sig_valid_q;
-    entry_d.n = n;
-    entry_d.fl = fl2;
-  end
-  assign events = {fl_limited || n_limited, n_down, n_up, fl_move > 9'sd0, fl_move < 9'sd0};
 
   // ---- queries: x read at A, w at A + 1, y at A + 2, answer made at A + 3 ----------------
   logic [7:0]  fl_x_q, fl_w_q, fl_y_q;
@@ -380,15 +255,15 @@ module laps_core
       obs_valid_o     <= write_entry;
       if (phase_q == 2'd3 && !query_q) begin
         upd_rsp_code_o   <= code_q;
-        upd_rsp_fl_o     <= good ? fl2 : '0;
-        upd_rsp_n_o      <= good ? n : '0;
+        upd_rsp_fl_o     <= good ? entry_d.fl : '0;
+        upd_rsp_n_o      <= good ? entry_d.n : '0;
         upd_rsp_events_o <= good ? events : '0;
       end
       if (write_entry) begin
         obs_entry_o     <= entry_d;
-        obs_mean_o      <= mean_q;
-        obs_tolerance_o <= tol_q;
-        obs_over_o      <= over_q;
+        obs_mean_o      <= upd_mean;
+        obs_tolerance_o <= upd_tol;
+        obs_over_o      <= upd_over;
       end
       if (phase_q == 2'd3 && query_q) begin
         ord_rsp_code_o  <= code_q;
@@ -402,5 +277,5 @@ module laps_core
 
   // Registers and table are written at different times only.
   `TS_ASSERT(OneWriter, !(reg_take && !idle))
-  `TS_ASSERT(SlicesLegal, !write_entry || (n >= 3'd1 && n <= 3'd4))
+  `TS_ASSERT(SlicesLegal, !write_entry || (entry_d.n >= 3'd1 && entry_d.n <= 3'd4))
 endmodule

@@ -55,6 +55,7 @@ rtl/laps/laps_n_rule.sv
 rtl/laps/laps_order.sv
 rtl/laps/laps_table.sv
 rtl/laps/laps_regs.sv
+rtl/laps/laps_update.sv
 rtl/laps/laps_core.sv
 rtl/top/top_axil.sv
 rtl/top/top_events.sv

@@ -26,6 +26,7 @@ RTL = (
     "rtl/laps/laps_order.sv",
     "rtl/laps/laps_table.sv",
     "rtl/laps/laps_regs.sv",
+    "rtl/laps/laps_update.sv",
     "rtl/laps/laps_core.sv",
 )
 
