@@ -53,13 +53,7 @@ module top_regs
   // a host's statistics for LAPS
   output logic        upd_valid_o,
   input  logic        upd_ready_i,
-  output logic [7:0]  upd_layer_o,
-  output logic [1:0]  upd_class_o,
-  output logic [31:0] upd_values_o,
-  output logic [31:0] upd_overflow_o,
-  output logic [31:0] upd_zeros_o,
-  output logic [5:0]  upd_max_bit_o,
-  output logic [47:0] upd_sum_abs_o,
+  output upd_t        upd_o,
   input  logic        upd_rsp_valid_i,  // pulse: LAPS answers an update, of the host or of a GEMM
   input  logic [1:0]  upd_rsp_code_i,
   input  logic [7:0]  upd_rsp_fl_i,
@@ -327,20 +321,12 @@ module top_regs
   end
 
   // ---- the host's statistics ----------------
-  upd_t upd;
   top_updates u_updates (
     .clk_i, .rst_ni, .write_i(own_write && at_upd), .word_i(upd_at), .wdata_i(req_wdata_i),
     .push_i(own_write && at_upd_push), .upd_words_o(upd_words), .answer_o(answer), .pending_o(pending), .upd_valid_o,
-    .upd_ready_i, .upd_o(upd), .upd_rsp_valid_i,
+    .upd_ready_i, .upd_o, .upd_rsp_valid_i,
     .upd_rsp_i({upd_rsp_code_i, upd_rsp_events_i, upd_rsp_n_i, upd_rsp_fl_i})
   );
-  assign upd_layer_o    = upd.layer;
-  assign upd_class_o    = upd.cls;
-  assign upd_values_o   = upd.values;
-  assign upd_overflow_o = upd.overflow;
-  assign upd_zeros_o    = upd.zeros;
-  assign upd_max_bit_o  = upd.max_bit;
-  assign upd_sum_abs_o  = upd.sum_abs;
 
   logic unused;
   assign unused = ^req_addr_i[1:0];

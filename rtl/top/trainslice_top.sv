@@ -119,10 +119,7 @@ module trainslice_top
     .seed_valid_o(),
     /* verilator lint_on PINCONNECTEMPTY */
     .seed_o(seed), .step_o(step),
-    .upd_valid_o(host_upd_valid), .upd_ready_i(host_upd_ready), .upd_layer_o(host_upd.layer),
-    .upd_class_o(host_upd.cls), .upd_values_o(host_upd.values),
-    .upd_overflow_o(host_upd.overflow), .upd_zeros_o(host_upd.zeros),
-    .upd_max_bit_o(host_upd.max_bit), .upd_sum_abs_o(host_upd.sum_abs),
+    .upd_valid_o(host_upd_valid), .upd_ready_i(host_upd_ready), .upd_o(host_upd),
     .upd_rsp_valid_i(laps_upd_rsp), .upd_rsp_code_i(laps_upd_code), .upd_rsp_fl_i(laps_fl), .upd_rsp_n_i(laps_n),
     .upd_rsp_events_i(laps_events),
     .stat_i(stat_words), .opt_stat_i(opt_stat), .plan_addr_o(plan_addr), .plan_data_i(plan_data),

@@ -26,7 +26,7 @@ if (1) begin : gen_regs_trace
     `TS_RECORD(laps, laps_valid_o && laps_ready_i,
                {laps_write_o ? laps_wdata_o : 32'd0, 32'(laps_addr_o), 32'(laps_write_o), laps_since, cycle_q})
     `TS_RECORD(upd, upd_valid_o && upd_ready_i,
-               {64'(upd_sum_abs_o), 32'(upd_max_bit_o), upd_zeros_o, upd_overflow_o, upd_values_o, 32'(upd_class_o),
-                32'(upd_layer_o), upd_since, cycle_q})
+               {64'(upd_o.sum_abs), 32'(upd_o.max_bit), upd_o.zeros, upd_o.overflow, upd_o.values, 32'(upd_o.cls),
+                32'(upd_o.layer), upd_since, cycle_q})
   end
 end

@@ -4,7 +4,7 @@
 `include "ts_bench.svh"
 `include "ts_trace.svh"
 module tb_regs
-  import ts_axil_pkg::axil_req_t, ts_axil_pkg::axil_rsp_t;
+  import top_pkg::upd_t, ts_axil_pkg::axil_req_t, ts_axil_pkg::axil_rsp_t;
 #(
   parameter int Cores = 1,
   parameter int Layers = 16
@@ -114,8 +114,7 @@ module tb_regs
   assign axil_rsp = `TS_AXIL_RSP;
   ts_axil_trace u_axil_trace (.clk_i, .rst_ni, .cycle_i(cycle_q), .flush_i, .req_i(axil_req), .rsp_i(axil_rsp));
   `TS_CHECK(laps, 13, {laps_write_o, laps_addr_o})
-  `TS_CHECK(upd, 160,
-            {upd_layer_o, upd_class_o, upd_values_o, upd_overflow_o, upd_zeros_o, upd_max_bit_o, upd_sum_abs_o})
+  `TS_CHECK(upd, 160, upd_o)
   `TS_CHECK_ON(push, 522, push_valid_o, 1'b1, {push_engine_o, push_id_o, push_cmd_o})
   `TS_CHECK_ON(pulse, 59, 1'b1, 1'b1, {run_valid_o, run_id_o, run_count_o, step_o, seed_valid_o, seed_o})
   localparam Place = ".";
