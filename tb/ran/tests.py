@@ -46,7 +46,8 @@ FORMATS = tuple(YBits)
 
 @pyuvm.test()
 class smoke(RanTest):
-    """Every format once, two descriptors under way at a time."""
+    """Every format once, two descriptors under way at a time; jobs whose lanes all overflow, are 0, are clamped, so
+    that what is counted of a job is at its largest."""
 
     async def body(self) -> None:
         rng, lanes = self.run_info.rng(), self.params.lanes
@@ -60,6 +61,16 @@ class smoke(RanTest):
             for job in range(number, number + desc.n_jobs):
                 parts = [within_bound(rng, desc, lanes, int(rng.integers(1, 12)))]
                 program.job(job, int(rng.integers(self.params.rows)), parts)
+        for bias in ((1 << 31) - 1, 0):
+            desc = RanDescriptor(YBits.B16, True, start=Start.BIAS, lanes=lanes, k_len=1, stat_last=True)
+            number = program.descriptor(desc)
+            program.bias(number, np.full(lanes, bias))
+            program.bypass(number)
+        desc = RanDescriptor(YBits.RAW64, start=Start.PSUM64, lanes=lanes, n_jobs=2, k_len=1, stat_last=True)
+        number = program.descriptor(desc)
+        for job, word in enumerate(((1 << 63) - 1, -(1 << 63))):
+            program.psum(number + job, np.full(lanes, word))
+            program.bypass(number + job)
         await self.play(program)
 
 
