@@ -348,7 +348,8 @@ class reset_full_banks(RanTest):
 
 @pyuvm.test()
 class start_values(RanTest):
-    """Zero, bias and partial sums of both widths, mixed; at and beyond the limit; wrong framing. Config: `descs`."""
+    """Zero, bias and partial sums of both widths, mixed; at and beyond the limit; wrong framing; the largest and the
+    smallest sum that there is. Config: `descs`."""
 
     async def body(self) -> None:
         rng, params = self.run_info.rng(), self.params
@@ -381,6 +382,18 @@ class start_values(RanTest):
             program.bias(number, rng.integers(-1000, 1000, params.lanes), gap=int(rng.integers(3, 20)))
             program.bypass(number)
             program.bypass(number + 1)
+        # Products of KB, all that their descriptor promises, on a start value that is clamped to LIMIT.
+        desc = RanDescriptor(
+            YBits.RAW64, start=Start.PSUM64, lanes=params.lanes, n_jobs=2, k_len=127, x_slices=4, w_slices=4,
+            x_unsigned=True, w_unsigned=True,
+        )  # fmt: skip
+        number = program.descriptor(desc)
+        whole, rest = divmod(2 * desc.bound >> 24, 465)  # half units of order 6
+        data = np.full((whole + 1, params.lanes), 465, np.int16)
+        data[-1] = rest
+        for job, sign in ((number, 1), (number + 1, -1)):
+            program.psum(job, np.full(params.lanes, sign * ((1 << 63) - 1)))
+            program.job(job, job % params.rows, [(sign * data, np.full(len(data), 6))])
         await self.play(program)
 
 
