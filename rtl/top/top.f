@@ -65,6 +65,7 @@ rtl/top/top_mem.sv
 rtl/top/top_fetch.sv
 rtl/top/top_feed.sv
 rtl/top/top_geometry.sv
+rtl/top/top_window_piece.sv
 rtl/top/top_window.sv
 rtl/top/top_word.sv
 rtl/top/top_number.sv

@@ -53,6 +53,7 @@ package top_pkg;
   // Windows: words of the ring; the longest one, so that it fits wherever it begins, with a word asked for ahead.
   parameter int WindowRing = 16;
   parameter int WindowSpan = 448;
+  parameter int PosW = 23;        // positions in units of 4 bits
 
   parameter int Lanes = 16;
   parameter int MaxJobs = 16383;
@@ -259,6 +260,24 @@ package top_pkg;
     logic [14:0] left;                // padding at the left of a row's first window
     logic [19:0] right;               // from that window's begin to the right border
   } lengths_t;
+
+  // Where a walk over windows stands (top_window): at a window,
+  typedef struct packed {
+    logic [PosW-1:0] p;               // where it begins,
+    logic [PosW-1:0] row;             // its row of windows,
+    logic [PosW-1:0] image;           // the first row of its image
+    logic [9:0]      x;               // column and row, padding included
+    logic [9:0]      y;
+    logic [14:0]     left;            // from its begin to the left border,
+    logic [19:0]     right;           // to the right one
+  } spot_t;
+
+  // and within it.
+  typedef struct packed {
+    logic [3:0]      g;               // row of the kernel
+    logic [PosW-1:0] gl;              // to it from the window's begin
+    logic [19:0]     o;               // within it
+  } stretch_t;
 
   // A pass, with the first words of copies and of the state.
   typedef struct packed {

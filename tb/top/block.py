@@ -30,6 +30,7 @@ RTL = (
     "rtl/top/top_fetch.sv",
     "rtl/top/top_feed.sv",
     "rtl/top/top_geometry.sv",
+    "rtl/top/top_window_piece.sv",
     "rtl/top/top_window.sv",
     "rtl/top/top_word.sv",
     "rtl/top/top_number.sv",

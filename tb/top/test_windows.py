@@ -109,7 +109,7 @@ def test_a_window_fits_the_ring_wherever_it_begins() -> None:
     assert not Windows(512, 1, 1, 1, 1).fit(1)
 
 
-def test_pieces_move_one_a_cycle_and_wait_for_words_and_beats() -> None:
+def test_pieces_wait_for_words_and_beats() -> None:
     """Three windows of a beat each, in two words: by hand."""
     windows = Windows(channels=16, columns=4, rows=1, kernel_rows=1, kernel_columns=2)
     gemm = Gemm(m=3, k=32, n=1, n_x=1, n_w=1, x_windows=True, image_words=2, **vars(windows))
@@ -121,3 +121,22 @@ def test_pieces_move_one_a_cycle_and_wait_for_words_and_beats() -> None:
     held = run_pass(walk, 0, 10, [20, 30, 31], -1, NEVER)
     assert held.filled[:3] == [12, 20, 30]
     assert run_pass(walk, 0, 10, [20, NEVER, NEVER], -1, NEVER).filled == [12, 20, NEVER]
+
+
+def test_two_pieces_of_a_beat_move_in_a_cycle() -> None:
+    """By hand: rows of a tile of half a beat each (two windows in a beat), then windows of two rows of the kernel."""
+    rows = Windows(channels=16, columns=8, rows=1, kernel_rows=1, kernel_columns=1)
+    gemm = Gemm(m=1, k=8, n=16, n_x=1, n_w=1, w_windows=True, image_words=4, **vars(rows))
+    free = run_pass(Walk(gemm, (0, 8), tile=True), 0, 10, [0] * 4, -1, NEVER)
+    # Each word serves two windows. 16 and 17 are asked for at 10 and 11; 18, with window 2, at 13; 19, with window 4, at
+    # 14; 20, which the last piece waits for, with window 6 at 16.
+    assert free.filled == [12, 13, 15, 18]
+    held = run_pass(Walk(gemm, (0, 8), tile=True), 0, 10, [20, 30, 31, 32], -1, NEVER)
+    assert held.filled == [12, 20, 30, 31]
+    square = Windows(channels=8, columns=2, rows=2, kernel_rows=2, kernel_columns=2)
+    gemm = Gemm(m=1, k=32, n=1, n_x=1, n_w=1, x_windows=True, image_words=1, **vars(square))
+    assert run_pass(Walk(gemm, (0, 32), tile=False), 0, 10, [0], -1, NEVER).filled == [13]
+    # Half a beat waits with its second piece for the third word: 12 + 1 + 1.
+    long = Windows(channels=16, columns=3, rows=2, kernel_rows=2, kernel_columns=1)
+    gemm = Gemm(m=1, k=32, n=1, n_x=1, n_w=1, x_windows=True, image_words=3, **vars(long))
+    assert run_pass(Walk(gemm, (0, 32), tile=False), 0, 10, [0], -1, NEVER).filled == [14]

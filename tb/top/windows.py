@@ -124,11 +124,26 @@ def run_pass(walk: Walk, number: int, active: int, accepts: list[int], before: i
         never: a cycle after every other.
     """
     horizons, rooms = walk.horizons().tolist(), walk.rooms().tolist()
-    here = {}  # first cycle in which a word can be used
+    here: dict[int, int] = {}  # first cycle in which a word can be used
     word, asked = walk.first_word, active - 1
     filled: list[int] = []
     cycle, job = active - 1, -1
+    room = False  # for a second piece in `cycle`
+
+    def least(piece: Piece) -> int:
+        """First cycle that its words and the beats before it allow; `never`: not all of these were asked for."""
+        least = 0 if piece.word < walk.first_word else here.get(piece.word, never)
+        if piece.last and piece.job == len(rooms) - 1:
+            last = horizons[piece.job]
+            least = max(least, 0 if last < walk.first_word else here.get(last, never))
+        if piece.beat:
+            at = len(filled) - 1
+            least = max(least, before if at < 0 else accepts[at] if at < len(accepts) else never)
+        return least
+
     for piece in walk.pieces(number):
+        # With the first piece of a beat, the second may move, also if it belongs to the next window.
+        room = room and least(piece) <= cycle
         if piece.job != job:
             job = piece.job
             # From the cycle after the window before on this one decides what may be asked for.
@@ -136,14 +151,11 @@ def run_pass(walk: Walk, number: int, active: int, accepts: list[int], before: i
                 asked = max(asked + 1, cycle + 1)
                 here[word] = asked + 2
                 word += 1
-        cycle = max(cycle + 1, here.get(piece.word, 0))
-        if piece.last and job == len(rooms) - 1:
-            cycle = max(cycle, here.get(horizons[job], 0))
+        if not room:
+            cycle = max(cycle + 1, least(piece))
         if piece.beat:
-            at = len(filled) - 1
-            free = before if at < 0 else accepts[at] if at < len(accepts) else never
-            cycle = max(cycle, free)
             filled.append(cycle)
+        room = not room and not piece.beat
         if cycle >= never:
             cycle = never
             break
