@@ -52,7 +52,7 @@ module top_window
   logic        some_a, some_b, job_end_a, job_end_b, pass_end_a, pass_end_b, beat_end_a, beat_end_b;
   logic        fire, both, job_end, pass_end, beat_end;
   logic [PosW-1:0] origin;
-  logic [PosW:0]   from_a, from_b;
+  logic [3:0]      slot_a, slot_b;
   logic [IndexW:0] to_word_a, to_word_b;
   logic [2*top_pkg::BeatW-1:0] words_a, words_b;
   logic [top_pkg::BeatW-1:0]   data_a, data_b;
@@ -64,7 +64,7 @@ module top_window
   ) u_first (
     .spot_i(spot_q), .stretch_i(stretch_q), .left_i(left_q), .member_i(member_q), .jobs_i(jobs_q), .fill_i(fill_q),
     .base_i(stretch_base_q), .range_i, .members_i(member_i), .window_i, .lengths_i,
-    .from_o(from_a), .some_o(some_a), .to_word_o(to_word_a), .words_i(words_a), .data_o(data_a), .fill_o(fill_a),
+    .slot_o(slot_a), .some_o(some_a), .to_word_o(to_word_a), .words_i(words_a), .data_o(data_a), .fill_o(fill_a),
     .job_end_o(job_end_a), .pass_end_o(pass_end_a), .beat_end_o(beat_end_a),
     .next_spot_o(next_a), .after_o(after_a), .spot_o(spot_a), .stretch_o(stretch_a), .left_o(left_a),
     .member_o(member_a), .jobs_o(jobs_a)
@@ -74,7 +74,7 @@ module top_window
   ) u_second (
     .spot_i(spot_a), .stretch_i(stretch_a), .left_i(left_a), .member_i(member_a), .jobs_i(jobs_a), .fill_i(fill_a),
     .base_i(stretch_base_q), .range_i, .members_i(member_i), .window_i, .lengths_i,
-    .from_o(from_b), .some_o(some_b), .to_word_o(to_word_b), .words_i(words_b), .data_o(data_b), .fill_o(fill_b),
+    .slot_o(slot_b), .some_o(some_b), .to_word_o(to_word_b), .words_i(words_b), .data_o(data_b), .fill_o(fill_b),
     .job_end_o(job_end_b), .pass_end_o(pass_end_b), .beat_end_o(beat_end_b),
     .next_spot_o(next_b), .after_o(after_b), .spot_o(spot_b), .stretch_o(stretch_b), .left_o(left_b),
     .member_o(member_b), .jobs_o(jobs_b)
@@ -123,9 +123,6 @@ module top_window
 
   // ---- the beat ----------------
   logic [top_pkg::BeatW-1:0] beat_q, filled;
-  logic [3:0] slot_a, slot_b;
-  assign slot_a = from_a[8:5];
-  assign slot_b = from_b[8:5];
   assign words_a = {ring_q[slot_a + 4'd1], ring_q[slot_a]};
   assign words_b = {ring_q[slot_b + 4'd1], ring_q[slot_b]};
   assign filled = beat_q | data_a | (both ? data_b : '0);

@@ -21,10 +21,10 @@ module top_window_piece
   input  lengths_t    lengths_i,
   /* verilator lint_on UNUSEDSIGNAL */
   // words
-  output logic [PosW:0]              from_o,       // position
+  output logic [3:0]                 slot_o,       // where the first is in the ring
   output logic                       some_o,       // it needs words,
   output logic [PosW-5:0]            to_word_o,    // up to this one
-  input  logic [2*top_pkg::BeatW-1:0] words_i,     // that of `from_o`, and the next
+  input  logic [2*top_pkg::BeatW-1:0] words_i,     // the first, and the next
   // the piece
   output logic [top_pkg::BeatW-1:0]  data_o,       // at its place in the beat
   output logic [4:0]                 fill_o,       // of the beat after it, if it does not end
@@ -58,17 +58,20 @@ module top_window_piece
   assign last_row = 11'(spot_i.y) + 11'(window_i.stride) + 11'(window_i.kernel_rows) >
       11'(window_i.rows) + {6'd0, window_i.pad_rows, 1'b0};
   assign image_next = (last_column && last_row) ? far(FarW'(spot_i.image) + FarW'(lengths_i.image)) : spot_i.image;
-  assign row_next = !last_column ? spot_i.row : last_row ? image_next : far(FarW'(spot_i.row) + FarW'(lengths_i.row_step));
+  assign row_next = !last_column ? spot_i.row :
+      last_row ? image_next : far(FarW'(spot_i.row) + FarW'(lengths_i.row_step));
   assign p_next = last_column ? row_next : far(FarW'(spot_i.p) + FarW'(lengths_i.step));
   assign x_next = last_column ? 10'd0 : spot_i.x + 10'(window_i.stride);
   assign y_next = !last_column ? spot_i.y : last_row ? 10'd0 : spot_i.y + 10'(window_i.stride);
-  assign left_next = last_column ? lengths_i.left : (spot_i.left > lengths_i.step) ? spot_i.left - lengths_i.step : 15'd0;
+  assign left_next = last_column ? lengths_i.left :
+      (spot_i.left > lengths_i.step) ? spot_i.left - lengths_i.step : 15'd0;
   assign right_next = last_column ? lengths_i.right : spot_i.right - 20'(lengths_i.step);
 
   // ---- the piece ----------------
   logic [5:0]      room, len, need;
   logic            last_segment, row_end, row_inside, member_end;
   logic [19:0]     rest;                           // of the kernel's row
+  logic [PosW:0]   from;                           // position
   assign room = 6'd32 - 6'(fill_i);
   assign last_segment = stretch_i.g + 4'd1 == window_i.kernel_rows;
   assign rest = (20'(lengths_i.segment) > stretch_i.o) ? 20'(lengths_i.segment) - stretch_i.o : 20'd0;
@@ -80,9 +83,10 @@ module top_window_piece
   assign in_member = (Tile == 0) ? least(in_range, 20'(member_i)) : in_range;
   assign need = least(in_member, rest);
   assign len = last_segment ? in_member : need;
-  assign from_o = (PosW + 1)'(spot_i.p) + (PosW + 1)'(stretch_i.gl) + (PosW + 1)'(stretch_i.o);
+  assign from = (PosW + 1)'(spot_i.p) + (PosW + 1)'(stretch_i.gl) + (PosW + 1)'(stretch_i.o);
+  assign slot_o = from[8:5];
   assign some_o = need != 6'd0;
-  assign to_word_o = (PosW - 4)'((from_o + (PosW + 1)'(need) - 1'b1) >> 5);
+  assign to_word_o = (PosW - 4)'((from + (PosW + 1)'(need) - 1'b1) >> 5);
   assign row_inside = 11'(spot_i.y) + 11'(stretch_i.g) >= 11'(window_i.pad_rows) &&
       11'(spot_i.y) + 11'(stretch_i.g) < 11'(window_i.rows) + 11'(window_i.pad_rows);
   assign job_end_o = left_i == 13'(len);
@@ -93,11 +97,12 @@ module top_window_piece
   assign fill_o = fill_i + len[4:0];
 
   logic [top_pkg::BeatW-1:0] cut, mask;
-  assign cut = top_pkg::BeatW'(words_i >> {from_o[4:0], 2'b00});
+  assign cut = top_pkg::BeatW'(words_i >> {from[4:0], 2'b00});
   for (genvar i = 0; i < 32; i++) begin : gen_mask
     logic [20:0] at;
     assign at = 21'(stretch_i.o) + 21'(i);
-    assign mask[4*i +: 4] = (6'(i) < need && row_inside && at >= 21'(spot_i.left) && at < 21'(spot_i.right)) ? 4'hf : 4'h0;
+    assign mask[4*i +: 4] =
+        (6'(i) < need && row_inside && at >= 21'(spot_i.left) && at < 21'(spot_i.right)) ? 4'hf : 4'h0;
   end
   assign data_o = (cut & mask) << {fill_i, 2'b00};
 

@@ -128,8 +128,8 @@ def test_two_pieces_of_a_beat_move_in_a_cycle() -> None:
     rows = Windows(channels=16, columns=8, rows=1, kernel_rows=1, kernel_columns=1)
     gemm = Gemm(m=1, k=8, n=16, n_x=1, n_w=1, w_windows=True, image_words=4, **vars(rows))
     free = run_pass(Walk(gemm, (0, 8), tile=True), 0, 10, [0] * 4, -1, NEVER)
-    # Each word serves two windows. 16 and 17 are asked for at 10 and 11; 18, with window 2, at 13; 19, with window 4, at
-    # 14; 20, which the last piece waits for, with window 6 at 16.
+    # Each word serves two windows. 16 and 17 are asked for at 10 and 11; 18, with window 2, at 13; 19, with window 4,
+    # at 14; 20, which the last piece waits for, with window 6 at 16.
     assert free.filled == [12, 13, 15, 18]
     held = run_pass(Walk(gemm, (0, 8), tile=True), 0, 10, [20, 30, 31, 32], -1, NEVER)
     assert held.filled == [12, 20, 30, 31]
