@@ -22,8 +22,10 @@ from flow.commands.net_trace import plan_trace
 from flow.core.targets import run_target
 from host.net.graph import Network
 from models.common.formats import YBits
+from models.common.rounding import Round
 from models.common.tensors import exact_matmul
 from models.ran.config import RanDescriptor
+from models.ran.value import quantise, saturate
 from tb.gemm.capture import Capture, save_all
 from tb.gemm.program import Product, gemm_params
 from tb.lib.errors import UserError
@@ -508,3 +510,35 @@ def test_the_command_takes_a_trace(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "PASS net captures: 3 layers, 1 skipped, 0 mismatches" in done.stdout
     assert [each["op"] for each in json.loads(report.read_text(encoding="utf-8"))["layers"]] == ["BP", "FP", "WG"]
+
+
+@pytest.mark.parametrize("unsigned", [False, True])
+@pytest.mark.parametrize("shift", [1, 7, 12])
+def test_the_ran_rounds_as_quantize_linear_and_as_tflite_but_for_ties(shift: int, unsigned: bool) -> None:
+    """Sums below 2^24, which float32 holds, all around ties; the page says where the three differ."""
+    low, high = (-20, 300) if unsigned else (-200, 200)
+    halves = np.arange(2 * low, 2 * high, dtype=np.int64) << (shift - 1)
+    sums = (halves[:, None] + np.array([-1, 0, 1])).reshape(-1, 1)
+    desc = RanDescriptor(y_bits=YBits.B8, y_unsigned=unsigned, shift=shift, round=Round.NEAREST)
+    mine, _ = saturate(quantise(sums, desc), desc)
+    kind = TensorProto.UINT8 if unsigned else TensorProto.INT8
+    graph = helper.make_graph(
+        [helper.make_node("QuantizeLinear", ["x", "scale", "zero"], ["y"])], "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [len(sums)])],
+        [helper.make_tensor_value_info("y", kind, [len(sums)])],
+        [
+            helper.make_tensor("scale", TensorProto.FLOAT, [], [float(1 << shift)]),
+            helper.make_tensor("zero", kind, [], [0]),
+        ],
+    )  # fmt: skip
+    model = onnx.reference.ReferenceEvaluator(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]))
+    theirs = model.run(None, {"x": sums[:, 0].astype(np.float32)})[0]
+    assert np.array_equal(mine[:, 0], theirs)
+    # Ties away from zero, exactly: sign * floor((2 |s| + 2^shift) / 2^(shift + 1)).
+    away = np.sign(sums) * ((2 * np.abs(sums) + (1 << shift)) >> (shift + 1))
+    limited, _ = saturate(away, desc)
+    ties = sums % (1 << shift) == 1 << (shift - 1)
+    differ = limited != mine
+    assert np.any(differ)
+    assert not np.any(differ & ~ties)
+    assert np.all(np.abs(limited - mine)[differ] == 1)
