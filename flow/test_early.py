@@ -3,7 +3,7 @@ fault's, so that what the whole list notices is noticed before a change lands.""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -21,7 +21,7 @@ LATE = {
 LEAST_ON_BOTH = 4  # tests of a block whose logs `make test` compares
 
 
-def findings(block: Block) -> list[str]:
+def findings(block: Block, late: Mapping[tuple[str, str], str] = LATE) -> list[str]:
     """What the early runs of a block lack."""
     runs = {sim: early_runs(block.tests, sim) for sim in BOTH}
     default = {sim: {spec.test for spec in runs[sim] if not spec.params} for sim in BOTH}
@@ -29,8 +29,12 @@ def findings(block: Block) -> list[str]:
     lacks = [
         f"test {entry.test} has no early run"
         for entry in block.tests
-        if entry.test not in tests and (block.name, entry.test) not in LATE
+        if entry.test not in tests and (block.name, entry.test) not in late
     ]
+    named = {entry.test for entry in block.tests}
+    for name, test in late:
+        if name == block.name and (test in tests or test not in named):
+            lacks.append(f"test {test} has an early run, or is none: its reason to be late is void")
     for entry in block.tests:
         for params in entry.params:
             if params and not any(spec.params == params for sim in BOTH for spec in runs[sim]):
@@ -58,6 +62,8 @@ def test_what_they_lack_is_found() -> None:
     assert f"fault {fault.name} is planted under {fault.test} {fault.seed}, which is not early" in lacks
     verilator_only = tuple(replace(entry, late=("icarus",)) for entry in block.tests)
     assert "0 tests on both simulators" in findings(replace(block, tests=verilator_only))
+    for test in (fault.test, "gone"):
+        assert [each for each in findings(block, {("laps", test): "slow"}) if f"test {test} has an early run" in each]
 
 
 def test_an_entry_says_what_is_early() -> None:

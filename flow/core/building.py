@@ -38,6 +38,8 @@ _HDL_SUFFIXES = {".sv", ".svh", ".v", ".vh", ".vlt"}
 _BUILD_LITTER = {".o", ".a", ".cpp", ".h", ".d", ".gch"}
 # The one message of Icarus 11 that has no consequence: it only widens a sensitivity list.
 _ICARUS_HARMLESS = re.compile(r"sorry: constant selects in always_\* processes are not currently supported")
+# What compilers and make say of a process that the system ended.
+_KILLED = re.compile(r"Killed|Terminated|[Oo]ut of memory|Cannot allocate memory|virtual memory exhausted")
 # A simulation must not depend on what surrounds it: make's flags would reach Verilator's own makefile, and these
 # variables select tests.
 _ENV_DROP = re.compile(
@@ -330,7 +332,7 @@ def _make(
     messages = [line for line in text.splitlines() if re.search(r"warning|sorry|error", line, re.IGNORECASE)]
     messages = [line for line in messages if not _ICARUS_HARMLESS.search(line)]
     if runner.exit_status != 0:
-        reason = f"no end after {timeout:.0f} s" if runner.timed_out else f"{sim} does not accept the sources"
+        reason = f"no end after {timeout:.0f} s" if runner.timed_out else _why_not(sim, runner.exit_status, text)
         said = messages[:TAIL_LINES] or text.splitlines()[-TAIL_LINES:]
         detail = "\n".join(f"  | {line}" for line in said)
         text = f"building {block.name} failed: {reason} (log: {shown(path / 'build.log')})\n{detail}"
@@ -344,6 +346,13 @@ def _make(
     scratch = path / "done.tmp"
     scratch.write_text(json.dumps(record), encoding="utf-8")
     scratch.replace(path / "done.json")
+
+
+def _why_not(sim: str, status: int, text: str) -> str:
+    """Why a build failed, from its exit status and what it said."""
+    if status < 0 or _KILLED.search(text):
+        return "it was killed, as where memory is short: make some free, or run fewer at a time (JOBS=1), and try again"
+    return f"{sim} does not accept the sources"
 
 
 def _expected_time(folder: Path, sim: str, kind: Sequence[Any]) -> str:

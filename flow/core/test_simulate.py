@@ -221,6 +221,16 @@ def test_sources_that_do_not_build(toy, sim):
         build(toy, sim)
 
 
+@pytest.mark.parametrize(("status", "text", "why"), [
+    (1, "toy.sv:3: syntax error", "icarus does not accept the sources"),
+    (2, "g++: fatal error: Killed signal terminated program cc1plus", "it was killed"),
+    (2, "cc1plus: out of memory allocating 65536 bytes", "it was killed"),
+    (-9, "", "it was killed"),
+])  # fmt: skip
+def test_a_killed_build_is_not_blamed_on_the_sources(status, text, why):
+    assert building._why_not("icarus", status, text).startswith(why)
+
+
 def test_harmless_messages_of_icarus_are_dropped(toy):
     rtl = Path(toy.rtl[0])
     extra = "logic a, b; assign b = 1'b0; always_comb a = count_o[0];\nlogic [1:0] c; assign c = 4'd9;\n"

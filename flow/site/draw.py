@@ -13,6 +13,8 @@ from schemdraw.elements import Element
 from schemdraw.logic import TimingDiagram
 from schemdraw.segments import Segment, SegmentPoly, SegmentText
 
+from tb.lib.errors import UserError
+
 Point = tuple[float, float]
 Rect = tuple[float, float, float, float]  # left, top, right, bottom; y grows downwards
 
@@ -34,7 +36,7 @@ UNITS_A_POINT = 1 / 36  # schemdraw's unit is half an inch
 BODY, SMALL = 12.5, 11.0  # font sizes, points
 
 
-class DrawingError(ValueError):
+class DrawingError(UserError):
     """A picture in which something does not fit."""
 
 
