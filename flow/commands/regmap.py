@@ -73,7 +73,51 @@ def _package_lines(regs: RegisterMap) -> Iterator[str]:
         yield constant(f"Window{name}Size", window.size)
         yield constant(f"Window{name}Count", window.count)
     yield "  /* verilator lint_on UNUSEDPARAM */"
+    yield from _decode_lines(regs)
     yield "endpackage"
+
+
+def _decode_lines(regs: RegisterMap) -> Iterator[str]:
+    """Which register a word of the map's own part is, and what the access policies and fields say of it."""
+    count = len(regs.registers)
+
+    def allowed(name: str, *accesses: str) -> str:
+        bits = sum(1 << at for at, register in enumerate(regs.registers) if register.access in accesses)
+        return f"  parameter logic [{count - 1}:0] {name} = {count}'h{bits:x};"
+
+    def found(register: Register) -> str:
+        first, last = register.offset // 4, register.offset // 4 + register.count
+        below = f" && word < 14'h{last:x}" if register.count > 1 else ""
+        return f"word {'>=' if below else '=='} 14'h{first:x}{below}"
+
+    yield ""
+    yield "  // A register, a bit each: the one that is accessed, none if there is none at the address."
+    yield "  typedef struct packed {"
+    yield from (f"    logic {register.name.lower()};" for register in reversed(regs.registers))
+    yield "  } at_t;"
+    yield f"  parameter int Registers = {count};"
+    yield allowed("Readable", "ro", "rw", "w1c")
+    yield allowed("Writable", "rw", "wo", "w1c")
+    yield ""
+    yield "  function automatic at_t at_of(input logic [13:0] word);"
+    rows = [found(register) for register in reversed(regs.registers)]
+    yield "    at_of = {"
+    yield from (f"      {row}{',' if at < count - 1 else ''}" for at, row in enumerate(rows))
+    yield "    };"
+    yield "  endfunction"
+    yield ""
+    yield "  // Bits that may be written as 1."
+    yield "  /* verilator lint_off UNUSEDSIGNAL */  // those whose bits are all of fields"
+    yield "  function automatic logic [31:0] mask_of(input at_t at);"
+    partly = [
+        register
+        for register in regs.registers
+        if register.access in ("rw", "wo", "w1c") and register.mask != (1 << WORD_BITS) - 1
+    ]
+    yield "    mask_of = '1;"
+    yield from (f"    if (at.{each.name.lower()}) mask_of = Mask{_camel(each.name)};" for each in partly)
+    yield "  endfunction"
+    yield "  /* verilator lint_on UNUSEDSIGNAL */"
 
 
 def _table_lines(regs: RegisterMap) -> Iterator[str]:

@@ -107,6 +107,26 @@ def test_what_is_made_names_everything():
             assert f"| `{register.name}` | {field.bits} | `{field.name}` |" in table
 
 
+def test_every_word_is_decoded_as_the_map_says():
+    regs = regmap.load_map()
+    package = regmap.made_files(regs)[regmap.PACKAGE]
+    body = re.search(r"at_of = \{\n(.*?)\n    \};", package, re.DOTALL)[1]
+    rows = [row.strip(" ,").replace("14'h", "0x").replace("&&", "and") for row in body.splitlines()]
+    rows = [compile(row, row, "eval") for row in rows]
+    fields = re.search(r"typedef struct packed \{\n([^}]*)  \} at_t;", package)[1].split("\n")[:-1]
+    assert [field.strip() for field in fields] == [f"logic {each.name.lower()};" for each in reversed(regs.registers)]
+    for word in range(1 << 14):
+        hit = [eval(row, {"word": word}) for row in rows]
+        assert hit == [4 * word in register.addresses for register in reversed(regs.registers)], word
+    allowed = {name: int(re.search(rf" {name} = \d+'h(\w+);", package)[1], 16) for name in ("Readable", "Writable")}
+    for at, register in enumerate(regs.registers):
+        assert (allowed["Readable"] >> at & 1, allowed["Writable"] >> at & 1) == {
+            "ro": (1, 0), "rw": (1, 1), "w1c": (1, 1), "wo": (0, 1),
+        }[register.access]  # fmt: skip
+        partly = f"if (at.{register.name.lower()}) mask_of = Mask" in package
+        assert partly == (register.access != "ro" and register.mask != 0xFFFFFFFF), register.name
+
+
 def test_structs_have_every_field_where_it_is():
     regs = regmap.load_map()
     package = regmap.PACKAGE

@@ -251,4 +251,67 @@ package top_reg_pkg;
   parameter int WindowCountersSize = 'h1000;
   parameter int WindowCountersCount = 8;
   /* verilator lint_on UNUSEDPARAM */
+
+  // A register, a bit each: the one that is accessed, none if there is none at the address.
+  typedef struct packed {
+    logic plan;
+    logic opt_stat;
+    logic stat;
+    logic upd_answer;
+    logic upd_push;
+    logic upd;
+    logic cmd;
+    logic run;
+    logic cycles;
+    logic push;
+    logic step;
+    logic seed;
+    logic error_clear;
+    logic error;
+    logic done;
+    logic irq_enable;
+    logic irq_status;
+    logic status;
+    logic params;
+    logic id;
+  } at_t;
+  parameter int Registers = 20;
+  parameter logic [19:0] Readable = 20'hf797f;
+  parameter logic [19:0] Writable = 20'hf798;
+
+  function automatic at_t at_of(input logic [13:0] word);
+    at_of = {
+      word >= 14'h80 && word < 14'h100,
+      word >= 14'h30 && word < 14'h38,
+      word >= 14'h28 && word < 14'h2e,
+      word == 14'h27,
+      word == 14'h26,
+      word >= 14'h20 && word < 14'h26,
+      word >= 14'h10 && word < 14'h20,
+      word == 14'hc,
+      word == 14'hb,
+      word == 14'ha,
+      word == 14'h9,
+      word == 14'h8,
+      word == 14'h7,
+      word == 14'h6,
+      word == 14'h5,
+      word == 14'h4,
+      word == 14'h3,
+      word == 14'h2,
+      word == 14'h1,
+      word == 14'h0
+    };
+  endfunction
+
+  // Bits that may be written as 1.
+  /* verilator lint_off UNUSEDSIGNAL */  // those whose bits are all of fields
+  function automatic logic [31:0] mask_of(input at_t at);
+    mask_of = '1;
+    if (at.irq_status) mask_of = MaskIrqStatus;
+    if (at.irq_enable) mask_of = MaskIrqEnable;
+    if (at.push) mask_of = MaskPush;
+    if (at.run) mask_of = MaskRun;
+  endfunction
+  /* verilator lint_on UNUSEDSIGNAL */
 endpackage

@@ -9,6 +9,7 @@
 module top_regs
   import top_pkg::failure_t, top_pkg::answer_t, top_pkg::upd_t, top_pkg::upd_words_t, top_pkg::cmd_t;
   import top_reg_pkg::status_t, top_reg_pkg::error_t, top_reg_pkg::run_t, top_reg_pkg::upd_answer_t;
+  import top_reg_pkg::at_t;
 #(
   parameter int Cores = 1,
   parameter int Rows = 8,
@@ -82,50 +83,28 @@ module top_regs
   localparam logic [1:0] RespDecErr = 2'd3;
 
   // ---- decoding ----------------
-  // Words from a register's address on, in the map's own part.
-  function automatic logic in_range(input logic [13:0] at, input logic [15:0] base, input logic [15:0] count);
-    in_range = {2'b00, at} >= (base >> 2) && {2'b00, at} < (base >> 2) + count;
-  endfunction
   logic [13:0] word;
   assign word = req_addr_i[15:2];
 
-  logic in_laps, in_counters, in_core, own_exists;
+  logic in_laps, in_counters, in_core;
   logic [2:0] core;
   assign in_laps = req_addr_i[15:14] == 2'(top_reg_pkg::WindowLaps >> 14);
   assign in_counters = req_addr_i[15] == 1'(top_reg_pkg::WindowCounters >> 15);
   assign core = req_addr_i[14:12];
   assign in_core = in_counters && {1'b0, core} < 4'(Cores);
 
-  logic at_id, at_params, at_status, at_irq_status, at_irq_enable, at_done, at_error, at_error_clear, at_seed, at_step;
-  logic at_push, at_run, at_cycles, at_cmd, at_upd, at_upd_push, at_upd_answer, at_stat, at_opt_stat, at_plan;
-  assign at_id          = in_range(word, top_reg_pkg::AddrId, 16'd1);
-  assign at_params      = in_range(word, top_reg_pkg::AddrParams, 16'd1);
-  assign at_status      = in_range(word, top_reg_pkg::AddrStatus, 16'd1);
-  assign at_irq_status  = in_range(word, top_reg_pkg::AddrIrqStatus, 16'd1);
-  assign at_irq_enable  = in_range(word, top_reg_pkg::AddrIrqEnable, 16'd1);
-  assign at_done        = in_range(word, top_reg_pkg::AddrDone, 16'd1);
-  assign at_error       = in_range(word, top_reg_pkg::AddrError, 16'd1);
-  assign at_error_clear = in_range(word, top_reg_pkg::AddrErrorClear, 16'd1);
-  assign at_seed        = in_range(word, top_reg_pkg::AddrSeed, 16'd1);
-  assign at_step        = in_range(word, top_reg_pkg::AddrStep, 16'd1);
-  assign at_push        = in_range(word, top_reg_pkg::AddrPush, 16'd1);
-  assign at_run         = in_range(word, top_reg_pkg::AddrRun, 16'd1);
-  assign at_cycles      = in_range(word, top_reg_pkg::AddrCycles, 16'd1);
-  assign at_cmd         = in_range(word, top_reg_pkg::AddrCmd, top_reg_pkg::CountCmd);
-  assign at_upd         = in_range(word, top_reg_pkg::AddrUpd, top_reg_pkg::CountUpd);
-  assign at_upd_push    = in_range(word, top_reg_pkg::AddrUpdPush, 16'd1);
-  assign at_upd_answer  = in_range(word, top_reg_pkg::AddrUpdAnswer, 16'd1);
-  assign at_stat        = in_range(word, top_reg_pkg::AddrStat, top_reg_pkg::CountStat);
-  assign at_opt_stat    = in_range(word, top_reg_pkg::AddrOptStat, top_reg_pkg::CountOptStat);
-  assign at_plan        = in_range(word, top_reg_pkg::AddrPlan, top_reg_pkg::CountPlan);
+  at_t at;
+  logic [top_reg_pkg::Registers-1:0] at_any;
+  assign at = top_reg_pkg::at_of(word);
+  assign at_any = at;
 
   // Numbers within arrays; 0 elsewhere, so that no select leaves its vector.
   logic [3:0] cmd_at;
   logic [2:0] upd_at, stat_at, opt_stat_at;
-  assign cmd_at      = at_cmd ? 4'(word - 14'(top_reg_pkg::AddrCmd >> 2)) : '0;
-  assign upd_at      = at_upd ? 3'(word - 14'(top_reg_pkg::AddrUpd >> 2)) : '0;
-  assign stat_at     = at_stat ? 3'(word - 14'(top_reg_pkg::AddrStat >> 2)) : '0;
-  assign opt_stat_at = at_opt_stat ? 3'(word - 14'(top_reg_pkg::AddrOptStat >> 2)) : '0;
+  assign cmd_at      = at.cmd ? 4'(word - 14'(top_reg_pkg::AddrCmd >> 2)) : '0;
+  assign upd_at      = at.upd ? 3'(word - 14'(top_reg_pkg::AddrUpd >> 2)) : '0;
+  assign stat_at     = at.stat ? 3'(word - 14'(top_reg_pkg::AddrStat >> 2)) : '0;
+  assign opt_stat_at = at.opt_stat ? 3'(word - 14'(top_reg_pkg::AddrOptStat >> 2)) : '0;
   assign plan_addr_o = 7'(word - 14'(top_reg_pkg::AddrPlan >> 2));
 
   // ---- registers ----------------
@@ -171,66 +150,29 @@ module top_regs
     upd_answer.pending = pending;
   end
   always_comb begin
-    mask = '1;
     rdata = '0;
-    readable = 1'b1;
-    writable = 1'b0;
-    own_exists = 1'b1;
-    if (at_id) begin
-      rdata = top_reg_pkg::ResetId;
-    end else if (at_params) begin
-      rdata = {8'(Layers), 8'(Lanes), 8'(Rows), 8'(Cores)};
-    end else if (at_status) begin
-      rdata = status;
-    end else if (at_irq_status) begin
-      writable = 1'b1;
-      mask = top_reg_pkg::MaskIrqStatus;
-      rdata = {28'd0, irq_status};
-    end else if (at_irq_enable) begin
-      writable = 1'b1;
-      mask = top_reg_pkg::MaskIrqEnable;
-      rdata = {28'd0, irq_enable};
-    end else if (at_done) begin
-      rdata = {8'd0, done_i};
-    end else if (at_error) begin
-      rdata = error;
-    end else if (at_error_clear || at_step || at_upd_push) begin
-      readable = 1'b0;
-      writable = 1'b1;
-    end else if (at_push) begin
-      readable = 1'b0;
-      writable = 1'b1;
-      mask = top_reg_pkg::MaskPush;
-    end else if (at_run) begin
-      writable = 1'b1;
-      mask = top_reg_pkg::MaskRun;
-      rdata = {16'd0, run_left_i};
-    end else if (at_seed) begin
-      writable = 1'b1;
-      rdata = seed_q;
-    end else if (at_cycles) begin
-      rdata = cycles_q;
-    end else if (at_cmd) begin
-      writable = 1'b1;
-      rdata = cmd_q[{cmd_at, 5'd0} +: 32];
-    end else if (at_upd) begin
-      writable = 1'b1;
-      rdata = upd_words[{upd_at, 5'd0} +: 32];
-    end else if (at_upd_answer) begin
-      rdata = upd_answer;
-    end else if (at_stat) begin
-      rdata = stat_i[{stat_at, 5'd0} +: 32];
-    end else if (at_opt_stat) begin
-      rdata = opt_stat_i[{opt_stat_at, 5'd0} +: 32];
-    end else if (at_plan) begin
-      rdata = plan_data_i;
-    end else begin
-      readable = 1'b0;
-      own_exists = 1'b0;
-    end
+    if (at.id) rdata = top_reg_pkg::ResetId;
+    else if (at.params) rdata = {8'(Layers), 8'(Lanes), 8'(Rows), 8'(Cores)};
+    else if (at.status) rdata = status;
+    else if (at.irq_status) rdata = {28'd0, irq_status};
+    else if (at.irq_enable) rdata = {28'd0, irq_enable};
+    else if (at.done) rdata = {8'd0, done_i};
+    else if (at.error) rdata = error;
+    else if (at.run) rdata = {16'd0, run_left_i};
+    else if (at.seed) rdata = seed_q;
+    else if (at.cycles) rdata = cycles_q;
+    else if (at.cmd) rdata = cmd_q[{cmd_at, 5'd0} +: 32];
+    else if (at.upd) rdata = upd_words[{upd_at, 5'd0} +: 32];
+    else if (at.upd_answer) rdata = upd_answer;
+    else if (at.stat) rdata = stat_i[{stat_at, 5'd0} +: 32];
+    else if (at.opt_stat) rdata = opt_stat_i[{opt_stat_at, 5'd0} +: 32];
+    else if (at.plan) rdata = plan_data_i;
   end
-  assign legal = (req_wdata_i & ~mask) == '0 && !(at_push && full) && !(at_run && running) &&
-      !(at_upd_push && pending);
+  assign mask = top_reg_pkg::mask_of(at);
+  assign readable = (at_any & top_reg_pkg::Readable) != '0;
+  assign writable = (at_any & top_reg_pkg::Writable) != '0;
+  assign legal = (req_wdata_i & ~mask) == '0 && !(at.push && full) && !(at.run && running) &&
+      !(at.upd_push && pending);
   assign write_ok = writable && legal;
 
   // ---- taking and answering ----------------
@@ -261,7 +203,7 @@ module top_regs
       from_core_q <= in_core && !req_write_i;
       core_q <= core;
       if (in_core) code_q <= req_write_i ? RespSlvErr : RespOkay;
-      else if (!own_exists) code_q <= RespDecErr;
+      else if (at_any == '0) code_q <= RespDecErr;
       else code_q <= (req_write_i ? write_ok : readable) ? RespOkay : RespSlvErr;
       data_q <= req_write_i ? '0 : rdata;
     end
@@ -276,8 +218,8 @@ module top_regs
   // ---- interrupts, failures ----------------
   top_events u_events (
     .clk_i, .rst_ni, .done_valid_i, .fail_valid_i, .fail_code_i, .fail_detail_i, .fail_id_i,
-    .status_write_i(own_write && at_irq_status), .enable_write_i(own_write && at_irq_enable),
-    .fail_clear_i(own_write && at_error_clear), .wdata_i(req_wdata_i[3:0]), .irq_status_o(irq_status),
+    .status_write_i(own_write && at.irq_status), .enable_write_i(own_write && at.irq_enable),
+    .fail_clear_i(own_write && at.error_clear), .wdata_i(req_wdata_i[3:0]), .irq_status_o(irq_status),
     .irq_enable_o(irq_enable), .failure_o(failure), .fail_count_o(fail_count), .irq_o
   );
 
@@ -303,17 +245,17 @@ module top_regs
       step_o        <= 1'b0;
     end else begin
       cycles_q     <= cycles_q + 32'd1;
-      push_valid_o <= own_write && at_push;
-      run_valid_o  <= own_write && at_run;
-      seed_valid_o <= own_write && at_seed;
-      step_o       <= own_write && at_step;
-      if (own_write && at_cmd) cmd_q[{cmd_at, 5'd0} +: 32] <= req_wdata_i;
-      if (own_write && at_seed) seed_q <= req_wdata_i;
-      if (own_write && at_push) begin
+      push_valid_o <= own_write && at.push;
+      run_valid_o  <= own_write && at.run;
+      seed_valid_o <= own_write && at.seed;
+      step_o       <= own_write && at.step;
+      if (own_write && at.cmd) cmd_q[{cmd_at, 5'd0} +: 32] <= req_wdata_i;
+      if (own_write && at.seed) seed_q <= req_wdata_i;
+      if (own_write && at.push) begin
         push_engine_o <= engine;
         push_id_o     <= req_wdata_i[7:0];
       end
-      if (own_write && at_run) begin
+      if (own_write && at.run) begin
         run_count_o <= run.count;
         run_id_o    <= run.id;
       end
@@ -322,8 +264,8 @@ module top_regs
 
   // ---- the host's statistics ----------------
   top_updates u_updates (
-    .clk_i, .rst_ni, .write_i(own_write && at_upd), .word_i(upd_at), .wdata_i(req_wdata_i),
-    .push_i(own_write && at_upd_push), .upd_words_o(upd_words), .answer_o(answer), .pending_o(pending), .upd_valid_o,
+    .clk_i, .rst_ni, .write_i(own_write && at.upd), .word_i(upd_at), .wdata_i(req_wdata_i),
+    .push_i(own_write && at.upd_push), .upd_words_o(upd_words), .answer_o(answer), .pending_o(pending), .upd_valid_o,
     .upd_ready_i, .upd_o, .upd_rsp_valid_i,
     .upd_rsp_i({upd_rsp_code_i, upd_rsp_events_i, upd_rsp_n_i, upd_rsp_fl_i})
   );

@@ -15,7 +15,8 @@ module optc_counts_one #(
   logic [3:0]          events, events_q;
   logic                known_q, clear_q;
   optc_counts #(.Lanes(Lanes)) u_counts (
-    .clk_i, .rst_ni(1'b1), .clear_i, .take_i, .flags_i(flags_i[6*Lanes-1:0]), .live_i(live_i[Lanes-1:0]), .count_o(counts)
+    .clk_i, .rst_ni(1'b1), .clear_i, .take_i, .flags_i(flags_i[6*Lanes-1:0]), .live_i(live_i[Lanes-1:0]),
+    .count_o(counts)
   );
   assign count = counts[CountW * kind_i +: CountW];
   always_comb begin
@@ -44,7 +45,13 @@ module optc_counts_proof (
   (* anyseq *) logic [7:0] live;
   (* anyconst *) logic [2:0] kind;
   always @(posedge clk_i) assume (kind < 3'd6);
-  optc_counts_one #(.Lanes(1)) u_1 (.clk_i, .clear_i(clear), .take_i(take), .flags_i(flags), .live_i(live), .kind_i(kind));
-  optc_counts_one #(.Lanes(4)) u_4 (.clk_i, .clear_i(clear), .take_i(take), .flags_i(flags), .live_i(live), .kind_i(kind));
-  optc_counts_one #(.Lanes(8)) u_8 (.clk_i, .clear_i(clear), .take_i(take), .flags_i(flags), .live_i(live), .kind_i(kind));
+  optc_counts_one #(.Lanes(1)) u_1 (
+    .clk_i, .clear_i(clear), .take_i(take), .flags_i(flags), .live_i(live), .kind_i(kind)
+  );
+  optc_counts_one #(.Lanes(4)) u_4 (
+    .clk_i, .clear_i(clear), .take_i(take), .flags_i(flags), .live_i(live), .kind_i(kind)
+  );
+  optc_counts_one #(.Lanes(8)) u_8 (
+    .clk_i, .clear_i(clear), .take_i(take), .flags_i(flags), .live_i(live), .kind_i(kind)
+  );
 endmodule
