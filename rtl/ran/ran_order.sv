@@ -37,6 +37,7 @@ module ran_order #(
   localparam int SetW = 2 * Rows + 1;       // places, then a bypass
   localparam int Depth = 2 * Rows + ran_pkg::BypassDepth;
   localparam int PtrW = $clog2(Depth);
+  localparam int SetsW = $clog2(Depth + 1);
   localparam int BypDepth = ran_pkg::BypassDepth;
   localparam int DrainDepth = ran_pkg::DrainDepth;
   localparam int BypW = 16 + Lanes;
@@ -56,7 +57,7 @@ module ran_order #(
   // ---- order queue ----------------
   logic [SetW-1:0]  set_q [Depth];
   logic [PtrW-1:0]  rd_q, wr_q;
-  logic [PtrW:0]    sets_q;
+  logic [SetsW-1:0] sets_q;
   logic [SetW-1:0]  gone_q, here, pick;     // of the oldest set: what has left; what has not; its lowest
   logic             push, select, pop_set, next_byp;
   logic [BypW-1:0]  byp_q [BypDepth];
@@ -103,7 +104,7 @@ module ran_order #(
     end else begin
       if (push) wr_q <= after(wr_q);
       if (pop_set) rd_q <= after(rd_q);
-      sets_q <= sets_q + (PtrW+1)'(push) - (PtrW+1)'(pop_set);
+      sets_q <= sets_q + SetsW'(push) - SetsW'(pop_set);
       if (select) gone_q <= pop_set ? '0 : gone_q | pick;
       byp_wr_q <= byp_wr_q + 2'(byp_push);
       byp_rd_q <= byp_rd_q + 2'(byp_pop);

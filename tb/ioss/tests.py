@@ -158,6 +158,9 @@ class corner_vectors(IossTest):
             full = np.full((3, 5), (1 << 4 * n) - 1)
             self.gemm(program, full, np.full((5, lanes), (1 << 4 * n) - 1), n, n, x_unsigned=True, w_unsigned=True)
             self.gemm(program, np.eye(6, dtype=np.int64) * low, np.zeros((6, lanes), np.int64), n, n)
+        # A beat of 32 elements with four pairs each, none of which is skipped; all of which are.
+        for w in (0x7777, 0):
+            self.gemm(program, np.full((2, 32), 7), np.full((32, lanes), w), 1, 4)
         await self.play(program)
 
 
