@@ -313,6 +313,24 @@ class stopped_consumer(RanTest):
             desc = RanDescriptor(y_bits, lanes=params.lanes, n_jobs=24, k_len=20)
             dense_jobs(rng, program, desc, rng.integers(1, 4, 24))
             await self.play(program)
+        await self.all_places()
+
+    async def all_places(self) -> None:
+        """As many sets as the order queue must hold: bypassed jobs fill the way to a stopped consumer and wait, then a
+        job of every place completes in a cycle of its own."""
+        rng, params = self.run_info.rng("places"), self.params
+        await self.back_pressure({"out": np.array([[1, 1000]])})
+        program = self.program()
+        bypassed, places = 16, 2 * params.rows
+        desc = RanDescriptor(YBits.RAW64, lanes=params.lanes, n_jobs=bypassed + places, k_len=100)
+        number = program.descriptor(desc)
+        for job in range(number, number + bypassed):
+            program.bypass(job)
+        for at in range(places):
+            gap = 60 + 5 * at if at < params.rows else 5 * params.rows
+            part = within_bound(rng, desc, params.lanes, 1)
+            program.job(number + bypassed + at, at % params.rows, [part], 0, [[gap]])
+        await self.play(program)
 
 
 @pyuvm.test()
@@ -727,13 +745,13 @@ class counters(RanTest):
         self.dut.ctr_clear_i.value = 0
         # The edge before this falling one ended the cycle of the clear: what it would have counted is lost, too.
         self.cleared = int(self.dut.cycle_o.value)
+        await self.until_quiet(program.bound() + self.held)
         # Rows and counters that there are not, some of them a bit away from those that count.
         for address in (4 << 3, 16 << 3, 31 << 3 | 4, 4, 7, 0x10D, 0x1FF):
             if address >> 3 < params.rows and address & 7 < 4:
                 continue
             if await self.read_counter(address):
                 raise AssertionError(f"counter {address:#x} does not exist and is not 0")
-        await self.until_quiet(program.bound() + self.held)
 
 
 @pyuvm.test()
