@@ -118,7 +118,22 @@ class OwnRtl:
                     f"RTL={shown(self.path)} takes the place of {source}, which also declares {', '.join(missing)}: "
                     "declare that too"
                 )
+        if block.rtl_top in owner:
+            self._has_ports(block, owner[block.rtl_top])
         return out
+
+    def _has_ports(self, block: Block, path: Path) -> None:
+        """Raises `UserError` if the top in the file `path` lacks a port: a bench with `.*` would not say."""
+        listed = ROOT / "tb" / block.name / f"{block.name}_ports.svh"
+        text = re.split(rf"\bmodule\s[^;(]*?\b{block.rtl_top}\b", _COMMENTS.sub(" ", _text(path)), maxsplit=1)[-1]
+        if not listed.is_file() or "`" in text.partition(");")[0]:  # what a macro or another file may declare
+            return
+        names = re.findall(r"(\w+);$", listed.read_text(encoding="utf-8"), re.MULTILINE)
+        gone = [name for name in names if not re.search(rf"\b{name}\b", text)]
+        if gone:
+            raise UserError(
+                f"RTL={shown(self.path)}: {block.rtl_top} has no port {', '.join(gone)} ({shown(listed)} lists them)"
+            )
 
     def applied(self, block: Block) -> Block:
         """The block with these sources in place of its own (the rule stands in the module's docstring)."""

@@ -169,3 +169,11 @@ def test_a_package_and_a_core_of_a_block_build(tmp_path: Path) -> None:
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "list.f").write_text("laps_core.sv laps_pkg.sv", encoding="utf-8")
     assert build(get_block("laps"), "icarus", rtl=OwnRtl.read(tmp_path / "list.f")).path.is_dir()
+
+
+def test_a_top_needs_every_port(tmp_path: Path) -> None:
+    text = (ROOT / "rtl/laps/laps_core.sv").read_text(encoding="utf-8")
+    (tmp_path / "laps_core.sv").write_text(text.replace("obs_over_o", "over_o"), encoding="utf-8")
+    (tmp_path / "list.f").write_text("laps_core.sv", encoding="utf-8")
+    with pytest.raises(UserError, match=r"laps_core has no port obs_over_o \(tb/laps/laps_ports\.svh lists them\)"):
+        OwnRtl.read(tmp_path / "list.f").applied(get_block("laps"))
