@@ -52,7 +52,7 @@ module top_window
   logic        some_a, some_b, job_end_a, job_end_b, pass_end_a, pass_end_b, beat_end_a, beat_end_b;
   logic        fire, both, job_end, pass_end, beat_end;
   logic [PosW-1:0] origin;
-  logic [3:0]      slot_a, slot_b;
+  logic [3:0]      slot_a, slot_b, after_slot_a, after_slot_b;  // wrap
   logic [IndexW:0] to_word_a, to_word_b;
   logic [2*top_pkg::BeatW-1:0] words_a, words_b;
   logic [top_pkg::BeatW-1:0]   data_a, data_b;
@@ -123,8 +123,10 @@ module top_window
 
   // ---- the beat ----------------
   logic [top_pkg::BeatW-1:0] beat_q, filled;
-  assign words_a = {ring_q[slot_a + 4'd1], ring_q[slot_a]};
-  assign words_b = {ring_q[slot_b + 4'd1], ring_q[slot_b]};
+  assign after_slot_a = slot_a + 4'd1;
+  assign after_slot_b = slot_b + 4'd1;
+  assign words_a = {ring_q[after_slot_a], ring_q[slot_a]};
+  assign words_b = {ring_q[after_slot_b], ring_q[slot_b]};
   assign filled = beat_q | data_a | (both ? data_b : '0);
 
   assign after_pass = begin_of((Tile == 0) ? origin : last_pass_i ? next_spot.p : spot_base_q.p);
