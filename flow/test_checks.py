@@ -88,7 +88,7 @@ def test_outcomes(toy, tmp_path, monkeypatch, test, boundary, outcome):
 
 
 def test_fault_that_does_not_build_is_an_error(toy, tmp_path, monkeypatch):
-    fault = faults.load_fault(write_fault(toy, tmp_path, new="+ nonsense"))
+    fault = faults.load_fault(write_fault(toy, tmp_path, new="+ 1 1"))
     plant = faults.plant
     monkeypatch.setattr(faults, "plant", lambda fault, folder: plant(fault, folder, tmp_path))
     monkeypatch.setattr(faults, "BUILD", tmp_path)
