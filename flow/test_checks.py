@@ -288,3 +288,23 @@ def test_a_warning_of_slang_needs_a_waiver_and_a_waiver_a_warning(tmp_path):
     )
     path.write_text("module toy (input logic a_i, output logic y_o);\n  assign y_o = b;\nendmodule\n", encoding="utf-8")
     assert any("use of undeclared identifier 'b'" in line for line in lint.lint_slang([block]))
+
+
+@pytest.mark.parametrize(("index", "found"), [("a_i + 4'd1", 1), ("a_i - 4'd1", 1), ("4'd2 + 4'd1", 0), ("next", 0)])
+def test_a_sum_in_an_index_of_an_array_is_found(tmp_path, index, found):
+    """Icarus 11 reads x from `ring[a + 4'd1]` where the sum wraps; bits of a vector and a loop's it takes right."""
+    path = tmp_path / "toy.sv"
+    text = """
+module toy (input logic clk_i, input logic [3:0] a_i, input logic [15:0] v_i, output logic [7:0] y_o, output logic b_o);
+  logic [7:0] ring [16];
+  logic [3:0] next;
+  assign next = a_i + 4'd1;
+  always_ff @(posedge clk_i) for (int i = 0; i < 15; i++) ring[i] <= ring[i + 1];
+  assign b_o = v_i[a_i + 4'd1];
+  assign y_o = ring[INDEX];
+endmodule
+"""
+    path.write_text(text.replace("INDEX", index), encoding="utf-8")
+    block = SimpleNamespace(name="toy", rtl=(str(path),), rtl_top="toy", include_dirs=())
+    said = [line.partition("toy.sv")[2] for line in lint.lint_slang([block]) if "sum in an index" in line]
+    assert said == [":8: a sum in an index: give it a name of its width [sum-in-index]"] * found
