@@ -308,6 +308,46 @@ def environment() -> bytes:
     return s.svg()
 
 
+def data_path() -> bytes:
+    """Where words go in a step of a training."""
+    s = Sheet()
+    s.box("host", 1.8, 2.7, 3.0, 1.9, "Stream in\nimages, errors,\ntiles, masks,\ncommands", "outside")
+    s.box("x", 6.2, 1.2, 2.6, 1.2, "X\nimages", "memory")
+    s.box("w", 6.2, 2.9, 2.6, 1.2, "W\nimages, tiles", "memory")
+    s.box("m", 6.2, 4.6, 2.6, 1.2, "M\nmasks of ReLU", "memory")
+    s.box("vectors", 10.6, 1.2, 3.2, 1.2, "Windows\ntwo pieces a cycle")
+    s.box("tiles", 10.6, 2.9, 3.2, 1.2, "Windows\nrows of tiles")
+    s.box("ioss", 15.2, 2.05, 2.9, 2.9, "IOSS core\nskips zero slices")
+    s.box("ran", 19.4, 2.05, 2.7, 2.9, "RAN\nadds, rounds")
+    s.box("y", 24.0, 1.2, 3.2, 1.2, "Y\nresults, copies", "memory")
+    s.box("a", 24.0, 2.9, 3.2, 1.2, "A\nderivatives of ReLU", "memory", 12)
+    s.box("out", 28.3, 1.2, 2.6, 1.2, "Stream out\nto the host", "outside")
+    s.box("laps", 15.2, 5.6, 2.9, 1.2, "LAPS\nprecision", "control")
+    s.box("optc", 19.4, 5.6, 2.7, 1.2, "OPTC\nnew weights")
+    s.box("state", 24.0, 5.6, 3.2, 1.2, "Sw, Sm, Sv\nweights, moments", "memory")
+    for name, y in (("x", 1.2), ("w", 2.9), ("m", 4.6)):
+        s.link("host.E", f"{name}.W", shape="-" if abs(y - 2.7) < 1e-6 else "-|-", bend=4.1)
+    s.link("x.E", "vectors.W")
+    s.link("w.E", "tiles.W")
+    s.link("vectors.E", "ioss.W-0.85", "vectors")
+    s.link("tiles.E", "ioss.W+0.85", "tiles")
+    s.line([(7.5, 4.6), (14.4, 4.6), (14.4, 3.5)], name="masks")
+    s.link("ioss.E", "ran.W", "products")
+    s.link("ran.E-0.85", "y.W", "results")
+    s.link("ran.E+0.85", "a.W", "s > 0")
+    s.link("y.E", "out.W")
+    s.line([(18.6, 3.5), (18.6, 4.5), (15.8, 4.5), (15.8, 5.0)], name="statistics")
+    s.text(17.2, 4.2, "statistics")
+    s.link("ran.S+0.4", "optc.N+0.4")
+    s.text(19.95, 4.3, "gradients", "left")
+    s.link("optc.E", "state.W", arrow="<->")
+    s.line([(19.0, 6.2), (19.0, 6.9), (26.3, 6.9), (26.3, 1.8 + 0.25), (25.0, 1.8 + 0.25), (25.0, 1.8)], name="copies")
+    s.text(22.6, 6.65, "copies of weights")
+    s.text(13.6, 5.3, "precision of the next", "right")
+    s.line([(13.75, 5.6), (11.8, 5.6)], name="plan")
+    return s.svg()
+
+
 def overview() -> bytes:
     """Processor and environment at a glance, for the README."""
     s = Sheet()

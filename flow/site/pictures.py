@@ -24,6 +24,11 @@ PICTURES: dict[str, Picture] = {
         "The processor: queues and engines above, buffers, cores and optimiser below.",
         diagrams.processor,
     ),
+    "data-path": Picture(
+        "Where words go in a step of a training: images become windows as they are read, gradients meet the optimiser "
+        "as they drain, copies of weights leave through Y.",
+        diagrams.data_path,
+    ),
     "ioss": Picture("Inside the IOSS core.", diagrams.ioss),
     "ran": Picture("Inside the RAN.", diagrams.ran),
     "gemm": Picture("The pair: one descriptor for both, job numbers, counters side by side.", diagrams.gemm),
