@@ -134,6 +134,7 @@ class refused_configurations(OptcTest):
             {"fl_v": 64}, {"fl_v": -66}, {"fl_m": 37}, {"fl_m": -3}, {"fl_v": 60}, {"fl_v": -6},
             # Far beyond, where a narrower difference would be legal again.
             {"fl_m": 63, "fl_g": -64}, {"fl_m": -64, "fl_g": 63}, {"step": Scalar(1, 255), "fl_w": -20},
+            {"step": Scalar(1, 128 + 25)},
             {"fl_m": 60, "fl_g": 60, "fl_v": -20}, {"fl_m": -20, "fl_g": -20, "fl_v": 40},
             {"step": Scalar(1, 11)}, {"step": Scalar(1, 64)},
             {"step": Scalar(9, 63), "fl_w": 10}, {"c1": Scalar(3, 1)}, {"c2": Scalar(3, 1)}, {"c1": Scalar(1, 48)},
