@@ -95,9 +95,11 @@ def _decode_lines(regs: RegisterMap) -> Iterator[str]:
     yield "  typedef struct packed {"
     yield from (f"    logic {register.name.lower()};" for register in reversed(regs.registers))
     yield "  } at_t;"
+    yield "  /* verilator lint_off UNUSEDPARAM */  // by the port alone"
     yield f"  parameter int Registers = {count};"
     yield allowed("Readable", "ro", "rw", "w1c")
     yield allowed("Writable", "rw", "wo", "w1c")
+    yield "  /* verilator lint_on UNUSEDPARAM */"
     yield ""
     yield "  function automatic at_t at_of(input logic [13:0] word);"
     rows = [found(register) for register in reversed(regs.registers)]

@@ -275,9 +275,11 @@ package top_reg_pkg;
     logic params;
     logic id;
   } at_t;
+  /* verilator lint_off UNUSEDPARAM */  // by the port alone
   parameter int Registers = 20;
   parameter logic [19:0] Readable = 20'hf797f;
   parameter logic [19:0] Writable = 20'hf798;
+  /* verilator lint_on UNUSEDPARAM */
 
   function automatic at_t at_of(input logic [13:0] word);
     at_of = {

@@ -63,7 +63,7 @@ def test_another_pipeline_passes_by_value_and_not_by_cycle() -> None:
     assert result.passed, result.summary()
     assert result.result is not None
     assert result.result["check"] == "value"
-    assert result.result["checks"]["value"] >= result.result["minimum"]["value"] == 6 * 12 * 16 + 6
+    assert result.result["checks"]["value"] >= result.result["minimum"]["value"] == (6 * 12 + 4) * 16 + 9
     assert result.result["checks"]["cycle"] == 0
     timing = {line["what"]: line["yours"] - line["model"] for line in result.result["report"]["timing"]}
     assert timing["first beat of results offered"] == 1
