@@ -14,16 +14,12 @@ from pathlib import Path
 
 from pyslang import SourceManager, parsing, syntax
 
+from flow.commands.filelists import file_of
 from flow.core.blocks import all_blocks
 from flow.core.made import stale, write_stale
 from tb.lib.contract import Block
 from tb.lib.errors import UserError
 from tb.lib.paths import ROOT, shown
-
-
-def _source(block: Block, module: str) -> Path:
-    """The file of `block` that a module is in."""
-    return ROOT / next(path for path in (*block.rtl, *block.tb_sources) if Path(path).stem == module)
 
 
 @dataclass(frozen=True)
@@ -53,13 +49,13 @@ def ports_of(path: Path, module: str) -> list[Port]:
 
 def device_ports(block: Block) -> list[Port]:
     """The ports of the device of `block` that are none of its bench top."""
-    own = {port.name for port in ports_of(_source(block, block.tb_top), block.tb_top)}
-    return [port for port in ports_of(_source(block, block.rtl_top), block.rtl_top) if port.name not in own]
+    own = {port.name for port in ports_of(ROOT / file_of(block, block.tb_top), block.tb_top)}
+    return [port for port in ports_of(ROOT / file_of(block, block.rtl_top), block.rtl_top) if port.name not in own]
 
 
 def declarations(block: Block) -> str:
     """The text of the file for a block."""
-    device = shown(_source(block, block.rtl_top))
+    device = shown(ROOT / file_of(block, block.rtl_top))
     return "\n".join(
         [
             "// verilog_syntax: parse-as-module-body",
@@ -81,14 +77,14 @@ def undriven(block: Block) -> list[str]:
         if isinstance(each, parsing.Token) and each.kind == parsing.TokenKind.Identifier:
             named[each.valueText] += 1
 
-    syntax.SyntaxTree.fromFile(str(_source(block, block.tb_top)), manager).root.visit(count)
+    syntax.SyntaxTree.fromFile(str(ROOT / file_of(block, block.tb_top)), manager).root.visit(count)
     return [port.name for port in device_ports(block) if port.direction == "input" and named[port.name] < 2]
 
 
 def _including() -> Iterator[tuple[Block, Path]]:
     """The blocks whose bench top includes its device's ports, with the file of them."""
     for block in all_blocks():
-        bench, name = _source(block, block.tb_top), f"{block.name}_ports.svh"
+        bench, name = ROOT / file_of(block, block.tb_top), f"{block.name}_ports.svh"
         if f'`include "{name}"' in bench.read_text(encoding="utf-8"):
             yield block, bench.parent / name
 

@@ -14,9 +14,14 @@ from tb.lib.contract import Block
 from tb.lib.paths import ROOT, shown
 
 
+def file_of(block: Block, module: str) -> Path:
+    """The file of `block`, bench included, that a module is in, from the root of the clone."""
+    return next(path for path in map(Path, (*block.rtl, *block.tb_sources)) if path.stem == module)
+
+
 def folder_of(block: Block) -> str:
     """The folder of rtl/ that holds the block's top: regs has its in rtl/top."""
-    return str(Path(next(path for path in block.rtl if Path(path).stem == block.rtl_top)).parent)
+    return str(file_of(block, block.rtl_top).parent)
 
 
 def made_files() -> dict[Path, str]:
